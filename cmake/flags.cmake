@@ -1,0 +1,20 @@
+# What every target of ours is compiled with: one INTERFACE target, so nothing leaks into third-party code.
+add_library(hither_flags INTERFACE)
+target_compile_features(hither_flags INTERFACE cxx_std_20)
+target_include_directories(hither_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(hither_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wno-missing-field-initializers  # designated initialisers leave members at their defaults on purpose
+  -fno-omit-frame-pointer)
+if(HITHER_WERROR)
+  target_compile_options(hither_flags INTERFACE -Werror)
+endif()
+if(HITHER_SANITIZE)
+  string(REPLACE ";" "," sanitizers "${HITHER_SANITIZE}")
+  target_compile_options(hither_flags INTERFACE -fsanitize=${sanitizers} -fno-sanitize-recover=all)
+  target_link_options(hither_flags INTERFACE -fsanitize=${sanitizers})
+endif()
+if(HITHER_FUZZ)
+  target_compile_options(hither_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+target_link_options(hither_flags INTERFACE -Wl,--as-needed)

@@ -1,0 +1,19 @@
+# What `cmake --install` puts where, and the Debian package made from it (cpack -G DEB).
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/topology/examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES README.md ARCHITECTURE.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  FILES_MATCHING PATTERN "*.md" PATTERN man EXCLUDE)
+foreach(page hither.1 hither-topology.5 hither-backend.8 hither-dns.8 hither-lb.8)
+  string(REGEX MATCH "[0-9]$" section ${page})
+  install(FILES ${PROJECT_SOURCE_DIR}/docs/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME hither)
+set(CPACK_PACKAGE_CONTACT "The hither developers")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "geo-aware DNS and load balancing across machine rooms")
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_STRIP_FILES ON)
+include(CPack)
