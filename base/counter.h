@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace hither {
+
+/// A number that only grows, written by one thread and read by any: plain loads and stores, no
+/// locked instruction. What several threads count is kept once per thread and summed by whoever
+/// asks.
+class Counter {
+ public:
+  void add(std::uint64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  std::uint64_t total() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// A level that several threads raise and lower.
+class Gauge {
+ public:
+  void raise() { value_.fetch_add(1, std::memory_order_relaxed); }
+  void lower() { value_.fetch_sub(1, std::memory_order_relaxed); }
+  std::uint32_t level() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint32_t> value_{0};
+};
+
+}  // namespace hither
