@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/admin.h"
+
+#include <fmt/format.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include "base/http_body.h"
+#include "base/http_head.h"
+#include "base/text.h"
+
+namespace hither::io {
+namespace {
+
+constexpr std::size_t body_bytes_max = 64 * 1024;
+constexpr Duration idle_max = std::chrono::seconds(10);
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// Splits "path?a=1&b=2" and decodes it; nullopt if the encoding is broken.
+std::optional<PageRequest> parse_target(std::string_view target) {
+  PageRequest request;
+  const std::size_t mark = target.find('?');
+  const auto path = decode_url(target.substr(0, mark));
+  if (!path) return std::nullopt;
+  request.path = *path;
+  if (mark == std::string_view::npos) return request;
+  for (const std::string_view pair : split(target.substr(mark + 1), '&')) {
+    const std::size_t equals = pair.find('=');
+    const auto name = decode_url(pair.substr(0, equals));
+    const auto value = equals == std::string_view::npos ? std::optional<std::string>("")
+                                                        : decode_url(pair.substr(equals + 1));
+    if (!name || !value) return std::nullopt;
+    request.query[*name] = *value;
+  }
+  return request;
+}
+
+/// One client of the status pages.
+class AdminSession final : public Session {
+ public:
+  explicit AdminSession(const AdminServer& server) : server_(server) {}
+
+  void on_bytes(ByteView bytes, Instant now, Bytes& out) override {
+    deadline_ = now + idle_max;
+    append(buffer_, bytes);
+    while (!finished_ && answer_one(out)) {
+    }
+  }
+  void on_end(Instant, Bytes&) override { finished_ = true; }
+  void on_time(Instant now, Bytes&) override {
+    if (deadline_ == never) deadline_ = now + idle_max;
+    if (now >= deadline_) finished_ = true;
+  }
+  Instant deadline() const override { return deadline_; }
+  bool finished() const override { return finished_; }
+
+ private:
+  /// False when the next request is not whole yet.
+  bool answer_one(Bytes& out) {
+    RequestHead head;
+    const HeadResult parsed = parse_request_head(buffer_, HeadLimits{}, scan_, head);
+    if (parsed.kind == HeadResult::Kind::incomplete) return false;
+    if (parsed.kind == HeadResult::Kind::bad) {
+      reply({parsed.status, "text/plain; charset=utf-8", std::string(parsed.reason) + "\n"}, false,
+            false, out);
+      return false;
+    }
+    std::string body;
+    std::size_t consumed = head.size;
+    BodyReader reader(head.framing, head.content_length);
+    while (reader.state() == BodyReader::State::reading) {
+      const auto step = reader.read(ByteView(buffer_).subspan(consumed));
+      if (step.taken == 0) break;
+      consumed += step.taken;
+      body += as_text(step.data);
+    }
+    if (body.size() > body_bytes_max || head.content_length > body_bytes_max) {
+      reply({413, "text/plain; charset=utf-8", "the body is too large\n"}, false, false, out);
+      return false;
+    }
+    if (reader.state() == BodyReader::State::bad) {
+      reply({400, "text/plain; charset=utf-8", std::string(reader.reason()) + "\n"}, false, false,
+            out);
+      return false;
+    }
+    if (!reader.done()) return false;
+    const bool keep_alive = head.keep_alive;
+    auto request = parse_target(head.path);
+    if (request) {
+      request->method = head.method;
+      request->body = std::move(body);
+    }
+    const bool is_head = head.method == "HEAD";
+    reply(request ? server_.answer(*request)
+                  : Page{400, "text/plain; charset=utf-8", "the target is not well encoded\n"},
+          keep_alive, is_head, out);
+    buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(consumed));
+    scan_ = {};
+    return !buffer_.empty();
+  }
+
+  void reply(const Page& page, bool keep_alive, bool head_only, Bytes& out) {
+    append(out, as_bytes(to_http({.status = page.status,
+                                  .content_type = page.content_type,
+                                  .body = page.body,
+                                  .keep_alive = keep_alive,
+                                  .head_only = head_only})));
+    if (!keep_alive) finished_ = true;
+  }
+
+  const AdminServer& server_;
+  Bytes buffer_;
+  HeadScan scan_;
+  Instant deadline_ = never;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+std::optional<std::string> decode_url(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      result += text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const int high = hex_value(text[i + 1]);
+    const int low = hex_value(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    result += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return result;
+}
+
+std::string encode_url(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      result += c;
+    } else {
+      result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return result;
+}
+
+AdminServer::AdminServer(Loop& loop)
+    : server_(loop, [this](const Endpoint&) { return std::make_unique<AdminSession>(*this); }) {}
+
+AdminServer::~AdminServer() = default;
+
+void AdminServer::add_page(const std::string& path, Handler handler) {
+  pages_[path] = std::move(handler);
+}
+
+void AdminServer::add_action(const std::string& path, Handler handler) {
+  actions_[path] = std::move(handler);
+}
+
+void AdminServer::add_metrics(std::function<Metrics()> collect) {
+  add_page("/metrics", [collect = std::move(collect)](const PageRequest&) {
+    return Page{200, "text/plain; version=0.0.4; charset=utf-8", to_prometheus_text(collect())};
+  });
+}
+
+Result<Endpoint> AdminServer::listen(const Endpoint& endpoint) {
+  auto listener = listen_tcp(endpoint);
+  if (!listener) return tl::unexpected(listener.error());
+  auto bound = local_endpoint(listener->get());
+  server_.add_listener(std::move(*listener));
+  return bound;
+}
+
+Result<void> AdminServer::listen_unix(const std::string& path) {
+  auto listener = io::listen_unix(path);
+  if (!listener) return tl::unexpected(listener.error());
+  server_.add_listener(std::move(*listener));
+  return {};
+}
+
+Page AdminServer::answer(const PageRequest& request) const {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const auto& handlers = reads ? pages_ : actions_;
+  const auto found = handlers.find(request.path);
+  if (found != handlers.end() && (reads || request.method == "POST")) return found->second(request);
+  const bool known = pages_.contains(request.path) || actions_.contains(request.path);
+  std::string text = known ? fmt::format("{} is not possible here\n", request.method)
+                           : fmt::format("no page {}; the pages are:\n", request.path);
+  if (!known) {
+    for (const auto& [path, handler] : pages_) text += path + "\n";
+  }
+  return {known ? 405 : 404, "text/plain; charset=utf-8", text};
+}
+
+std::string to_prometheus_text(const Metrics& metrics) {
+  std::vector<prometheus::MetricFamily> families;
+  for (const MetricFamily& family : metrics) {
+    prometheus::MetricFamily out;
+    out.name = family.name;
+    out.help = family.help;
+    const bool counts = family.type == MetricFamily::Type::counter;
+    out.type = counts ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+    for (const MetricSample& sample : family.samples) {
+      prometheus::ClientMetric metric;
+      for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+      (counts ? metric.counter.value : metric.gauge.value) = sample.value;
+      out.metric.push_back(std::move(metric));
+    }
+    families.push_back(std::move(out));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace hither::io

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/metrics.h"
+#include "io/stream_server.h"
+
+namespace hither::io {
+
+/// What a status page is asked.
+struct PageRequest {
+  std::string method;
+  std::string path;                          ///< decoded, without the query
+  std::map<std::string, std::string> query;  ///< decoded; the last of equal names wins
+  std::string body;                          ///< of a POST, at most 64 KiB
+};
+
+struct Page {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+/// The status pages every program has: /health, /status (JSON), /metrics (Prometheus text) and what
+/// else it adds. HTTP/1.1 with keep-alive over StreamServer; GET and HEAD everywhere, POST where
+/// asked for. Unknown paths are answered 404 with the list of known ones. Belongs to one loop's
+/// thread.
+class AdminServer {
+ public:
+  using Handler = std::function<Page(const PageRequest&)>;
+
+  explicit AdminServer(Loop& loop);
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  void add_page(const std::string& path, Handler handler);
+  /// For POST requests to that path; GET stays as it is.
+  void add_action(const std::string& path, Handler handler);
+  void add_metrics(std::function<Metrics()> collect);
+
+  [[nodiscard]] Result<Endpoint> listen(const Endpoint& endpoint);
+  [[nodiscard]] Result<void> listen_unix(const std::string& path);
+
+  /// The answer to one request, without a socket.
+  Page answer(const PageRequest& request) const;
+
+ private:
+  std::map<std::string, Handler> pages_;
+  std::map<std::string, Handler> actions_;
+  StreamServer server_;
+};
+
+/// Families as Prometheus text format 0.0.4.
+std::string to_prometheus_text(const Metrics& metrics);
+
+/// "%41" -> "A", "+" -> " "; nullopt if a percent sign is not followed by two hex digits.
+std::optional<std::string> decode_url(std::string_view text);
+/// Everything but unreserved characters (RFC 3986 s2.3) as %XX.
+std::string encode_url(std::string_view text);
+
+}  // namespace hither::io

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+
+namespace hither::io {
+
+/// The one real reading of the monotonic clock. Any thread; no system call (vDSO).
+Instant monotonic_now();
+
+/// UTC as "2026-11-23T03:02:59.123Z", for log lines and reports; never for decisions.
+std::string wall_clock_text();
+
+/// A seed from the kernel's random source, for generators that need not repeat.
+std::uint64_t random_seed();
+
+}  // namespace hither::io

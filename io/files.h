@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace hither::io {
+
+/// A whole file as bytes; fails with "PATH: reason; cure". Refuses what is not a regular file, and
+/// more than 1 GiB.
+[[nodiscard]] Result<std::string> read_file(const std::string& path);
+
+/// Replaces a file as one step: readers see the old or the new content, never a part.
+[[nodiscard]] Result<void> write_file(const std::string& path, const std::string& content);
+
+/// $NAME, or `otherwise` where it is not set or empty.
+std::string environment(const char* name, const std::string& otherwise = "");
+
+}  // namespace hither::io

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/resolver.h"
+
+#include <ares.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/select.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "io/clock.h"
+#include "io/socket.h"
+
+namespace hither::io {
+namespace {
+
+Result<Resolved> to_resolved(const std::string& host, int status, const ares_addrinfo* result) {
+  if (status != ARES_SUCCESS || result == nullptr || result->nodes == nullptr) {
+    return fail(fmt::format("'{}' does not resolve: {}", host, ares_strerror(status)));
+  }
+  Resolved resolved;
+  int ttl = -1;
+  for (const ares_addrinfo_node* node = result->nodes; node != nullptr; node = node->ai_next) {
+    sockaddr_storage storage{};
+    std::memcpy(&storage, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof storage));
+    resolved.addresses.push_back(from_sockaddr(storage).address);
+    ttl = ttl < 0 ? node->ai_ttl : std::min(ttl, node->ai_ttl);
+  }
+  // IPv4 first: "localhost" is ::1 too on most machines, and most programs listen on 127.0.0.1.
+  std::ranges::sort(resolved.addresses, {},
+                    [](const Address& address) { return std::pair(!address.is_v4(), address); });
+  resolved.addresses.erase(std::unique(resolved.addresses.begin(), resolved.addresses.end()),
+                           resolved.addresses.end());
+  resolved.ttl = std::chrono::seconds(std::max(ttl, 0));
+  return resolved;
+}
+
+}  // namespace
+
+struct Resolver::Impl {
+  struct Query {
+    Impl* impl;
+    std::string host;
+    Callback callback;
+  };
+
+  explicit Impl(Loop& on_loop) : loop(on_loop), timer(on_loop, [this] { on_time(); }) {
+    ares_options options{};
+    options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
+      static_cast<Impl*>(self)->on_socket(fd, readable != 0, writable != 0);
+    };
+    options.sock_state_cb_data = this;
+    options.timeout = 1000;  // milliseconds, per try
+    options.tries = 3;
+    status = ares_init_options(&channel, &options,
+                               ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+  }
+
+  void on_socket(int fd, bool readable, bool writable) {
+    if (!readable && !writable) {
+      watches.erase(fd);
+      return;
+    }
+    auto& watch = watches[fd];
+    if (!watch) {
+      watch = std::make_unique<FdWatch>(
+          loop, fd, [this, fd] { process(fd, ARES_SOCKET_BAD); },
+          [this, fd] { process(ARES_SOCKET_BAD, fd); });
+    }
+    watch->want_read(readable);
+    watch->want_write(writable);
+  }
+
+  void process(int readable, int writable) {
+    ares_process_fd(channel, readable, writable);
+    arm();
+  }
+
+  void on_time() { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }
+
+  /// Sleeps as long as c-ares wants to.
+  void arm() {
+    timeval most{1, 0};
+    timeval buffer{};
+    const timeval* wait = ares_timeout(channel, &most, &buffer);
+    if (watches.empty()) {
+      timer.cancel();
+      return;
+    }
+    timer.set(monotonic_now() + std::chrono::seconds(wait->tv_sec) +
+              std::chrono::microseconds(wait->tv_usec));
+  }
+
+  Loop& loop;
+  ares_channel channel = nullptr;
+  int status = ARES_SUCCESS;
+  bool ending = false;
+  std::map<int, std::unique_ptr<FdWatch>> watches;
+  Timer timer;
+};
+
+Resolver::Resolver(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
+
+Resolver::~Resolver() {
+  impl_->ending = true;
+  if (impl_->status == ARES_SUCCESS) ares_destroy(impl_->channel);
+}
+
+void Resolver::resolve(const std::string& host, Callback callback) {
+  if (impl_->status != ARES_SUCCESS) {
+    callback(fail(fmt::format("no resolver: {}", ares_strerror(impl_->status))));
+    return;
+  }
+  auto query = std::make_unique<Impl::Query>(Impl::Query{impl_.get(), host, std::move(callback)});
+  ares_addrinfo_hints hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_flags = ARES_AI_NOSORT;
+  ares_getaddrinfo(
+      impl_->channel, host.c_str(), nullptr, &hints,
+      [](void* argument, int status, int, ares_addrinfo* result) {
+        const std::unique_ptr<Impl::Query> done(static_cast<Impl::Query*>(argument));
+        const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owned(
+            result, &ares_freeaddrinfo);
+        if (done->impl->ending) return;
+        done->callback(to_resolved(done->host, status, result));
+      },
+      query.release());
+  impl_->arm();
+}
+
+}  // namespace hither::io

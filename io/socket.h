@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/ip.h"
+#include "base/result.h"
+
+struct sockaddr_storage;
+
+namespace hither::io {
+
+/// Owns one descriptor and closes it. Movable, empty (-1) when moved from.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  ~Fd() { close(); }
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void close();
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Sockets, all non-blocking and close-on-exec. The functions below are thin: one or few system
+/// calls, IPv4 and IPv6 told apart by Address::is_v4(), errors as one line that says the cure.
+
+struct ListenOptions {
+  bool reuse_port = false;  ///< one socket per thread on the same port (SO_REUSEPORT)
+  int backlog = 4096;
+};
+
+/// A TCP listener with SO_REUSEADDR. Port 0 lets the kernel choose: see local_endpoint().
+[[nodiscard]] Result<Fd> listen_tcp(const Endpoint& endpoint, ListenOptions options = {});
+[[nodiscard]] Result<Fd> bind_udp(const Endpoint& endpoint, bool reuse_port);
+[[nodiscard]] Result<Fd> listen_unix(const std::string& path);
+[[nodiscard]] Result<Endpoint> local_endpoint(int fd);
+
+/// Starts to connect; wait until writable, then ask connect_error(). TCP_NODELAY is set.
+[[nodiscard]] Result<Fd> connect_tcp(const Endpoint& endpoint);
+[[nodiscard]] Result<Fd> connect_unix(const std::string& path);
+/// Of a connect that became writable: 0, or the errno it failed with.
+int connect_error(int fd);
+
+/// What one read, write or accept came to.
+struct IoResult {
+  enum class Kind { ok, would_block, end, exhausted, failed };
+  Kind kind = Kind::ok;
+  std::size_t size = 0;  ///< bytes moved
+  int error = 0;         ///< errno, where it failed
+};
+
+/// One recv. `end` is the peer's FIN.
+IoResult read_some(int fd, std::span<std::byte> buffer);
+/// One send, without SIGPIPE.
+IoResult write_some(int fd, ByteView bytes);
+/// Two pieces in one sendmsg.
+IoResult write_some(int fd, ByteView first, ByteView second);
+
+struct Accepted {
+  IoResult::Kind kind =
+      IoResult::Kind::ok;  ///< exhausted: no descriptors or memory; pause, then retry
+  Fd fd;
+  Endpoint peer;  ///< unspecified for unix sockets
+};
+/// One accept4; TCP_NODELAY is set on what it yields. Aborted connections are passed over.
+Accepted accept_one(int fd);
+
+/// How many descriptors this process may have (RLIMIT_NOFILE).
+std::size_t open_files_max();
+
+/// Sends FIN; reading goes on.
+void shutdown_write(int fd);
+
+/// "Connection refused", "timed out", ...: in words, for reasons in status pages and logs.
+std::string error_text(int error);
+
+/// Conversions, for drivers that fill msghdr themselves. Returns the length of the sockaddr.
+unsigned to_sockaddr(const Endpoint& endpoint, sockaddr_storage& storage);
+Endpoint from_sockaddr(const sockaddr_storage& storage);
+
+}  // namespace hither::io

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/stream_server.h"
+
+#include <algorithm>
+#include <array>
+
+#include "io/clock.h"
+
+namespace hither::io {
+namespace {
+
+constexpr std::size_t read_bytes_max = 16 * 1024;
+constexpr int accepts_per_turn = 16;
+constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
+constexpr Duration linger_time = std::chrono::seconds(2);
+
+}  // namespace
+
+struct StreamServer::Listener {
+  Listener(StreamServer& server, Fd socket)
+      : fd(std::move(socket)),
+        watch(server.loop_, fd.get(), [&server, this] { server.accept_all(*this); }),
+        pause(server.loop_, [this] { watch.want_read(true); }) {
+    watch.want_read(true);
+  }
+  Fd fd;
+  FdWatch watch;
+  Timer pause;
+};
+
+struct StreamServer::Connection {
+  Connection(StreamServer& server, std::uint64_t number, Fd socket, std::unique_ptr<Session> s)
+      : id(number),
+        fd(std::move(socket)),
+        session(std::move(s)),
+        watch(
+            server.loop_, fd.get(), [&server, this] { server.on_readable(*this); },
+            [&server, this] { server.settle(*this); }),
+        timer(server.loop_, [&server, this] {
+          if (lingering || closing) {
+            server.remove(id);
+            return;
+          }
+          session->on_time(monotonic_now(), out);
+          server.settle(*this);
+        }) {}
+
+  std::uint64_t id;
+  Fd fd;
+  std::unique_ptr<Session> session;
+  FdWatch watch;
+  Timer timer;
+  Bytes out;
+  std::size_t sent = 0;    // of out
+  bool ended = false;      // the peer sent FIN
+  bool broken = false;     // the socket failed
+  bool lingering = false;  // all is sent; waiting for the peer's FIN
+  bool closing = false;    // the session is finished, its last bytes are not sent yet
+};
+
+StreamServer::StreamServer(Loop& loop, Factory factory, Limits limits)
+    : loop_(loop), factory_(std::move(factory)), limits_(limits) {}
+
+StreamServer::~StreamServer() = default;
+
+void StreamServer::add_listener(Fd listener) {
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(listener)));
+}
+
+void StreamServer::close_listeners() { listeners_.clear(); }
+void StreamServer::close_connections() { connections_.clear(); }
+
+void StreamServer::wake_all() {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(connections_.size());
+  for (const auto& [id, connection] : connections_) ids.push_back(id);
+  std::ranges::sort(ids);
+  for (const std::uint64_t id : ids) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || found->second->lingering) continue;
+    found->second->session->on_time(monotonic_now(), found->second->out);
+    settle(*found->second);
+  }
+}
+
+void StreamServer::accept_all(Listener& listener) {
+  for (int i = 0; i < accepts_per_turn; ++i) {
+    Accepted accepted;
+    if (connections_.size() < limits_.connections_max) accepted = accept_one(listener.fd.get());
+    if (accepted.kind == IoResult::Kind::would_block) return;
+    if (!accepted.fd) {
+      // No descriptors, or as many connections as we may have: wait a little, never spin.
+      listener.watch.want_read(false);
+      listener.pause.set(monotonic_now() + exhausted_pause);
+      return;
+    }
+    const std::uint64_t id = next_id_++;
+    auto connection =
+        std::make_unique<Connection>(*this, id, std::move(accepted.fd), factory_(accepted.peer));
+    Connection& reference = *connection;
+    connections_.emplace(id, std::move(connection));
+    settle(reference);
+  }
+}
+
+void StreamServer::on_readable(Connection& connection) {
+  std::array<std::byte, read_bytes_max> buffer;
+  const IoResult result = read_some(connection.fd.get(), buffer);
+  const Instant now = monotonic_now();
+  switch (result.kind) {
+    case IoResult::Kind::would_block:
+      return;
+    case IoResult::Kind::ok:
+      if (connection.lingering) return;
+      connection.session->on_bytes({buffer.data(), result.size}, now, connection.out);
+      break;
+    case IoResult::Kind::end:
+      connection.ended = true;
+      if (!connection.lingering) connection.session->on_end(now, connection.out);
+      break;
+    default:
+      connection.broken = true;
+  }
+  settle(connection);
+}
+
+void StreamServer::flush(Connection& connection) {
+  while (connection.sent < connection.out.size()) {
+    const ByteView left = ByteView(connection.out).subspan(connection.sent);
+    const IoResult result = write_some(connection.fd.get(), left);
+    if (result.kind == IoResult::Kind::would_block) return;
+    if (result.kind != IoResult::Kind::ok) {
+      connection.broken = true;
+      return;
+    }
+    connection.sent += result.size;
+  }
+  connection.sent = 0;
+  connection.out.clear();
+  if (connection.out.capacity() > read_bytes_max) connection.out.shrink_to_fit();
+}
+
+/// After anything happened: send, then arm what the connection waits for now, or end it.
+void StreamServer::settle(Connection& connection) {
+  if (!connection.broken) flush(connection);
+  if (connection.broken || (connection.lingering && connection.ended)) {
+    remove(connection.id);
+    return;
+  }
+  if (connection.lingering) return;
+  const std::size_t waiting = connection.out.size() - connection.sent;
+  if (waiting == 0 && connection.session->finished()) {
+    start_lingering(connection);
+    return;
+  }
+  connection.watch.want_write(waiting > 0);
+  if (connection.session->finished()) {
+    // Its last bytes wait for a peer that does not read: not for ever, and the session has no say.
+    connection.watch.want_read(false);
+    if (!connection.closing) connection.timer.set(monotonic_now() + linger_time);
+    connection.closing = true;
+    return;
+  }
+  connection.watch.want_read(!connection.ended && waiting <= limits_.output_bytes_max &&
+                             connection.session->wants_input());
+  connection.timer.set(connection.session->deadline());
+}
+
+void StreamServer::start_lingering(Connection& connection) {
+  if (connection.ended) {
+    remove(connection.id);
+    return;
+  }
+  connection.lingering = true;
+  shutdown_write(connection.fd.get());
+  connection.watch.want_write(false);
+  connection.watch.want_read(true);
+  connection.timer.set(monotonic_now() + linger_time);
+}
+
+void StreamServer::remove(std::uint64_t id) { connections_.erase(id); }
+
+}  // namespace hither::io

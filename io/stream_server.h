@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "io/loop.h"
+#include "io/socket.h"
+
+namespace hither::io {
+
+/// One connection's protocol without the socket: bytes and instants in, bytes and a deadline out.
+/// What it appends to `out` is sent in order.
+class Session {
+ public:
+  virtual ~Session() = default;
+  /// Pieces of any size, as they came.
+  virtual void on_bytes(ByteView bytes, Instant now, Bytes& out) = 0;
+  /// The peer will send nothing more (its FIN).
+  virtual void on_end(Instant now, Bytes& out) = 0;
+  /// The deadline has passed.
+  virtual void on_time(Instant now, Bytes& out) = 0;
+  /// When on_time() wants to be called; `never` if not at all. Asked after every call above.
+  virtual Instant deadline() const = 0;
+  /// Close as soon as everything in `out` is sent. Asked after every call above.
+  virtual bool finished() const = 0;
+  /// False: leave the bytes in the kernel for now (back-pressure).
+  virtual bool wants_input() const { return true; }
+};
+
+/// Accepts stream connections and drives a Session for each: for protocols that are spoken with one
+/// peer (status pages, DNS over TCP, the stand-in backend). Sends at once and arms write readiness
+/// only when the kernel is full; while more than `output_bytes_max` wait to be sent it does not
+/// read. When a session is finished the socket is half-closed and drained for up to a second, so
+/// that no reset eats the last bytes. Belongs to one loop's thread.
+class StreamServer {
+ public:
+  struct Limits {
+    std::size_t connections_max = 10'000;
+    std::size_t output_bytes_max = 256 * 1024;
+  };
+  using Factory = std::function<std::unique_ptr<Session>(const Endpoint& peer)>;
+
+  StreamServer(Loop& loop, Factory factory, Limits limits);
+  StreamServer(Loop& loop, Factory factory) : StreamServer(loop, std::move(factory), Limits{}) {}
+  ~StreamServer();
+  StreamServer(const StreamServer&) = delete;
+  StreamServer& operator=(const StreamServer&) = delete;
+
+  /// Takes connections from this listener as well.
+  void add_listener(Fd listener);
+  /// Closes all listeners; connections go on.
+  void close_listeners();
+  /// Closes all connections at once.
+  void close_connections();
+  std::size_t connections() const { return connections_.size(); }
+  /// Calls `on_time` of every session now: something they wait for may have changed.
+  void wake_all();
+
+ private:
+  struct Listener;
+  struct Connection;
+
+  void accept_all(Listener& listener);
+  void on_readable(Connection& connection);
+  void flush(Connection& connection);
+  void settle(Connection& connection);
+  void start_lingering(Connection& connection);
+  void remove(std::uint64_t id);
+
+  Loop& loop_;
+  Factory factory_;
+  Limits limits_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace hither::io

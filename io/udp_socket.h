@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "base/bytes.h"
+#include "base/ip.h"
+#include "io/socket.h"
+
+namespace hither::io {
+
+/// A bound UDP socket that is read and answered in batches: one recvmmsg for up to `width` packets,
+/// one sendmmsg for their replies. All buffers are made once. Every reply leaves from the address
+/// its packet was sent to, also where the socket is bound to a wildcard (IP_PKTINFO). Belongs to
+/// one thread.
+///
+///   const std::size_t count = socket.receive();
+///   for (i = 0 .. count) socket.reply(i, respond(socket.packet(i), socket.peer(i),
+///   socket.buffer(i))); socket.send();
+class UdpSocket {
+ public:
+  /// More than this only adds latency: the kernel's cost per packet no longer falls.
+  static constexpr std::size_t width = 32;
+  static constexpr std::size_t packet_bytes_max = 4096;
+
+  /// `reply_bytes_max` is the size of buffer(). Takes over a socket of bind_udp().
+  UdpSocket(Fd socket, const Endpoint& bound, std::size_t reply_bytes_max);
+  ~UdpSocket();
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
+
+  int fd() const;
+  /// How many packets came; 0 if none wait. Forgets the batch before.
+  std::size_t receive();
+  /// The packet, empty if it was longer than packet_bytes_max: who asks that much is not answered.
+  ByteView packet(std::size_t index) const;
+  Endpoint peer(std::size_t index) const;
+  /// Where the reply to packet `index` is to be written.
+  std::span<std::byte> buffer(std::size_t index);
+  /// Sends the first `size` bytes of buffer(index) with the batch; 0: no reply.
+  void reply(std::size_t index, std::size_t size);
+  /// Sends all replies. Never waits: what the kernel does not take is lost, as packets are. Returns
+  /// how many.
+  std::size_t send();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hither::io

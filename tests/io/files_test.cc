@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/files.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace hither::io {
+namespace {
+
+std::string scratch(const std::string& name) {
+  return testing::TempDir() + "/hither_files_" + name;
+}
+
+TEST(Files, WhatIsWrittenIsRead) {
+  const std::string path = scratch("whole");
+  const std::string content("a\0b\nc", 5);
+
+  ASSERT_TRUE(write_file(path, content));
+
+  EXPECT_EQ(*read_file(path), content);
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+  std::filesystem::remove(path);
+}
+
+TEST(Files, AMissingFileIsNamedWithTheReason) {
+  const auto content = read_file("/nowhere/world.toml");
+
+  ASSERT_FALSE(content);
+  EXPECT_EQ(content.error().message,
+            "/nowhere/world.toml: No such file or directory; name a file that can be read");
+}
+
+TEST(Files, AFolderIsNotAFile) {
+  const auto content = read_file(testing::TempDir());
+
+  ASSERT_FALSE(content);
+  EXPECT_NE(content.error().message.find("not a regular file"), std::string::npos);
+}
+
+TEST(Files, AFailedWriteLeavesTheOldContent) {
+  EXPECT_FALSE(write_file("/nowhere/world.toml", "x"));
+}
+
+TEST(Environment, AnEmptyVariableIsAsGoodAsNone) {
+  setenv("HITHER_TEST_EMPTY", "", 1);
+  EXPECT_EQ(environment("HITHER_TEST_EMPTY", "otherwise"), "otherwise");
+  EXPECT_EQ(environment("HITHER_TEST_NONE", "otherwise"), "otherwise");
+}
+
+}  // namespace
+}  // namespace hither::io

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/loop.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "io/clock.h"
+#include "io/socket.h"
+
+namespace hither::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::array<Fd, 2> make_pair() {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+  return {Fd(ends[0]), Fd(ends[1])};
+}
+
+TEST(Loop, RunsPostedWorkInOrder) {
+  Loop loop;
+  std::vector<int> seen;
+  for (int i = 0; i < 3; ++i) loop.post([&seen, i] { seen.push_back(i); });
+
+  loop.run();
+
+  EXPECT_EQ(seen, (std::vector{0, 1, 2}));
+}
+
+TEST(Loop, TakesWorkFromOtherThreads) {
+  Loop loop;
+  Timer keep_alive(loop, [] {});
+  keep_alive.set(monotonic_now() + 1h);
+  std::thread other([&] { loop.post([&] { loop.stop(); }); });
+
+  loop.run();
+
+  other.join();
+}
+
+TEST(Timer, FiresAtItsInstantAndNotBefore) {
+  Loop loop;
+  Instant fired{};
+  Timer timer(loop, [&] { fired = monotonic_now(); });
+  const Instant wanted = monotonic_now() + 5ms;
+  timer.set(wanted);
+
+  loop.run();
+
+  EXPECT_GE(fired, wanted);
+}
+
+TEST(Timer, MovedLaterFiresOnceAtTheLaterInstant) {
+  Loop loop;
+  int count = 0;
+  const Instant later = monotonic_now() + 8ms;
+  Timer timer(loop, [&] {
+    ++count;
+    EXPECT_GE(monotonic_now(), later);
+  });
+  timer.set(monotonic_now() + 2ms);
+  timer.set(later);
+
+  loop.run();
+
+  EXPECT_EQ(count, 1);
+}
+
+TEST(Timer, MovedEarlierFiresEarly) {
+  Loop loop;
+  const Instant start = monotonic_now();
+  Timer timer(loop, [&] { loop.stop(); });
+  timer.set(start + 1h);
+  timer.set(start + 1ms);
+
+  loop.run();
+
+  EXPECT_LT(monotonic_now(), start + 30min);
+}
+
+TEST(Timer, CancelledNeverFires) {
+  Loop loop;
+  Timer timer(loop, [] { FAIL() << "fired after it was cancelled"; });
+  timer.set(monotonic_now() + 1ms);
+  timer.cancel();
+
+  loop.run();
+}
+
+TEST(Timer, MayBeDestroyedInItsOwnCallback) {
+  Loop loop;
+  std::optional<Timer> timer;
+  timer.emplace(loop, [&] { timer.reset(); });
+  timer->set(monotonic_now());
+
+  loop.run();
+
+  EXPECT_FALSE(timer);
+}
+
+TEST(FdWatch, SaysWhenThereIsSomethingToRead) {
+  Loop loop;
+  auto pair = make_pair();
+  std::array<std::byte, 8> buffer;
+  std::size_t got = 0;
+  FdWatch watch(loop, pair[0].get(), [&] {
+    got = read_some(pair[0].get(), buffer).size;
+    loop.stop();
+  });
+  watch.want_read(true);
+  loop.post([&] { write_some(pair[1].get(), as_bytes("abc")); });
+
+  loop.run();
+
+  EXPECT_EQ(got, 3U);
+}
+
+TEST(FdWatch, KeepsSayingWhatStaysUnread) {
+  Loop loop;
+  auto pair = make_pair();
+  write_some(pair[1].get(), as_bytes("abc"));
+  int called = 0;
+  FdWatch watch(loop, pair[0].get(), [&] {
+    if (++called == 3) loop.stop();
+  });
+  watch.want_read(true);
+
+  loop.run();
+
+  EXPECT_EQ(called, 3);
+}
+
+TEST(FdWatch, IsQuietAboutWhatIsNotWanted) {
+  Loop loop;
+  auto pair = make_pair();
+  write_some(pair[1].get(), as_bytes("abc"));
+  FdWatch watch(loop, pair[0].get(), [] { FAIL() << "was not wanted"; });
+  watch.want_read(true);
+  watch.want_read(false);
+  Timer end(loop, [&] { loop.stop(); });
+  end.set(monotonic_now() + 5ms);
+
+  loop.run();
+}
+
+TEST(FdWatch, MayBeDestroyedInItsOwnCallback) {
+  Loop loop;
+  auto pair = make_pair();
+  std::optional<FdWatch> watch;
+  watch.emplace(
+      loop, pair[0].get(), [] {}, [&] { watch.reset(); });
+  watch->want_write(true);
+
+  loop.run();
+
+  EXPECT_FALSE(watch);
+}
+
+TEST(SignalWatch, HearsOfEverySignalAskedFor) {
+  Loop loop;
+  std::vector<int> seen;
+  SignalWatch watch(loop, {SIGUSR1, SIGUSR2}, [&](int number) {
+    seen.push_back(number);
+    if (seen.size() == 2) loop.stop();
+  });
+  loop.post([] { raise(SIGUSR1); });
+  loop.post([] { raise(SIGUSR2); });
+
+  loop.run();
+
+  EXPECT_EQ(seen, (std::vector{SIGUSR1, SIGUSR2}));
+}
+
+}  // namespace
+}  // namespace hither::io

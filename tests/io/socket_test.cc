@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/socket.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+namespace hither::io {
+namespace {
+
+Endpoint loopback(std::uint16_t port = 0) { return {Address::v4(0x7f000001), port}; }
+
+TEST(Socket, PortZeroIsChosenByTheKernelAndTold) {
+  const auto listener = listen_tcp(loopback());
+  ASSERT_TRUE(listener);
+
+  const auto endpoint = local_endpoint(listener->get());
+
+  ASSERT_TRUE(endpoint);
+  EXPECT_EQ(endpoint->address, loopback().address);
+  EXPECT_NE(endpoint->port, 0);
+}
+
+TEST(Socket, APortInUseIsOneLineWithTheCure) {
+  const auto first = listen_tcp(loopback());
+  ASSERT_TRUE(first);
+  const auto second = listen_tcp(*local_endpoint(first->get()));
+
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.error().message.find("Address already in use"), std::string::npos);
+  EXPECT_NE(second.error().message.find("choose another port"), std::string::npos);
+}
+
+TEST(Socket, ThreadsMayShareAPortIfTheyAllSaySo) {
+  const auto first = listen_tcp(loopback(), {.reuse_port = true});
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(listen_tcp(*local_endpoint(first->get()), {.reuse_port = true}));
+
+  const auto udp = bind_udp(loopback(), true);
+  ASSERT_TRUE(udp);
+  EXPECT_TRUE(bind_udp(*local_endpoint(udp->get()), true));
+}
+
+TEST(Socket, AnAddressOfNobodyIsSaidToBeSo) {
+  const auto listener = listen_tcp(*parse_endpoint("192.0.2.1:0"));
+
+  ASSERT_FALSE(listener);
+  EXPECT_NE(listener.error().message.find("no such address"), std::string::npos);
+}
+
+TEST(Socket, EndpointsSurviveTheWayThroughSockaddr) {
+  for (const char* text : {"127.0.0.1:53", "[::1]:5300", "[2001:db8::1]:65535", "0.0.0.0:0"}) {
+    const Endpoint endpoint = *parse_endpoint(text);
+    sockaddr_storage storage{};
+    to_sockaddr(endpoint, storage);
+    EXPECT_EQ(from_sockaddr(storage), endpoint) << text;
+  }
+}
+
+TEST(Socket, AnEmptyQueueOfConnectionsIsNoError) {
+  const auto listener = listen_tcp(loopback());
+  ASSERT_TRUE(listener);
+  EXPECT_EQ(accept_one(listener->get()).kind, IoResult::Kind::would_block);
+}
+
+TEST(Fd, MovesItsDescriptorAndLeavesNothingBehind) {
+  Fd first(::socket(AF_INET, SOCK_STREAM, 0));
+  const int number = first.get();
+  Fd second = std::move(first);
+
+  EXPECT_EQ(second.get(), number);
+  EXPECT_FALSE(
+      static_cast<bool>(first));  // NOLINT(bugprone-use-after-move): the claim of this test
+}
+
+}  // namespace
+}  // namespace hither::io

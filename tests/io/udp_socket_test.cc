@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/udp_socket.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <string>
+
+namespace hither::io {
+namespace {
+
+struct Pair {
+  std::unique_ptr<UdpSocket> server;
+  Endpoint at;
+  Fd client;
+};
+
+/// A server bound to `bind_to`, and a client that is connected to it at `reach`.
+Pair make_pair(const std::string& bind_to, const std::string& reach) {
+  Pair pair;
+  const Endpoint wanted{.address = *parse_address(bind_to), .port = 0};
+  auto server = bind_udp(wanted, false);
+  EXPECT_TRUE(server) << server.error().message;
+  pair.at = {.address = *parse_address(reach), .port = local_endpoint(server->get())->port};
+  pair.server = std::make_unique<UdpSocket>(std::move(*server), wanted, 512);
+  auto client = bind_udp({.address = *parse_address("127.0.0.1"), .port = 0}, false);
+  EXPECT_TRUE(client);
+  pair.client = std::move(*client);
+  sockaddr_storage storage{};
+  const unsigned size = to_sockaddr(pair.at, storage);
+  // Connected: a reply from any other address than the one asked is not delivered.
+  EXPECT_EQ(connect(pair.client.get(), reinterpret_cast<const sockaddr*>(&storage), size), 0);
+  return pair;
+}
+
+void say(const Pair& pair, const std::string& text) {
+  EXPECT_EQ(write_some(pair.client.get(), as_bytes(text)).kind, IoResult::Kind::ok);
+}
+
+bool wait_readable(int fd) {
+  pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+  return poll(&waiting, 1, 5000) == 1;
+}
+
+std::string hear(const Pair& pair) {
+  std::array<std::byte, 512> buffer{};
+  if (!wait_readable(pair.client.get())) return "nothing came";
+  const IoResult result = read_some(pair.client.get(), buffer);
+  return std::string(as_text(ByteView(buffer).first(result.size)));
+}
+
+/// Answers every waiting packet with its own text behind "re: ", except "quiet".
+std::size_t echo_batch(UdpSocket& server) {
+  if (!wait_readable(server.fd())) return 0;
+  const std::size_t count = server.receive();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string text = "re: " + std::string(as_text(server.packet(i)));
+    std::ranges::copy(as_bytes(text), server.buffer(i).begin());
+    server.reply(i, text == "re: quiet" ? 0 : text.size());
+  }
+  EXPECT_EQ(server.send(), 0U);
+  return count;
+}
+
+TEST(UdpSocket, AnswersABatchInOrder) {
+  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  for (const char* text : {"one", "quiet", "two"}) say(pair, text);
+
+  std::size_t heard = 0;
+  while (heard < 3) heard += echo_batch(*pair.server);
+
+  EXPECT_EQ(hear(pair), "re: one");
+  EXPECT_EQ(hear(pair), "re: two");
+}
+
+TEST(UdpSocket, RepliesFromTheAddressAskedWhenBoundToTheWildcard) {
+  const Pair pair = make_pair("0.0.0.0", "127.0.0.9");
+  say(pair, "who");
+
+  EXPECT_EQ(echo_batch(*pair.server), 1U);
+
+  EXPECT_EQ(hear(pair), "re: who");
+}
+
+TEST(UdpSocket, KnowsWhoAsked) {
+  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  say(pair, "x");
+  ASSERT_TRUE(wait_readable(pair.server->fd()));
+
+  ASSERT_EQ(pair.server->receive(), 1U);
+
+  EXPECT_EQ(pair.server->peer(0), *local_endpoint(pair.client.get()));
+}
+
+TEST(UdpSocket, APacketBeyondTheLimitIsEmpty) {
+  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  say(pair, std::string(UdpSocket::packet_bytes_max + 1, 'x'));
+  ASSERT_TRUE(wait_readable(pair.server->fd()));
+
+  ASSERT_EQ(pair.server->receive(), 1U);
+
+  EXPECT_TRUE(pair.server->packet(0).empty());
+}
+
+TEST(UdpSocket, NothingWaitingIsAnEmptyBatch) {
+  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+
+  EXPECT_EQ(pair.server->receive(), 0U);
+  EXPECT_EQ(pair.server->send(), 0U);
+}
+
+}  // namespace
+}  // namespace hither::io
