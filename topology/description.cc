@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "topology/description.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/assert.h"
+#include "topology/check.h"
+#include "topology/document.h"
+#include "topology/section.h"
+#include "topology/shape.h"
+
+namespace hither::topology {
+namespace {
+
+/// A path of the file, seen from the folder the description is in.
+std::string resolve(const std::string& description_file, const std::string& path) {
+  const std::size_t slash = description_file.rfind('/');
+  if (path.starts_with('/') || slash == std::string::npos) return path;
+  return description_file.substr(0, slash + 1) + path;
+}
+
+Policy policy_of(std::string_view word) {
+  if (word == "weighted") return Policy::weighted;
+  return word == "ordered" ? Policy::ordered : Policy::nearest;
+}
+
+/// The tables in a table by names, or nothing.
+std::vector<const Node*> tables_of(const Node& root, std::string_view name) {
+  std::vector<const Node*> tables;
+  const Node* all = root.find(name);
+  if (all == nullptr) return tables;
+  for (const Node& item : all->items) {
+    if (item.is(Node::Kind::table)) tables.push_back(&item);
+  }
+  return tables;
+}
+
+std::vector<const Node*> first_of(std::vector<const Node*> nodes, std::size_t most) {
+  if (nodes.size() > most) nodes.resize(most);
+  return nodes;
+}
+
+/// Fills a Description from a document, tolerating every mistake that check_shape() reports.
+class Build {
+ public:
+  Build(const Node& root, const std::string& file) : root_(root) { description_.file = file; }
+
+  Description run() {
+    const Section top("", &root_);
+    description_.schema = top.integer("schema");
+    description_.name = top.text("world");
+    add_dns(top.inside("dns"));
+    add_local(top.inside("local"));
+    for (const Node* node : tables_of(root_, "zone")) add_zone(*node);
+    for (const Node* node : tables_of(root_, "name")) add_name(*node);
+    for (const Node* node : first_of(tables_of(root_, "farm"), farms_max)) {
+      description_.farms.push_back(node->key);
+    }
+    for (const Node* node : first_of(tables_of(root_, "room"), rooms_max)) add_room(*node);
+    for (const Node* node : tables_of(root_, "network")) add_network(*node);
+    return std::move(description_);
+  }
+
+ private:
+  void add_dns(const Section& section) {
+    Dns& dns = description_.dns;
+    dns.listen = section.endpoints("listen");
+    dns.geo.clear();
+    for (const std::string& geo : section.texts("geo")) {
+      dns.geo.push_back(geo == "builtin" ? geo : resolve(description_.file, geo));
+    }
+    dns.health = dns_health_of(section.inside("health"));
+    dns.where_listen = section.where("listen");
+    dns.where_geo = section.where("geo");
+    dns.where_health = section.inside("health").where();
+  }
+
+  void add_local(const Section& section) {
+    Local& local = description_.local;
+    local.first_port = static_cast<std::uint16_t>(section.integer("first_port"));
+    local.admin_port = static_cast<std::uint16_t>(section.integer("admin_port"));
+    local.where_first_port = section.where("first_port");
+    local.where_admin_port = section.where("admin_port");
+  }
+
+  void add_zone(const Node& node) {
+    const auto name = host_name_of(node.key);
+    if (!name) return;
+    const Section section("zone.*", &node);
+    const std::string file = section.text("file");
+    description_.zones.push_back({.name = *name,
+                                  .file = file.empty() ? file : resolve(description_.file, file),
+                                  .where = section.where(),
+                                  .where_file = section.where("file")});
+  }
+
+  void add_name(const Node& node) {
+    const auto name = host_name_of(node.key);
+    if (!name) return;
+    const Section section("name.*", &node);
+    description_.names.push_back({.name = *name,
+                                  .farm = section.text("farm"),
+                                  .policy = policy_of(section.text("policy")),
+                                  .ttl = section.duration("ttl"),
+                                  .where = section.where(),
+                                  .where_farm = section.where("farm"),
+                                  .where_ttl = section.where("ttl")});
+  }
+
+  void add_room(const Node& node) {
+    const Section section("room.*", &node);
+    Room room;
+    room.name = node.key;
+    room.title = section.has("title") ? section.text("title") : node.key;
+    room.has_location = node.find("location") != nullptr;
+    room.location = section.location("location");
+    room.address = section.addresses("address");
+    const std::size_t index = description_.rooms.size();
+    if (room.address.empty() && index <= room_index_max) {
+      const auto second = static_cast<std::uint32_t>(index) + 10;
+      room.address.push_back(Address::v4(127U << 24U | second << 16U | 1U));
+    }
+    const auto admin = section.endpoints("admin");
+    if (!admin.empty()) room.admin = admin.front();
+    room.weight = section.integer("weight");
+    room.where = section.where();
+    room.where_address = section.where("address");
+    room.where_admin = section.where("admin");
+    const Node* own_farms = node.find("farm");
+    for (const Node* farm : first_of(tables_of(root_, "farm"), farms_max)) {
+      const Node* own = own_farms != nullptr ? own_farms->find(farm->key) : nullptr;
+      room.farms.push_back(
+          farm_of(*farm, own != nullptr && own->is(Node::Kind::table) ? own : nullptr));
+    }
+    description_.rooms.push_back(std::move(room));
+  }
+
+  static Farm farm_of(const Node& world, const Node* own) {
+    const Section section("farm.*", own, &world);
+    Farm farm;
+    farm.name = world.key;
+    farm.port = static_cast<std::uint16_t>(Section("farm.*", &world).integer("port"));
+    farm.mode = Section("farm.*", &world).text("mode") == "tcp" ? Mode::tcp : Mode::http;
+    farm.balance =
+        section.text("balance") == "round-robin" ? Balance::round_robin : Balance::least_request;
+    farm.capacity = section.integer("capacity");
+    farm.ready_timeout = section.duration("ready_timeout");
+    farm.health.limits = farm_health_of(section.inside("health"));
+    farm.health.path = section.inside("health").text("path");
+    farm.where = section.where();
+    farm.where_port = Section("farm.*", &world).where("port");
+    farm.where_copies = section.where("copies");
+    farm.where_command = section.where("command");
+    farm.where_servers = section.where("servers");
+    farm.where_health = section.inside("health").where();
+    if (farm.where_health.line == 0) farm.where_health = farm.where;
+    add_environment(&world, farm);
+    add_environment(own, farm);
+    set_servers(Section("farm.*", &world), Section("farm.*", own), farm);
+    return farm;
+  }
+
+  static void add_environment(const Node* node, Farm& farm) {
+    const Node* environment = Section("farm.*", node).find("environment");
+    if (environment == nullptr) return;
+    for (const Node& item : environment->items) farm.environment[item.key] = item.text;
+  }
+
+  /// Copies or servers: the room's word counts first, then the world's; whoever says nothing gets
+  /// copies.
+  static void set_servers(const Section& world, const Section& own, Farm& farm) {
+    const bool own_copies = own.has("copies") || own.has("command");
+    const Section& with_servers = own.has("servers") ? own : world;
+    farm.servers = own_copies && !own.has("servers") ? std::vector<std::string>()
+                                                     : with_servers.texts("servers");
+    if (!farm.servers.empty()) {
+      // What stands right beside the servers is kept, for check() to say that it cannot be both.
+      farm.copies = with_servers.has("copies") ? with_servers.integer("copies") : 0;
+      farm.command = with_servers.texts("command");
+      return;
+    }
+    farm.copies = own.has("copies") ? own.integer("copies") : world.integer("copies");
+    const Section& with_command = own.has("command") ? own : world;
+    farm.command = {"hither-backend"};
+    if (with_command.has("command")) farm.command = with_command.texts("command");
+  }
+
+  void add_network(const Node& node) {
+    const Section section("network[]", &node);
+    const auto prefix = parse_prefix(section.text("prefix"));
+    if (!prefix) return;
+    const std::string title = section.text("title");
+    description_.networks.push_back({.prefix = *prefix,
+                                     .location = section.location("location"),
+                                     .title = title.empty() ? to_text(*prefix) : title,
+                                     .where = section.where("prefix")});
+  }
+
+  const Node& root_;
+  Description description_;
+};
+
+/// In the order of the file, each once, not more than anybody reads.
+void tidy(std::vector<Mistake>& mistakes) {
+  const auto place = [](const Mistake& mistake) {
+    return std::tuple(mistake.where.line, mistake.where.column);
+  };
+  std::ranges::stable_sort(mistakes, {}, place);
+  const auto equal = [&](const Mistake& one, const Mistake& other) {
+    return place(one) == place(other) && one.message == other.message;
+  };
+  mistakes.erase(std::unique(mistakes.begin(), mistakes.end(), equal), mistakes.end());
+  if (mistakes.size() > mistakes_max) mistakes.resize(mistakes_max);
+}
+
+}  // namespace
+
+bool is_any(const Address& address) {
+  return address == Address() || address == Address::v4(std::uint32_t{0});
+}
+
+bool Room::local() const { return std::ranges::all_of(address, &Address::is_loopback); }
+
+const Farm* Room::find_farm(std::string_view farm) const {
+  const auto found = std::ranges::find(farms, farm, &Farm::name);
+  return found == farms.end() ? nullptr : &*found;
+}
+
+const Room* Description::find_room(std::string_view room) const {
+  const auto found = std::ranges::find(rooms, room, &Room::name);
+  return found == rooms.end() ? nullptr : &*found;
+}
+
+Endpoint Description::admin_of(const Room& room) const {
+  if (room.admin) return *room.admin;
+  ASSERT(!room.address.empty());
+  return {room.address.front(), local.admin_port};
+}
+
+Endpoint Description::dns_admin() const {
+  ASSERT(!dns.listen.empty());
+  const Address& address = dns.listen.front().address;
+  if (!is_any(address)) return {address, local.admin_port};
+  const auto loopback = parse_address(address.is_v4() ? "127.0.0.1" : "::1");
+  return {loopback ? *loopback : address, local.admin_port};
+}
+
+Reading read_description(std::string_view text, const std::string& file) {
+  Document document = read_document(text);
+  Reading reading{.description = {}, .mistakes = std::move(document.mistakes)};
+  if (!reading.mistakes.empty()) return reading;
+  check_shape(document.root, reading.mistakes);
+  Description description = Build(document.root, file).run();
+  check(document.root, description, reading.mistakes);
+  tidy(reading.mistakes);
+  if (reading.mistakes.empty()) reading.description = std::move(description);
+  return reading;
+}
+
+std::string_view to_text(Policy policy) {
+  switch (policy) {
+    case Policy::nearest:
+      return "nearest";
+    case Policy::weighted:
+      return "weighted";
+    case Policy::ordered:
+      break;
+  }
+  return "ordered";
+}
+
+std::string to_text(const Mistake& mistake, const std::string& file) {
+  if (mistake.where.line == 0) return fmt::format("{}: {}", file, mistake.message);
+  return fmt::format("{}:{}:{}: {}", file, mistake.where.line, mistake.where.column,
+                     mistake.message);
+}
+
+std::string to_text(const std::vector<Mistake>& mistakes, const std::string& file) {
+  std::string text;
+  for (const Mistake& mistake : mistakes) text += to_text(mistake, file) + "\n";
+  return text + fmt::format("{} mistake{}{}; nothing was started\n", mistakes.size(),
+                            mistakes.size() == 1 ? "" : "s",
+                            mistakes.size() >= mistakes_max ? " or more" : "");
+}
+
+}  // namespace hither::topology

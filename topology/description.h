@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/health.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace hither::topology {
+
+/// The description file (world.toml) as a value: what the whole world should be. Every program
+/// reads the same file through read_description() and takes its part; there is no second format.
+/// Defaults are filled in and a room's own values already laid over the world's, so nobody else
+/// merges. Never changed after it is read; docs/topology_format.md says every key, topology/keys.h
+/// is the table both come from.
+
+/// Room k, from 0, has 127.(10+k).0.1 unless it says otherwise; beyond this one it must.
+constexpr std::size_t room_index_max = 245;
+/// More than anybody has; they bound what a broken file can make us build.
+constexpr std::size_t rooms_max = 1000;
+constexpr std::size_t farms_max = 64;
+constexpr std::size_t mistakes_max = 100;  ///< the first so many are reported
+
+/// Where a value stands in the file, for messages: 1-based. line 0: not in the file (a default).
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+
+/// A point on the globe in degrees: latitude -90..90 (north positive), longitude -180..180 (east).
+struct Location {
+  double latitude = 0;
+  double longitude = 0;
+  friend bool operator==(const Location&, const Location&) = default;
+};
+
+enum class Policy { nearest, weighted, ordered };
+std::string_view to_text(Policy policy);
+enum class Mode { http, tcp };
+enum class Balance { round_robin, least_request };
+
+/// How something is probed: the limits, and for HTTP the path that must answer 2xx.
+struct HealthRule {
+  HealthLimits limits;
+  std::string path = "/health";
+};
+
+/// [dns]
+struct Dns {
+  std::vector<Endpoint> listen;
+  std::vector<std::string> geo = {
+      "builtin"};       ///< "builtin" or paths, resolved against the file's folder
+  HealthLimits health;  ///< how the DNS watches the balancers
+  Position where_listen;
+  Position where_geo;
+  Position where_health;
+};
+
+/// [zone."NAME"]
+struct Zone {
+  std::string name;  ///< lower case, without the last dot
+  std::string file;  ///< resolved path; empty: SOA and NS are made up
+  Position where;
+  Position where_file;
+};
+
+/// [name."NAME"]: a steered name.
+struct Name {
+  std::string name;  ///< lower case, without the last dot
+  std::string farm;
+  Policy policy = Policy::nearest;
+  Duration ttl = std::chrono::seconds(20);
+  Position where;
+  Position where_farm;
+  Position where_ttl;
+};
+
+/// A farm as one room runs it (the room's own values laid over [farm.NAME]).
+struct Farm {
+  std::string name;
+  std::uint16_t port = 0;  ///< the balancer's, in every room
+  Mode mode = Mode::http;
+  int copies = 1;                    ///< processes started in this room; 0 with `servers`
+  std::vector<std::string> command;  ///< each copy; empty with `servers`
+  std::map<std::string, std::string> environment;  ///< added to each copy's
+  std::vector<std::string> servers;  ///< "host:port" run by somebody else, instead of copies
+  Balance balance = Balance::least_request;
+  HealthRule health;
+  int capacity = 100;  ///< requests at once that one copy can carry
+  Duration ready_timeout = std::chrono::seconds(10);
+  Position where;  ///< of the room's own table, or else of the world's; so are those below
+  Position where_port;
+  Position where_copies;
+  Position where_command;
+  Position where_servers;
+  Position where_health;
+};
+
+/// [room.NAME]
+struct Room {
+  std::string name;
+  std::string title;
+  Location location;
+  bool has_location = false;      ///< may be left out where no name is steered by distance
+  std::vector<Address> address;   ///< what the DNS answers: 127.(10+index).0.1 in a local world
+  std::optional<Endpoint> admin;  ///< its balancer's status page, if not address[0]:admin_port
+  int weight = 100;               ///< for policy weighted
+  std::vector<Farm> farms;        ///< in the order of the file's [farm.*]
+  Position where;
+  Position where_address;
+  Position where_admin;
+
+  /// Run by `hither up` on this machine? So it is if all its addresses are loopback ones.
+  bool local() const;
+  const Farm* find_farm(std::string_view farm) const;
+};
+
+/// [[network]]: where a network is, over the geo database.
+struct Network {
+  Prefix prefix;
+  Location location;
+  std::string title;
+  Position where;
+};
+
+/// [local]: how a world on one machine is laid out.
+struct Local {
+  std::uint16_t first_port = 20000;  ///< copies listen from here on, one port each
+  std::uint16_t admin_port =
+      7070;  ///< status pages: of the DNS on its own address, of balancers on theirs
+  Position where_first_port;
+  Position where_admin_port;
+};
+
+struct Description {
+  std::string file;  ///< as it was given, for messages
+  int schema = 1;
+  std::string name;
+  Dns dns;
+  Local local;
+  std::vector<Zone> zones;  ///< all lists in the order of the file
+  std::vector<Name> names;
+  std::vector<std::string> farms;  ///< names of the [farm.*] tables
+  std::vector<Room> rooms;         ///< a room's place in this list is its index everywhere
+  std::vector<Network> networks;
+
+  const Room* find_room(std::string_view room) const;
+  /// Where the balancer of a room shows its status pages.
+  Endpoint admin_of(const Room& room) const;
+  /// Where the DNS shows its status pages: local.admin_port on the first dns.listen address, or on
+  /// loopback where that is any address (status pages are not for everybody).
+  Endpoint dns_admin() const;
+};
+
+/// A mistake in the file. Printed as `file:line:column: what is wrong; what would be right`.
+struct Mistake {
+  Position where;
+  std::string message;
+};
+
+/// 0.0.0.0 or ::, "all addresses of this machine": good to listen on, not to reach somebody at.
+bool is_any(const Address& address);
+
+/// Either a description without a single mistake, or all of them in file order.
+struct Reading {
+  std::optional<Description> description;
+  std::vector<Mistake> mistakes;  ///< the first mistakes_max
+};
+
+/// Parses and checks the text of a description: types, units, ranges, unknown keys (description.cc)
+/// and what must agree with what (check.cc). `file` is used in messages and to resolve relative
+/// paths. Pure: files named in it are not opened. Never throws.
+Reading read_description(std::string_view text, const std::string& file);
+
+/// One mistake as the line people see.
+std::string to_text(const Mistake& mistake, const std::string& file);
+
+/// Every mistake on its own line, then "N mistakes; nothing was started".
+std::string to_text(const std::vector<Mistake>& mistakes, const std::string& file);
+
+}  // namespace hither::topology

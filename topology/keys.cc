@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "topology/keys.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace hither::topology {
+namespace {
+
+using enum Key::Type;
+using Shape = Key::Shape;
+using Names = Key::Names;
+
+constexpr std::array<std::string_view, 3> policies = {"nearest", "weighted", "ordered"};
+constexpr std::array<std::string_view, 2> modes = {"http", "tcp"};
+constexpr std::array<std::string_view, 2> balances = {"least-request", "round-robin"};
+
+constexpr double shortest_probe = 0.01;
+constexpr double hour = 3600;
+constexpr double day = 86400;
+
+// One line per key would hide what is said about it, and one field per line would hide the table:
+// what fits a line stands on one.
+const auto table_of_keys = std::to_array<Key>({
+    {.path = "schema",
+     .type = integer,
+     .fallback = "1",
+     .least = 1,
+     .most = 1,
+     .text = "The version of this format."},
+    {.path = "world",
+     .type = string,
+     .fallback = "\"world\"",
+     .names = Names::label,
+     .text = "What this world is called, in messages and by `hither status`."},
+
+    {.path = "dns", .text = "The DNS server of the world."},
+    {.path = "dns.listen",
+     .type = endpoint,
+     .shape = Shape::either,
+     .fallback = "\"127.0.0.1:5300\"",
+     .items_most = 16,
+     .text = "Where it answers queries, over UDP and TCP."},
+    {.path = "dns.geo",
+     .type = string,
+     .shape = Shape::either,
+     .fallback = "\"builtin\"",
+     .items_most = 16,
+     .text = "Where networks are: the built-in country table, or paths to MaxMind-format databases "
+             "(the first that knows an address wins)."},
+    {.path = "dns.health", .text = "How the DNS watches the balancers of the rooms."},
+    {.path = "dns.health.interval",
+     .type = duration,
+     .fallback = "\"500ms\"",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "From the end of one probe to the next while nothing changes."},
+    {.path = "dns.health.fast_interval",
+     .type = duration,
+     .fallback = "(the smaller of interval and 100ms)",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "The same while results contradict what is believed, so that a change is seen soon; "
+             "at most interval."},
+    {.path = "dns.health.timeout",
+     .type = duration,
+     .fallback = "(the smaller of interval and 400ms)",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "When an unanswered probe has failed; at most interval."},
+    {.path = "dns.health.fall",
+     .type = integer,
+     .fallback = "2",
+     .least = 1,
+     .most = 100,
+     .text = "Failures in a row that take a room down."},
+    {.path = "dns.health.rise",
+     .type = integer,
+     .fallback = "2",
+     .least = 1,
+     .most = 100,
+     .text = "Passes in a row that bring a room back up."},
+
+    {.path = "local", .text = "How a world on one machine is laid out."},
+    {.path = "local.first_port",
+     .type = integer,
+     .fallback = "20000",
+     .least = 1,
+     .most = 65535,
+     .text = "Copies listen from this port on, each on its own."},
+    {.path = "local.admin_port",
+     .type = integer,
+     .fallback = "7070",
+     .least = 1,
+     .most = 65535,
+     .text = "Where the DNS and the balancers show their status pages, each on its own address."},
+
+    {.path = "zone.*",
+     .type = names,
+     .names = Names::host,
+     .text = "A zone that the DNS is authoritative for, by its name."},
+    {.path = "zone.*.file",
+     .type = string,
+     .text = "Its static records as a zone file; without one, SOA and NS are made up."},
+
+    {.path = "name.*",
+     .type = names,
+     .names = Names::host,
+     .text = "A steered name: its address is that of a room, chosen for each client."},
+    {.path = "name.*.farm", .type = string, .required = true, .text = "The farm that serves it."},
+    {.path = "name.*.policy",
+     .type = word,
+     .fallback = "\"nearest\"",
+     .words = policies,
+     .text = "How a room is chosen: by distance, by the rooms' weights, or the first usable in the "
+             "order of the file."},
+    {.path = "name.*.ttl",
+     .type = duration,
+     .fallback = "\"20s\"",
+     .least = 1,
+     .most = day,
+     .text = "For how long a resolver may keep an answer, at most; whole seconds."},
+
+    {.path = "farm.*",
+     .type = names,
+     .names = Names::label,
+     .text = "A farm of equal servers, which every room runs."},
+    {.path = "farm.*.port",
+     .type = integer,
+     .required = true,
+     .least = 1,
+     .most = 65535,
+     .world_only = true,
+     .text = "Where the balancer of every room listens for it; the same in all rooms, because an "
+             "address in the DNS carries no port."},
+    {.path = "farm.*.mode",
+     .type = word,
+     .fallback = "\"http\"",
+     .words = modes,
+     .world_only = true,
+     .text = "What the balancer understands of it: HTTP/1.1 requests, or TCP connections only."},
+    {.path = "farm.*.copies",
+     .type = integer,
+     .fallback = "1",
+     .least = 0,
+     .most = 1000,
+     .text = "Processes started in each room; 0 runs none there."},
+    {.path = "farm.*.command",
+     .type = string,
+     .shape = Shape::list,
+     .fallback = "[\"hither-backend\"]",
+     .items_most = 256,
+     .text = "What each copy runs: any program that listens on $HOST and $PORT."},
+    {.path = "farm.*.environment",
+     .type = string,
+     .shape = Shape::table,
+     .fallback = "{}",
+     .names = Names::variable,
+     .text = "Variables for each copy, beside those it gets anyway."},
+    {.path = "farm.*.servers",
+     .type = server,
+     .shape = Shape::list,
+     .fallback = "[]",
+     .items_most = 1000,
+     .text = "Servers that somebody else runs, as \"host:port\", instead of copies."},
+    {.path = "farm.*.balance",
+     .type = word,
+     .fallback = "\"least-request\"",
+     .words = balances,
+     .text = "How the balancer picks a copy: the less loaded of two, or each in turn."},
+    {.path = "farm.*.capacity",
+     .type = integer,
+     .fallback = "100",
+     .least = 1,
+     .most = 1000000,
+     .text = "Requests at once that one copy can carry."},
+    {.path = "farm.*.ready_timeout",
+     .type = duration,
+     .fallback = "\"10s\"",
+     .least = 0.1,
+     .most = hour,
+     .text = "How long a copy may take to be ready before it is named as overdue."},
+    {.path = "farm.*.health", .text = "How the balancer watches the copies."},
+    {.path = "farm.*.health.path",
+     .type = string,
+     .fallback = "\"/health\"",
+     .text = "What is asked for in mode http; the copy is well if it answers 2xx. In mode tcp a "
+             "connection is enough."},
+    {.path = "farm.*.health.interval",
+     .type = duration,
+     .fallback = "\"1s\"",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "From the end of one probe to the next while nothing changes."},
+    {.path = "farm.*.health.fast_interval",
+     .type = duration,
+     .fallback = "(the smaller of interval and 250ms)",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "The same while results contradict what is believed; at most interval."},
+    {.path = "farm.*.health.timeout",
+     .type = duration,
+     .fallback = "(the smaller of interval and 1s)",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "When an unanswered probe has failed; at most interval."},
+    {.path = "farm.*.health.fall",
+     .type = integer,
+     .fallback = "3",
+     .least = 1,
+     .most = 100,
+     .text = "Failures in a row that take a copy down."},
+    {.path = "farm.*.health.rise",
+     .type = integer,
+     .fallback = "2",
+     .least = 1,
+     .most = 100,
+     .text = "Passes in a row that bring a copy back up."},
+
+    {.path = "room.*",
+     .type = names,
+     .required = true,
+     .names = Names::label,
+     .text = "A machine room: an address in the DNS, a balancer behind it, and its copies."},
+    {.path = "room.*.title",
+     .type = string,
+     .fallback = "(the room's name)",
+     .text = "What people call it."},
+    {.path = "room.*.location",
+     .type = Key::Type::location,
+     .text = "Where it is, as [latitude, longitude] in degrees; needed by policy nearest."},
+    {.path = "room.*.address",
+     .type = address,
+     .shape = Shape::either,
+     .fallback = "(127.(10+k).0.1 for the k-th room, from 0)",
+     .items_most = 16,
+     .text = "What the DNS answers for it; a room with loopback addresses runs on this machine."},
+    {.path = "room.*.admin",
+     .type = endpoint,
+     .fallback = "(the first address, local.admin_port)",
+     .text = "Where its balancer shows its status pages."},
+    {.path = "room.*.weight",
+     .type = integer,
+     .fallback = "100",
+     .least = 0,
+     .most = 10000,
+     .text = "Its share for policy weighted; 0 gets nobody."},
+    {.path = "room.*.farm.*",
+     .type = names,
+     .names = Names::label,
+     .text = "What this room does differently for a farm; its own values win, key by key."},
+
+    {.path = "network[]",
+     .shape = Shape::list,
+     .fallback = "[]",
+     .text = "Where a network is, over the geo database."},
+    {.path = "network[].prefix",
+     .type = prefix,
+     .required = true,
+     .text = "The network, as address/length."},
+    {.path = "network[].location",
+     .type = Key::Type::location,
+     .required = true,
+     .text = "Where it is, as [latitude, longitude] in degrees."},
+    {.path = "network[].title",
+     .type = string,
+     .fallback = "(the prefix)",
+     .text = "What people call it."},
+});
+
+constexpr std::string_view farm_of_room = "room.*.farm.*";
+constexpr std::string_view farm_of_world = "farm.*";
+
+}  // namespace
+
+std::span<const Key> all_keys() { return table_of_keys; }
+
+const Key* find_key(std::string_view path) {
+  std::string world_path;
+  if (path.size() > farm_of_room.size() && path.starts_with(farm_of_room)) {
+    world_path = std::string(farm_of_world) + std::string(path.substr(farm_of_room.size()));
+    path = world_path;
+  }
+  const auto found = std::ranges::find(table_of_keys, path, &Key::path);
+  return found == table_of_keys.end() ? nullptr : &*found;
+}
+
+std::vector<const Key*> keys_in(std::string_view table) {
+  const bool in_room = table.starts_with(farm_of_room);
+  if (in_room) table.remove_prefix(std::string_view("room.*.").size());
+  std::vector<const Key*> keys;
+  for (const Key& key : table_of_keys) {
+    std::string_view rest = key.path;
+    if (!table.empty()) {
+      if (!rest.starts_with(table) || rest.size() <= table.size() || rest[table.size()] != '.') {
+        continue;
+      }
+      rest.remove_prefix(table.size() + 1);
+    }
+    if (rest.ends_with(".*")) rest.remove_suffix(2);
+    if (rest.find('.') != std::string_view::npos) continue;
+    if (!in_room || !key.world_only) keys.push_back(&key);
+  }
+  return keys;
+}
+
+std::string_view name_of(const Key& key) {
+  std::string_view path = key.path;
+  if (path.ends_with(".*")) path.remove_suffix(2);
+  if (path.ends_with("[]")) path.remove_suffix(2);
+  const std::size_t dot = path.rfind('.');
+  return dot == std::string_view::npos ? path : path.substr(dot + 1);
+}
+
+}  // namespace hither::topology

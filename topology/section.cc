@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "topology/section.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "topology/shape.h"
+
+namespace hither::topology {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool is_valid(const Key& key, const Node& node) {
+  if (key.type == Key::Type::table || key.type == Key::Type::names) {
+    return node.is(key.shape == Key::Shape::list ? Node::Kind::list : Node::Kind::table);
+  }
+  std::vector<Mistake> mistakes;
+  check_value(key, node, mistakes);
+  return mistakes.empty();
+}
+
+/// The strings of a value that may be one or a list.
+std::vector<std::string> strings_of(const Node& node) {
+  if (!node.is(Node::Kind::list)) return {node.text};
+  std::vector<std::string> texts;
+  for (const Node& item : node.items) texts.push_back(item.text);
+  return texts;
+}
+
+HealthLimits health_of(const Section& section, Duration fast_most, Duration timeout_most) {
+  HealthLimits limits;
+  limits.interval = section.duration("interval");
+  limits.fast_interval = section.duration("fast_interval", std::min(limits.interval, fast_most));
+  limits.timeout = section.duration("timeout", std::min(limits.interval, timeout_most));
+  limits.fall = section.integer("fall");
+  limits.rise = section.integer("rise");
+  return limits;
+}
+
+}  // namespace
+
+HealthLimits dns_health_of(const Section& section) { return health_of(section, 100ms, 400ms); }
+
+HealthLimits farm_health_of(const Section& section) { return health_of(section, 250ms, 1s); }
+
+Section::Section(std::string path, const Node* node, const Node* under)
+    : path_(std::move(path)), node_(node), under_(under) {}
+
+const Key& Section::key(std::string_view name) const {
+  std::string path = path_;
+  if (!path.empty()) path += '.';
+  const Key* found = find_key(path.append(name));
+  ASSERT(found != nullptr);
+  return *found;
+}
+
+Section Section::inside(std::string_view name) const {
+  const auto table = [&](const Node* node) -> const Node* {
+    const Node* found = node != nullptr ? node->find(name) : nullptr;
+    return found != nullptr && found->is(Node::Kind::table) ? found : nullptr;
+  };
+  return {std::string(key(name).path), table(node_), table(under_)};
+}
+
+const Node* Section::find(std::string_view name) const {
+  const Key& wanted_key = key(name);
+  for (const Node* node : {node_, under_}) {
+    const Node* found = node != nullptr ? node->find(name) : nullptr;
+    if (found != nullptr && is_valid(wanted_key, *found)) return found;
+  }
+  return nullptr;
+}
+
+Position Section::where(std::string_view name) const {
+  const Node* node = find(name);
+  return node != nullptr ? node->where : where();
+}
+
+Position Section::where() const {
+  if (node_ != nullptr) return node_->place();
+  return under_ != nullptr ? under_->place() : Position{};
+}
+
+std::string Section::text(std::string_view name) const {
+  if (const Node* node = find(name)) return node->text;
+  const std::string_view fallback = key(name).fallback;
+  if (!fallback.starts_with('"')) return {};
+  return std::string(fallback.substr(1, fallback.size() - 2));
+}
+
+int Section::integer(std::string_view name) const {
+  if (const Node* node = find(name)) return static_cast<int>(node->integer);
+  return static_cast<int>(parse_number(key(name).fallback).value_or(0));
+}
+
+Duration Section::duration(std::string_view name) const {
+  const auto duration = parse_duration(text(name));
+  return duration ? *duration : Duration{};
+}
+
+Duration Section::duration(std::string_view name, Duration fallback) const {
+  return has(name) ? duration(name) : fallback;
+}
+
+Location Section::location(std::string_view name) const {
+  const Node* node = find(name);
+  return node == nullptr ? Location{} : Location{node->items[0].number, node->items[1].number};
+}
+
+std::vector<std::string> Section::texts(std::string_view name) const {
+  if (const Node* node = find(name)) return strings_of(*node);
+  const std::string fallback = text(name);
+  if (fallback.empty()) return {};
+  return {fallback};
+}
+
+std::vector<Endpoint> Section::endpoints(std::string_view name) const {
+  std::vector<Endpoint> endpoints;
+  for (const std::string& text : texts(name)) {
+    if (const auto endpoint = parse_endpoint(text)) endpoints.push_back(*endpoint);
+  }
+  return endpoints;
+}
+
+std::vector<Address> Section::addresses(std::string_view name) const {
+  std::vector<Address> addresses;
+  for (const std::string& text : texts(name)) {
+    if (const auto address = parse_address(text)) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+}  // namespace hither::topology
