@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/client_map.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+namespace hither::dns {
+namespace {
+
+/// Orders the rooms for places, and gives equal orders one number.
+class Rankings {
+ public:
+  /// Orders the nearest `ranked` of the rooms.
+  Rankings(std::span<const topology::Room> rooms, std::size_t ranked)
+      : ranked_(std::min(ranked, rooms.size())), costs_(rooms.size()), order_(rooms.size()) {
+    for (const topology::Room& room : rooms) points_.push_back(on_globe(room.location));
+    std::iota(order_.begin(), order_.end(), std::uint16_t{0});
+    number_of_order();
+  }
+
+  std::uint32_t number(const topology::Location& location) {
+    const GlobePoint client = on_globe(location);
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      costs_[i] = {std::llround(globe_distance_km(client, points_[i]) * 1000),
+                   static_cast<std::uint16_t>(i)};
+    }
+    const auto tail = costs_.begin() + static_cast<std::ptrdiff_t>(ranked_);
+    std::ranges::partial_sort(costs_, tail);
+    std::ranges::sort(tail, costs_.end(), {}, &Cost::second);
+    std::ranges::transform(costs_, order_.begin(), &Cost::second);
+    return number_of_order();
+  }
+
+  std::size_t count() const { return orders_.size() / order_.size(); }
+  std::vector<std::uint16_t> take() { return std::move(orders_); }
+
+ private:
+  using Cost = std::pair<long long, std::uint16_t>;  // metres and room: ties end in the index
+
+  std::uint32_t number_of_order() {
+    const std::string_view bytes(reinterpret_cast<const char*>(order_.data()),
+                                 order_.size() * sizeof(std::uint16_t));
+    const std::uint64_t hash = hash_bytes(bytes);
+    const auto [begin, end] = numbers_.equal_range(hash);
+    for (auto found = begin; found != end; ++found) {
+      const auto at = static_cast<std::ptrdiff_t>(found->second * order_.size());
+      if (std::equal(order_.begin(), order_.end(), orders_.begin() + at)) return found->second;
+    }
+    const auto number = static_cast<std::uint32_t>(count());
+    orders_.insert(orders_.end(), order_.begin(), order_.end());
+    numbers_.emplace(hash, number);
+    return number;
+  }
+
+  std::size_t ranked_;
+  std::vector<GlobePoint> points_;
+  std::vector<Cost> costs_;
+  std::vector<std::uint16_t> order_;
+  std::vector<std::uint16_t> orders_;
+  std::unordered_multimap<std::uint64_t, std::uint32_t> numbers_;
+};
+
+}  // namespace
+
+ClientMap::ClientMap(PrefixMap map, std::size_t room_count, std::vector<std::uint16_t> orders)
+    : map_(std::move(map)), room_count_(room_count), orders_(std::move(orders)) {}
+
+ClientMap ClientMap::build(const Geography& geography, std::span<const topology::Room> rooms,
+                           std::size_t rankings_max) {
+  ASSERT(!rooms.empty() && rooms.size() <= PrefixMap::value_max);
+  ASSERT(rankings_max > 0 && rankings_max <= PrefixMap::value_max + std::size_t{1});
+  std::vector<std::uint32_t> ranking_of(geography.places());
+  std::vector<std::uint16_t> orders;
+  // It ends: with 1 ranked room there is a ranking for each, with none only the catch-all.
+  for (std::size_t ranked = ranked_max; orders.empty(); ranked /= 2) {
+    Rankings rankings(rooms, ranked);
+    for (std::uint32_t i = 0; i < geography.places() && rankings.count() <= rankings_max; ++i) {
+      ranking_of[i] = rankings.number(geography.location(i));
+    }
+    if (rankings.count() <= rankings_max) orders = rankings.take();
+  }
+  PrefixMapBuilder builder;
+  geography.walk([&](const Address& first, std::uint32_t place) {
+    builder.step(first, place == Geography::nowhere ? 0 : ranking_of[place]);
+  });
+  return {builder.finish(), rooms.size(), std::move(orders)};
+}
+
+}  // namespace hither::dns

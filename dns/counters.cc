@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/counters.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace hither::dns {
+namespace {
+
+using Threads = std::vector<const Counters*>;
+
+double sum(const Threads& threads, const std::function<const Counter&(const Counters&)>& which) {
+  std::uint64_t total = 0;
+  for (const Counters* counters : threads) total += which(*counters).total();
+  return static_cast<double>(total);
+}
+
+MetricFamily family(std::string name, std::string help) {
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .type = MetricFamily::Type::counter,
+          .samples = {}};
+}
+
+MetricFamily single(const Threads& threads, std::string name, std::string help,
+                    const std::function<const Counter&(const Counters&)>& which) {
+  MetricFamily result = family(std::move(name), std::move(help));
+  result.samples.push_back({.labels = {}, .value = sum(threads, which)});
+  return result;
+}
+
+MetricFamily by_type(const Threads& threads) {
+  MetricFamily result = family("hither_dns_queries_total", "Queries by type.");
+  for (std::size_t i = 0; i <= Counters::types.size(); ++i) {
+    const std::string type = i < Counters::types.size() ? to_text(Counters::types[i]) : "other";
+    result.samples.push_back(
+        {.labels = {{"type", type}},
+         .value = sum(threads, [i](const Counters& c) -> const Counter& { return c.by_type[i]; })});
+  }
+  return result;
+}
+
+MetricFamily by_rcode(const Threads& threads) {
+  MetricFamily result = family("hither_dns_responses_total", "Responses by code.");
+  for (const Rcode rcode : {Rcode::noerror, Rcode::formerr, Rcode::servfail, Rcode::nxdomain,
+                            Rcode::notimp, Rcode::refused, Rcode::badvers}) {
+    const auto i = static_cast<std::size_t>(rcode);
+    result.samples.push_back({.labels = {{"rcode", std::string(to_text(rcode))}},
+                              .value = sum(threads, [i](const Counters& c) -> const Counter& {
+                                return c.by_rcode[i];
+                              })});
+  }
+  return result;
+}
+
+MetricFamily by_transport(const Threads& threads) {
+  MetricFamily result = family("hither_dns_transport_total", "Queries answered by transport.");
+  for (const Transport transport : {Transport::udp, Transport::tcp}) {
+    const auto i = static_cast<std::size_t>(transport);
+    result.samples.push_back({.labels = {{"transport", std::string(to_text(transport))}},
+                              .value = sum(threads, [i](const Counters& c) -> const Counter& {
+                                return c.by_transport[i];
+                              })});
+  }
+  return result;
+}
+
+MetricFamily by_room(const Threads& threads, const std::vector<std::string>& rooms) {
+  MetricFamily result = family("hither_dns_room_answers_total", "Answers that named a room.");
+  for (std::size_t i = 0; i < rooms.size(); ++i) {
+    result.samples.push_back(
+        {.labels = {{"room", rooms[i]}},
+         .value = sum(threads, [i](const Counters& c) -> const Counter& { return c.by_room[i]; })});
+  }
+  return result;
+}
+
+}  // namespace
+
+void Counters::count(const Query& query, const Answer& answer, Transport transport) {
+  by_transport[static_cast<std::size_t>(transport)].add();
+  by_rcode[std::min(static_cast<std::size_t>(answer.rcode), rcodes - 1)].add();
+  if (query.has_question) {
+    const auto place = std::ranges::find(types, query.type) - types.begin();
+    by_type[static_cast<std::size_t>(place)].add();
+  }
+  if (query.edns && query.edns->subnet) with_subnet.add();
+  if (answer.room) by_room[*answer.room].add();
+}
+
+Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms) {
+  Metrics metrics = {by_type(threads), by_rcode(threads), by_transport(threads),
+                     by_room(threads, rooms)};
+  metrics.push_back(single(threads, "hither_dns_ignored_total", "Packets that got no answer.",
+                           [](const Counters& c) -> const Counter& { return c.ignored; }));
+  metrics.push_back(single(threads, "hither_dns_truncated_total", "Answers with the TC bit.",
+                           [](const Counters& c) -> const Counter& { return c.truncated; }));
+  metrics.push_back(single(threads, "hither_dns_client_subnet_total",
+                           "Queries that brought a client subnet.",
+                           [](const Counters& c) -> const Counter& { return c.with_subnet; }));
+  return metrics;
+}
+
+}  // namespace hither::dns

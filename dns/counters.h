@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/counter.h"
+#include "base/metrics.h"
+#include "dns/answer.h"
+#include "dns/query.h"
+#include "dns/types.h"
+
+namespace hither::dns {
+
+/// What one data thread has answered. Its thread writes, the status pages read and add up.
+struct Counters {
+  /// Types that are counted by name; all others share the last place.
+  static constexpr std::array<Type, 9> types = {Type::a,   Type::aaaa,  Type::ns,
+                                                Type::soa, Type::cname, Type::mx,
+                                                Type::txt, Type::ptr,   Type::any};
+  static constexpr std::size_t rcodes = 17;  ///< NOERROR to BADVERS
+
+  std::array<Counter, 2> by_transport;  ///< queries that were answered: UDP, TCP
+  std::array<Counter, types.size() + 1> by_type;
+  std::array<Counter, rcodes> by_rcode;
+  Counter ignored;    ///< packets that got silence
+  Counter truncated;  ///< answers with TC
+  Counter with_subnet;
+  std::array<Counter, rooms_max> by_room;  ///< answers that named it
+
+  void count(const Query& query, const Answer& answer, Transport transport);
+};
+
+/// The sums over all threads as metric families. `rooms` are the names behind the indexes.
+Metrics to_metrics(const std::vector<const Counters*>& threads,
+                   const std::vector<std::string>& rooms);
+
+}  // namespace hither::dns

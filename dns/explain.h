@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "dns/geography.h"
+#include "dns/snapshot.h"
+#include "dns/view.h"
+
+namespace hither::dns {
+
+/// What to explain: which answer this client would get. `from` is a network as a client subnet
+/// option would bring it, or one address.
+struct Question {
+  Name name;
+  Type type = Type::a;
+  Prefix from;
+};
+
+/// Reads what a person asks: a name, an address or network, and "A", "AAAA" or nothing (then A).
+[[nodiscard]] Result<Question> parse_question(std::string_view name, std::string_view from,
+                                              std::string_view type);
+
+/// One room in the order in which this client should try them.
+struct ExplainedRoom {
+  std::string name;
+  std::string title;
+  std::optional<double> km;  ///< from the client's place; none if nobody knows that
+  Verdict verdict = Verdict::behind;
+  FarmState state;
+};
+
+/// Why a client gets the answer it gets, made by the code that answers (make_answer, make_view).
+struct Explanation {
+  Question question;
+  Rcode rcode = Rcode::noerror;
+  std::vector<std::string> addresses;  ///< the answer; other records than A and AAAA are left out
+  std::optional<Geography::Found> network;  ///< where the client is, and who says so
+  bool steered = false;  ///< false: zone data, the same for everybody; the rest is empty
+  std::string farm;
+  topology::Policy policy = topology::Policy::nearest;
+  std::vector<ExplainedRoom> rooms;  ///< in the policy's order
+  bool fail_open = false;            ///< no room is up, one is named all the same
+  std::uint32_t ttl = 0;
+  std::string ttl_because;
+  std::optional<Prefix> scope;  ///< everybody in it gets this answer; none: everybody at all
+};
+
+/// Pure. Allocates: for people, not for packets.
+Explanation explain(const Snapshot& snapshot, const Geography& geography, const Question& question);
+
+/// {"name":"www.example.test","type":"A","from":"133.11.0.0/16","rcode":"NOERROR",
+///  "addresses":["127.12.0.1"],
+///  "network":{"block":"133.11.0.0/16","country":"JP","title":"","location":[36.2,138.3],
+///             "source":"builtin (2026-06-17)"},                     null where nobody knows
+///  "steered":true,"farm":"web","policy":"nearest",
+///  "rooms":[{"room":"nrt","title":"Tokyo","km":180,"verdict":"chosen","state":"up","since_s":12.5,
+///            "reason":"","copies":2,"usable":2,"capacity":200,"load":0}, ...],
+///  "fail_open":false,"ttl":1,"ttl_because":"...","scope":"133.0.0.0/8"}   scope null: everybody
+std::string to_json(const Explanation& explanation, Instant now);
+
+}  // namespace hither::dns

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/query.h"
+
+namespace hither::dns {
+namespace {
+
+constexpr std::uint16_t flag_response = 0x8000;
+constexpr std::uint16_t flag_recursion_desired = 0x0100;
+constexpr std::uint16_t flag_checking_disabled = 0x0010;
+constexpr std::uint32_t flag_dnssec_ok = 0x8000;
+
+/// Passes over the owner of a record: labels, then the root or a pointer. True if it was the root.
+/// What it points to is nobody's business here.
+bool skip_owner(Reader& in) {
+  bool root = true;
+  while (in.ok()) {
+    const std::uint8_t length = in.u8();
+    if (length == 0) return root;
+    root = false;
+    if (length >= 0xc0) {
+      in.skip(1);
+      return false;
+    }
+    // The reserved label types 0x40 and 0x80 lead past the end of what could be meant.
+    in.skip(length > label_octets_max ? message_size_max : length);
+  }
+  return false;
+}
+
+bool read_options(ByteView data, Edns& edns) {
+  Reader in(data);
+  while (in.left() > 0) {
+    const auto code = static_cast<Option>(in.u16());
+    const ByteView value = in.take(in.u16());
+    if (!in.ok()) return false;
+    if (code != Option::client_subnet) continue;
+    if (edns.subnet) return false;
+    edns.subnet = parse_client_subnet(value);
+    if (!edns.subnet) return false;
+  }
+  return true;
+}
+
+/// The rest of an OPT record behind its type: class, TTL and rdata with their EDNS meaning.
+Rcode read_opt(Reader& in, Query& query) {
+  Edns edns;
+  edns.payload_size = in.u16();
+  const std::uint32_t ttl = in.u32();
+  edns.version = static_cast<std::uint8_t>(ttl >> 16U & 0xffU);
+  edns.dnssec_ok = (ttl & flag_dnssec_ok) != 0;
+  const ByteView options = in.take(in.u16());
+  if (!in.ok()) return Rcode::formerr;
+  Rcode problem = Rcode::noerror;
+  if (edns.version != 0) {
+    problem = Rcode::badvers;
+  } else if (!read_options(options, edns)) {
+    edns.subnet.reset();  // What is malformed is not echoed.
+    problem = Rcode::formerr;
+  }
+  query.edns = edns;
+  return problem;
+}
+
+/// All additional records; reading goes on behind a problem in the OPT record, because a second
+/// one, or a broken message, is the graver mistake.
+Rcode read_additional(Reader& in, int count, Query& query) {
+  Rcode problem = Rcode::noerror;
+  for (int i = 0; i < count; ++i) {
+    const bool root = skip_owner(in);
+    const auto type = static_cast<Type>(in.u16());
+    if (!in.ok()) return Rcode::formerr;
+    if (type == Type::opt) {
+      if (!root || query.edns) return Rcode::formerr;
+      problem = read_opt(in, query);
+    } else {
+      in.skip(6);  // class and TTL
+      in.skip(in.u16());
+    }
+    if (!in.ok()) return Rcode::formerr;
+  }
+  return problem;
+}
+
+Rcode read_sections(Reader& in, Query& query) {
+  const int questions = in.u16();
+  const int answers = in.u16();
+  const int authorities = in.u16();
+  const int additional = in.u16();
+  if (questions != 1) return Rcode::formerr;
+  const std::optional<Name> name = Name::read(in);
+  query.type = static_cast<Type>(in.u16());
+  query.class_of = static_cast<Class>(in.u16());
+  if (!name || !in.ok()) return Rcode::formerr;
+  query.name = *name;
+  query.has_question = true;
+  // IXFR carries the asker's SOA in its authority section (RFC 1995 s3); it is refused later.
+  const int authorities_max = query.type == Type::ixfr ? 1 : 0;
+  if (answers != 0 || authorities > authorities_max) return Rcode::formerr;
+  for (int i = 0; i < authorities; ++i) {
+    skip_owner(in);
+    in.skip(8);
+    in.skip(in.u16());
+  }
+  const Rcode problem = read_additional(in, additional, query);
+  return in.left() > 0 ? Rcode::formerr : problem;
+}
+
+}  // namespace
+
+std::optional<Query> decode(ByteView packet) {
+  if (packet.size() < header_size) return std::nullopt;
+  Reader in(packet);
+  Query query;
+  query.id = in.u16();
+  const std::uint16_t flags = in.u16();
+  if ((flags & flag_response) != 0) return std::nullopt;
+  query.opcode = static_cast<std::uint8_t>(flags >> 11U & 0xfU);
+  query.recursion_desired = (flags & flag_recursion_desired) != 0;
+  query.checking_disabled = (flags & flag_checking_disabled) != 0;
+  query.problem = query.opcode == 0 ? read_sections(in, query) : Rcode::notimp;
+  if (query.problem == Rcode::formerr && query.edns) query.edns->subnet.reset();
+  return query;
+}
+
+}  // namespace hither::dns

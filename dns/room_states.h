@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+
+namespace hither::dns {
+
+enum class RoomState { down, draining, up };
+
+/// What is believed of one farm in one room.
+struct FarmState {
+  bool runs = false;  ///< false: the room does not run this farm, nothing below means anything
+  RoomState state = RoomState::down;
+  Instant since;       ///< when that state began
+  std::string reason;  ///< of the last failed probe; a pass that finds it up clears it
+  std::int64_t copies = 0;
+  std::int64_t usable = 0;
+  std::int64_t capacity = 0;  ///< as the balancer last said
+  std::int64_t load = 0;
+  /// The shortest time in which the state can change (Health::holds_for).
+  Duration holds_for{};
+
+  friend bool operator==(const FarmState&, const FarmState&) = default;
+};
+
+/// The state of every farm in every room at one moment, as a value: made by RoomWatch, read by the
+/// view, by explain and by status pages. Never changed once it is shared.
+class RoomStates {
+ public:
+  RoomStates() = default;
+  RoomStates(std::size_t rooms, std::size_t farms) : farms_(farms), states_(rooms * farms) {}
+
+  /// Indexes are those of Description::rooms and Description::farms.
+  const FarmState& at(std::size_t room, std::size_t farm) const {
+    return states_[room * farms_ + farm];
+  }
+  FarmState& at(std::size_t room, std::size_t farm) { return states_[room * farms_ + farm]; }
+
+  /// Has every room been probed once? Steered names are not answered before.
+  bool complete() const { return complete_; }
+  void set_complete(bool complete) { complete_ = complete; }
+
+  friend bool operator==(const RoomStates&, const RoomStates&) = default;
+
+ private:
+  std::size_t farms_ = 0;
+  std::vector<FarmState> states_;
+  bool complete_ = false;
+};
+
+constexpr std::string_view to_text(RoomState state) {
+  switch (state) {
+    case RoomState::down:
+      return "down";
+    case RoomState::draining:
+      return "draining";
+    case RoomState::up:
+      return "up";
+  }
+  return "down";
+}
+
+}  // namespace hither::dns

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "dns/geography.h"
+#include "dns/settings.h"
+#include "dns/snapshot.h"
+
+namespace hither::dns {
+
+/// What the description names and this program reads once: zone files and geo databases.
+struct Loaded {
+  std::shared_ptr<const Directory> directory;
+  std::unique_ptr<const Geography> geography;
+};
+
+/// Opens and reads all of it. Every mistake is added to `mistakes` as one line with its cure; then
+/// nothing is loaded. Part of the driver: it opens files.
+std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes);
+
+}  // namespace hither::dns

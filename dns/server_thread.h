@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "dns/responder.h"
+#include "io/loop.h"
+#include "io/socket.h"
+#include "io/stream_server.h"
+#include "io/udp_socket.h"
+
+namespace hither::dns {
+
+/// The sockets of one address: UDP and TCP on the same port.
+struct ListenSockets {
+  Endpoint endpoint;
+  io::Fd udp;
+  io::Fd tcp;
+};
+
+/// One data thread: its own loop, sockets (SO_REUSEPORT), responder and counters; shares nothing
+/// but the immutable snapshot it is handed. Made, started, published to and destroyed by the main
+/// thread.
+class ServerThread {
+ public:
+  ServerThread(std::vector<ListenSockets> sockets, std::shared_ptr<const Snapshot> snapshot);
+  /// Stops and joins.
+  ~ServerThread();
+  ServerThread(const ServerThread&) = delete;
+  ServerThread& operator=(const ServerThread&) = delete;
+
+  void start();
+  /// From the next batch on this snapshot is answered from. Any thread.
+  void publish(std::shared_ptr<const Snapshot> snapshot);
+  /// Any thread may read them.
+  const Counters& counters() const { return responder_.counters(); }
+
+ private:
+  struct Udp;
+
+  void answer_batches(io::UdpSocket& socket);
+
+  io::Loop loop_;
+  Responder responder_;
+  std::vector<std::byte> scratch_;  ///< for one answer over TCP
+  std::vector<std::unique_ptr<Udp>> udp_;
+  io::StreamServer tcp_;
+  std::jthread thread_;
+};
+
+}  // namespace hither::dns

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "dns/client_map.h"
+#include "dns/name_index.h"
+#include "dns/record.h"
+#include "dns/room_states.h"
+#include "dns/types.h"
+#include "dns/zone.h"
+#include "topology/description.h"
+
+namespace hither::dns {
+
+/// The two address families as an index: 0 for A, 1 for AAAA.
+constexpr std::size_t family_of(Type type) { return type == Type::aaaa ? 1 : 0; }
+
+/// A name whose address depends on the client.
+struct SteeredName {
+  Name name;  ///< in lower case
+  topology::Policy policy = topology::Policy::nearest;
+  Duration ttl{};
+  std::uint16_t farm = 0;  ///< index in Directory::farms
+  std::uint64_t seed = 0;  ///< of the weighted choice, so that names are spread independently
+  /// Per family, the rooms that run the farm and have such an address. The same for every client,
+  /// so that nobody is told NODATA where others get an address (RFC 7871 s7.4).
+  std::array<std::bitset<rooms_max>, 2> candidates;
+};
+
+/// A room as answers need it.
+struct AnsweringRoom {
+  std::string name;
+  std::string title;
+  topology::Location location;
+  double weight = 100;
+  std::uint64_t seed = 0;          ///< from its name, so that the order of rooms does not matter
+  std::array<RrSet, 2> addresses;  ///< per family; their TTL is the view's
+};
+
+/// Everything an answer is made from but the rooms' states. Built at load, never changed.
+struct Directory {
+  std::vector<Zone> zones;
+  std::vector<SteeredName> names;
+  std::vector<AnsweringRoom> rooms;  ///< a room's index is that of the description
+  std::vector<std::string> farms;
+  std::vector<std::uint16_t> room_order;  ///< 0, 1, 2, ...: the order of the file
+  NameIndex zone_index;                   ///< origins to indexes in `zones`
+  std::optional<ClientMap> map;
+
+  /// The closest zone that holds the name, or nullptr. For DS at the top of a zone its parent,
+  /// where that is here too (RFC 4035 s3.1.4.1).
+  const Zone* find_zone(ByteView lower_case, Type type) const;
+  const SteeredName* find_name(const Name& name) const;
+};
+
+/// Builds the directory. `zone_texts` holds for each zone of the description the text of its file,
+/// or nothing where none is named. All mistakes are added to `mistakes`; then there is no
+/// directory.
+std::shared_ptr<const Directory> build_directory(const topology::Description& description,
+                                                 std::span<const std::string> zone_texts,
+                                                 ClientMap map, std::vector<Error>& mistakes);
+
+/// All that one answer is a function of, apart from the query and who sent it. Immutable and
+/// shared: data threads hold one and are handed the next between two batches.
+struct Snapshot {
+  std::shared_ptr<const Directory> directory;
+  RoomStates rooms;
+};
+
+}  // namespace hither::dns

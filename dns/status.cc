@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/status.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace hither::dns {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using topology::Description;
+using topology::Room;
+
+double to_seconds(Duration duration) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  return static_cast<double>(ms) / 1000;
+}
+
+Json farm_json(const std::string& farm, const FarmState& state, Instant now) {
+  return {{"farm", farm},
+          {"state", to_text(state.state)},
+          {"since_s", to_seconds(now - state.since)},
+          {"reason", state.reason},
+          {"copies", state.copies},
+          {"usable", state.usable},
+          {"capacity", state.capacity},
+          {"load", state.load},
+          {"holds_for", hither::to_text(state.holds_for)}};
+}
+
+Json room_json(const StatusInput& input, std::size_t index) {
+  const Description& description = input.settings.description;
+  const Room& room = description.rooms[index];
+  Json addresses = Json::array();
+  for (const Address& address : room.address) addresses.push_back(to_text(address));
+  Json farms = Json::array();
+  for (std::size_t f = 0; f < description.farms.size(); ++f) {
+    const FarmState& state = input.rooms.at(index, f);
+    if (state.runs) farms.push_back(farm_json(description.farms[f], state, input.now));
+  }
+  return {{"room", room.name},
+          {"title", room.title},
+          {"addresses", addresses},
+          {"admin", to_text(description.admin_of(room))},
+          {"farms", farms}};
+}
+
+std::uint64_t queries(const std::vector<const Counters*>& threads) {
+  std::uint64_t total = 0;
+  for (const Counters* counters : threads) {
+    for (const Counter& counter : counters->by_transport) total += counter.total();
+  }
+  return total;
+}
+
+std::vector<std::string> room_names(const Description& description) {
+  std::vector<std::string> names;
+  for (const Room& room : description.rooms) names.push_back(room.name);
+  return names;
+}
+
+MetricFamily room_states(const StatusInput& input) {
+  MetricFamily family{.name = "hither_dns_room_up",
+                      .help = "1 if the farm is up in the room, 0.5 if it drains, 0 if it is down.",
+                      .type = MetricFamily::Type::gauge,
+                      .samples = {}};
+  const Description& description = input.settings.description;
+  for (std::size_t r = 0; r < description.rooms.size(); ++r) {
+    for (std::size_t f = 0; f < description.farms.size(); ++f) {
+      const FarmState& state = input.rooms.at(r, f);
+      if (!state.runs) continue;
+      const double value = state.state == RoomState::up         ? 1.0
+                           : state.state == RoomState::draining ? 0.5
+                                                                : 0.0;
+      family.samples.push_back(
+          {.labels = {{"room", description.rooms[r].name}, {"farm", description.farms[f]}},
+           .value = value});
+    }
+  }
+  return family;
+}
+
+}  // namespace
+
+std::string status_json(const StatusInput& input) {
+  const Description& description = input.settings.description;
+  Json rooms = Json::array();
+  for (std::size_t r = 0; r < description.rooms.size(); ++r) rooms.push_back(room_json(input, r));
+  Json listen = Json::array();
+  for (const Endpoint& endpoint : input.settings.listen) listen.push_back(to_text(endpoint));
+  Json zones = Json::array();
+  for (const topology::Zone& zone : description.zones) zones.push_back(zone.name);
+  Json names = Json::array();
+  for (const topology::Name& name : description.names) names.push_back(name.name);
+  const Json json = {{"program", "hither-dns"},
+                     {"world", description.name},
+                     {"ready", input.rooms.complete()},
+                     {"uptime_s", to_seconds(input.now - input.started)},
+                     {"threads", input.threads.size()},
+                     {"queries", queries(input.threads)},
+                     {"listen", listen},
+                     {"geo", input.databases},
+                     {"zones", zones},
+                     {"names", names},
+                     {"rooms", rooms}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string health_json(const RoomStates& rooms) {
+  return rooms.complete() ? R"({"ready":true})" : R"({"ready":false})";
+}
+
+Metrics status_metrics(const StatusInput& input) {
+  Metrics metrics = to_metrics(input.threads, room_names(input.settings.description));
+  metrics.push_back(room_states(input));
+  return metrics;
+}
+
+}  // namespace hither::dns

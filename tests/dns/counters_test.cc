@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/counters.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+using testing::ask;
+
+/// The value of a sample, or -1.
+double value_of(const Metrics& metrics, const std::string& name, const std::string& label = "") {
+  const auto family = std::ranges::find(metrics, name, &MetricFamily::name);
+  if (family == metrics.end()) return -1;
+  for (const MetricSample& sample : family->samples) {
+    if (label.empty() || sample.labels[0].second == label) return sample.value;
+  }
+  return -1;
+}
+
+TEST(Counters, SumOverThreadsWhatWasAnswered) {
+  const testing::World world;
+  Responder one(world.snapshot());
+  Responder other(world.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const Arrival udp{.client = *parse_address("10.3.0.1")};
+  const Arrival tcp{.client = *parse_address("10.1.0.1"), .transport = Transport::tcp};
+
+  one.respond(ask("www.example.test").packet(), udp, out);
+  one.respond(ask("www.example.test", Type::aaaa).subnet("10.3.0.0/16").packet(), udp, out);
+  other.respond(ask("www.example.test").packet(), tcp, out);
+  other.respond(ask("other.invalid", static_cast<Type>(999)).packet(), udp, out);
+  other.respond({}, udp, out);
+
+  const Metrics metrics = to_metrics({&one.counters(), &other.counters()}, {"fra", "iad", "nrt"});
+  EXPECT_EQ(value_of(metrics, "hither_dns_queries_total", "A"), 2);
+  EXPECT_EQ(value_of(metrics, "hither_dns_queries_total", "AAAA"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_queries_total", "other"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_responses_total", "NOERROR"), 3);
+  EXPECT_EQ(value_of(metrics, "hither_dns_responses_total", "REFUSED"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_transport_total", "udp"), 3);
+  EXPECT_EQ(value_of(metrics, "hither_dns_transport_total", "tcp"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_room_answers_total", "nrt"), 2);
+  EXPECT_EQ(value_of(metrics, "hither_dns_room_answers_total", "fra"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_ignored_total"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_client_subnet_total"), 1);
+  EXPECT_EQ(value_of(metrics, "hither_dns_truncated_total"), 0);
+}
+
+}  // namespace
+}  // namespace hither::dns

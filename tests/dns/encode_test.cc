@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/encode.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+using testing::ask;
+using testing::Reply;
+using testing::subnet_data;
+using testing::World;
+
+/// A zone whose name "many" has `count` addresses, and whose delegation "child" has much glue.
+World world_with(int count) {
+  std::string zone = testing::example_zone();
+  for (int i = 1; i <= count; ++i) {
+    zone += fmt::format("many IN A 10.9.{}.{}\n", i / 250, i % 250);
+  }
+  for (int i = 1; i <= 12; ++i) {
+    const std::string server = fmt::format("a-rather-long-name-of-a-server-{}.big", i);
+    zone += fmt::format("big IN NS {0}\n{0} IN A 192.0.2.200\n{0} IN AAAA 2001:db8::200\n", server);
+  }
+  return World(testing::make_description(), zone);
+}
+
+TEST(Encode, WholeSetsOrNone) {
+  const World world = world_with(40);
+  const Reply cut = world.respond(ask("many.example.test"));
+  EXPECT_TRUE(cut.truncated);
+  EXPECT_TRUE(cut.answer.empty());
+  EXPECT_LE(cut.size, udp_payload_min);
+
+  const Reply whole = world.respond(ask("many.example.test").with_edns(1232));
+  EXPECT_FALSE(whole.truncated);
+  EXPECT_EQ(whole.answer.size(), 40U);
+}
+
+TEST(Encode, TruncatedAnswersKeepOptAndSubnet) {  // RFC 6891 s7, RFC 7871 s7.2.1, trap 4
+  const Reply reply =
+      world_with(200).respond(ask("many.example.test").with_edns(1232).subnet("10.3.0.0/16"));
+  EXPECT_TRUE(reply.truncated);
+  EXPECT_TRUE(reply.edns);
+  EXPECT_EQ(reply.scope(), 0);
+}
+
+TEST(Encode, TheLimitIsTheAskersAndOurs) {
+  Query query;
+  EXPECT_EQ(answer_size_max(query, Transport::udp), 512U);
+  EXPECT_EQ(answer_size_max(query, Transport::tcp), 65535U);
+  query.edns = Edns{.payload_size = 100};
+  EXPECT_EQ(answer_size_max(query, Transport::udp), 512U);
+  query.edns->payload_size = 900;
+  EXPECT_EQ(answer_size_max(query, Transport::udp), 900U);
+  query.edns->payload_size = 4096;
+  EXPECT_EQ(answer_size_max(query, Transport::udp), 1232U);
+}
+
+TEST(Encode, EverySizeKeepsItsLimitAndCanBeRead) {
+  const World world = world_with(0);
+  for (std::uint16_t size = 512; size <= 1232; size = static_cast<std::uint16_t>(size + 7)) {
+    const Reply reply = world.respond(ask("x.big.example.test").with_edns(size));
+    EXPECT_LE(reply.size, size);
+    EXPECT_EQ(reply.truncated, reply.additional.size() < 24) << size;
+  }
+}
+
+TEST(Encode, TcpTakesWhatUdpCannot) {
+  const Reply reply =
+      world_with(2000).respond(ask("many.example.test"), "192.0.2.1", Transport::tcp);
+  EXPECT_FALSE(reply.truncated);
+  EXPECT_EQ(reply.answer.size(), 2000U);
+  EXPECT_LT(reply.size, 2000U * 16 + 64) << "owners are compressed to two octets";
+}
+
+TEST(Encode, NamesInRdataAreCompressed) {
+  const Reply reply = world_with(0).respond(ask("example.test", Type::mx));
+  // Header, question, owner as a pointer, 10 fixed octets, preference, "mail" and a pointer.
+  EXPECT_EQ(reply.size, 12U + 14 + 4 + 2 + 10 + 2 + 5 + 2);
+  EXPECT_EQ(reply.answer[0], "example.test. 300 IN MX 10 mail.example.test.");
+}
+
+TEST(Encode, NamesThatRepeatTheirOwnLabelsAreWrittenRight) {
+  const std::string zone = testing::example_zone() + "a.a.a.a IN CNAME a.a.a.a.a.a\n";
+  const Reply reply =
+      World(testing::make_description(), zone).respond(ask("a.a.a.a.example.test", Type::cname));
+  EXPECT_EQ(reply.only_data(), "a.a.a.a.a.a.example.test.");
+}
+
+TEST(Encode, TheSubnetIsEchoedBitForBit) {  // trap 5
+  const Reply reply = world_with(0).respond(ask("www.example.test").subnet("10.2.3.128/25"));
+  const Bytes wanted = subnet_data(1, 25, 24, {10, 2, 3, 128});
+  ASSERT_TRUE(reply.options.contains(8));
+  EXPECT_EQ(reply.options.at(8), wanted);
+}
+
+TEST(Encode, WhoSendsNoOptGetsNone) {
+  EXPECT_FALSE(world_with(0).respond(ask("www.example.test")).edns);
+  EXPECT_FALSE(world_with(0).respond(ask("other.invalid")).edns);
+}
+
+TEST(Encode, IdAndFlagsAreEchoed) {
+  testing::Ask query = ask("mail.example.test");
+  query.id = 0xbeef;
+  EXPECT_TRUE(world_with(0).respond(query).recursion_desired);
+  query.flags = 0;
+  const Reply reply = world_with(0).respond(query);
+  EXPECT_EQ(reply.id, 0xbeef);
+  EXPECT_FALSE(reply.recursion_desired);
+}
+
+}  // namespace
+}  // namespace hither::dns

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/query.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+using testing::ask;
+using testing::subnet_data;
+
+Rcode problem_of(const Bytes& packet) {
+  const auto query = decode(packet);
+  EXPECT_TRUE(query) << "silence";
+  return query ? query->problem : Rcode::noerror;
+}
+
+TEST(Query, ReadsItsFields) {
+  const auto query = decode(ask("WWW.example.test", Type::mx).packet());
+
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->problem, Rcode::noerror);
+  EXPECT_EQ(query->id, 0x1234);
+  EXPECT_TRUE(query->recursion_desired);
+  EXPECT_TRUE(query->has_question);
+  EXPECT_EQ(to_text(query->name), "WWW.example.test.");
+  EXPECT_EQ(query->type, Type::mx);
+  EXPECT_FALSE(query->edns);
+}
+
+TEST(Query, ReadsEdns) {
+  const auto query = decode(ask("a.test").with_edns(4096).subnet("10.1.0.0/16").packet());
+
+  ASSERT_TRUE(query && query->edns);
+  EXPECT_EQ(query->edns->payload_size, 4096);
+  ASSERT_TRUE(query->edns->subnet);
+  EXPECT_EQ(to_text(query->edns->subnet->first()), "10.1.0.0");
+}
+
+TEST(Query, UnknownOptionsArePassedOver) {
+  const auto query = decode(
+      ask("a.test").option(65001, {std::byte{1}}).subnet("10.0.0.0/8").option(3, {}).packet());
+
+  ASSERT_TRUE(query && query->edns);
+  EXPECT_EQ(query->problem, Rcode::noerror);
+  EXPECT_TRUE(query->edns->subnet);
+}
+
+TEST(Query, LessThanAHeaderGetsSilence) {
+  const Bytes packet = ask("a.test").packet();
+  for (std::size_t size = 0; size < header_size; ++size) {
+    EXPECT_FALSE(decode(ByteView(packet).first(size))) << size;
+  }
+}
+
+TEST(Query, ResponsesGetSilence) {
+  testing::Ask response = ask("a.test");
+  response.flags = 0x8000;
+  EXPECT_FALSE(decode(response.packet()));
+}
+
+TEST(Query, OtherOpcodesAreNotImplemented) {
+  for (unsigned opcode = 1; opcode < 16; ++opcode) {
+    testing::Ask other = ask("a.test");
+    other.flags = static_cast<std::uint16_t>(opcode << 11U);
+    EXPECT_EQ(problem_of(other.packet()), Rcode::notimp) << opcode;
+    EXPECT_EQ(decode(other.packet())->opcode, opcode);
+  }
+}
+
+TEST(Query, ExactlyOneQuestionIsAsked) {  // RFC 9619
+  for (const std::uint16_t count : std::initializer_list<std::uint16_t>{0, 2, 65535}) {
+    testing::Ask wrong = ask("a.test");
+    wrong.questions = count;
+    EXPECT_EQ(problem_of(wrong.packet()), Rcode::formerr) << count;
+  }
+}
+
+TEST(Query, EveryCutIsAFormatError) {
+  const Bytes packet = ask("www.example.test").with_edns().subnet("10.1.0.0/16").packet();
+  for (std::size_t size = header_size; size < packet.size(); ++size) {
+    const auto query = decode(ByteView(packet).first(size));
+    ASSERT_TRUE(query) << size;
+    EXPECT_EQ(query->problem, Rcode::formerr) << size;
+  }
+}
+
+TEST(Query, BytesBehindTheEndAreAFormatError) {
+  Bytes packet = ask("a.test").packet();
+  packet.push_back(std::byte{0});
+  EXPECT_EQ(problem_of(packet), Rcode::formerr);
+}
+
+TEST(Query, RecordsBeforeTheAdditionalSectionAreAFormatError) {
+  for (const std::size_t at : {7U, 9U}) {
+    Bytes packet = ask("a.test").packet();
+    packet[at] = std::byte{1};
+    append(packet, as_bytes(std::string_view("\0\0\1\0\1\0\0\0\0\0\0", 11)));
+    EXPECT_EQ(problem_of(packet), Rcode::formerr) << at;
+  }
+}
+
+TEST(Query, APointerInTheQuestionIsAFormatError) {
+  Bytes packet = ask("a.test").packet();
+  packet[header_size] = std::byte{0xc0};
+  EXPECT_EQ(problem_of(packet), Rcode::formerr);
+}
+
+TEST(Query, TwoOptRecordsAreAFormatError) {  // RFC 6891 s6.1.1
+  Bytes packet = ask("a.test").with_edns().packet();
+  packet[11] = std::byte{2};
+  append(packet, as_bytes(std::string_view("\0\0\51\4\0\0\0\0\0\0\0", 11)));
+  EXPECT_EQ(problem_of(packet), Rcode::formerr);
+}
+
+TEST(Query, AnOptRecordBelongsToTheRoot) {
+  Bytes packet = ask("a.test").packet();
+  packet[11] = std::byte{1};
+  append(packet, as_bytes(std::string_view("\1a\0\0\51\4\0\0\0\0\0\0\0", 13)));
+  EXPECT_EQ(problem_of(packet), Rcode::formerr);
+}
+
+TEST(Query, OtherAdditionalRecordsArePassedOver) {
+  Bytes packet = ask("a.test").packet();
+  packet[11] = std::byte{1};
+  append(packet, as_bytes(std::string_view("\xc0\x0c\0\1\0\1\0\0\0\0\0\4abcd", 16)));
+  EXPECT_EQ(problem_of(packet), Rcode::noerror);
+}
+
+TEST(Query, LaterEdnsVersionsAreBadVersionWhateverTheirOptions) {
+  testing::Ask later = ask("a.test").option(8, {std::byte{9}});
+  later.version = 1;
+  EXPECT_EQ(problem_of(later.packet()), Rcode::badvers);
+  EXPECT_TRUE(decode(later.packet())->edns);
+}
+
+TEST(Query, OptionsMustFillTheOptRecord) {
+  testing::Ask wrong = ask("a.test").with_edns();
+  wrong.options = {std::byte{0}, std::byte{8}, std::byte{0}, std::byte{9}, std::byte{1}};
+  EXPECT_EQ(problem_of(wrong.packet()), Rcode::formerr);
+  wrong.options = {std::byte{0}, std::byte{8}, std::byte{0}};
+  EXPECT_EQ(problem_of(wrong.packet()), Rcode::formerr);
+}
+
+TEST(Query, ABadOrSecondClientSubnetIsAFormatErrorAndNotEchoed) {
+  const Bytes bad = ask("a.test").option(8, subnet_data(1, 33, 0, {})).packet();
+  EXPECT_EQ(problem_of(bad), Rcode::formerr);
+  EXPECT_FALSE(decode(bad)->edns->subnet);
+
+  const Bytes twice = ask("a.test").subnet("10.0.0.0/8").subnet("10.0.0.0/8").packet();
+  EXPECT_EQ(problem_of(twice), Rcode::formerr);
+  EXPECT_FALSE(decode(twice)->edns->subnet);
+}
+
+}  // namespace
+}  // namespace hither::dns

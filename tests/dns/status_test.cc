@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/status.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+struct Fixture {
+  testing::World world;
+  Settings settings{.description = world.description(),
+                    .listen = world.description().dns.listen,
+                    .admin = world.description().dns_admin(),
+                    .threads = 1};
+  RoomStates states = world.states();
+  Counters counters;
+  std::vector<const Counters*> threads = {&counters};
+
+  StatusInput input() const {
+    return {.settings = settings,
+            .rooms = states,
+            .threads = threads,
+            .databases = {"builtin"},
+            .started = Instant{},
+            .now = Instant{} + std::chrono::milliseconds(2500)};
+  }
+};
+
+TEST(Status, ShowsEveryRoomAndFarm) {
+  Fixture fixture;
+  fixture.states.at(2, 0).state = RoomState::down;
+  fixture.states.at(2, 0).reason = "timed out";
+
+  const auto json = nlohmann::json::parse(status_json(fixture.input()));
+
+  EXPECT_EQ(json["ready"], true);
+  EXPECT_EQ(json["uptime_s"], 2.5);
+  EXPECT_EQ(json["listen"][0], "127.0.0.1:5300");
+  ASSERT_EQ(json["rooms"].size(), 3U);
+  EXPECT_EQ(json["rooms"][0]["admin"], "127.10.0.1:7070");
+  EXPECT_EQ(json["rooms"][0]["farms"][0]["state"], "up");
+  EXPECT_EQ(json["rooms"][2]["room"], "nrt");
+  EXPECT_EQ(json["rooms"][2]["farms"][0]["state"], "down");
+  EXPECT_EQ(json["rooms"][2]["farms"][0]["reason"], "timed out");
+}
+
+TEST(Status, FarmsThatARoomDoesNotRunAreLeftOut) {
+  Fixture fixture;
+  fixture.states.at(1, 0).runs = false;
+  const auto json = nlohmann::json::parse(status_json(fixture.input()));
+  EXPECT_TRUE(json["rooms"][1]["farms"].empty());
+}
+
+TEST(Status, HealthIsReadiness) {
+  RoomStates states(1, 1);
+  EXPECT_EQ(health_json(states), R"({"ready":false})");
+  states.set_complete(true);
+  EXPECT_EQ(health_json(states), R"({"ready":true})");
+}
+
+TEST(Status, RoomStatesAreAGauge) {
+  Fixture fixture;
+  fixture.states.at(1, 0).state = RoomState::draining;
+  fixture.states.at(2, 0).state = RoomState::down;
+
+  const Metrics metrics = status_metrics(fixture.input());
+
+  const MetricFamily& rooms = metrics.back();
+  EXPECT_EQ(rooms.name, "hither_dns_room_up");
+  ASSERT_EQ(rooms.samples.size(), 3U);
+  EXPECT_EQ(rooms.samples[0].value, 1);
+  EXPECT_EQ(rooms.samples[1].value, 0.5);
+  EXPECT_EQ(rooms.samples[2].value, 0);
+}
+
+}  // namespace
+}  // namespace hither::dns
