@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/attempts.h"
+
+#include <fmt/format.h>
+
+namespace hither::lb {
+
+bool Attempts::begin(Picker& picker) {
+  count_ = 0;
+  last_failure_.clear();
+  lease_ = picker.pick();
+  return static_cast<bool>(lease_);
+}
+
+bool Attempts::next(Picker& picker, std::string_view why) {
+  last_failure_ = fmt::format("{}: {}", lease_.server().name(), why);
+  lease_.connect_done(false);
+  tried_[count_] = lease_.index();
+  ++count_;
+  if (count_ == tries_max) {
+    lease_.release();
+    return false;
+  }
+  Lease other = picker.pick(std::span(tried_).first(count_));
+  if (other) lease_.totals().retries.add();
+  lease_ = std::move(other);
+  return static_cast<bool>(lease_);
+}
+
+std::string Attempts::why_none(const Farm& farm) const {
+  if (count_ == 0) return farm.why_none();
+  return fmt::format("no copy of farm {} took the connection ({} tried; {})", farm.name(), count_,
+                     last_failure_);
+}
+
+}  // namespace hither::lb

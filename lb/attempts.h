@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lb/picker.h"
+
+namespace hither::lb {
+
+/// Servers tried for one request before we give up.
+constexpr std::size_t tries_max = 3;
+
+/// The servers one request (or TCP connection) has been offered to: the present one as a lease, and
+/// those that did not take the connection, which are not offered it again. A plain value with one
+/// owner.
+class Attempts {
+ public:
+  /// Picks a server for the first time; false if none is usable.
+  bool begin(Picker& picker);
+  /// The present one did not take the connection: picks another; false if there is none or enough
+  /// were tried.
+  bool next(Picker& picker, std::string_view why);
+  /// Gives the present server back.
+  void end() { lease_.release(); }
+
+  Lease& lease() { return lease_; }
+  const Lease& lease() const { return lease_; }
+  /// Why begin() or next() said false, for people.
+  std::string why_none(const Farm& farm) const;
+
+ private:
+  std::array<std::uint32_t, tries_max> tried_{};
+  std::size_t count_ = 0;
+  std::string last_failure_;  ///< empty unless a connect failed
+  Lease lease_;
+};
+
+}  // namespace hither::lb

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/ip.h"
+#include "base/room.h"
+#include "topology/description.h"
+
+namespace hither::lb {
+
+/// What one thread counted about one server.
+struct alignas(64) ServerTotals {
+  std::array<Counter, 6> results;  ///< by first digit of the status; [0]: no response came
+  Counter connects;                ///< connections opened
+  Counter connect_failures;
+  Counter reused;   ///< requests that found an idle connection
+  Counter retries;  ///< requests taken away and given to another connection
+};
+
+/// What one thread counted about one farm, where no server had a part in it.
+struct alignas(64) FarmTotals {
+  Counter clients;   ///< connections accepted
+  Counter requests;  ///< well-formed requests, or connections in TCP mode
+  Counter rejected;  ///< requests we answered 4xx ourselves
+  Counter unserved;  ///< answered 502 or 503 (or closed, in TCP mode) for want of a server
+  Counter late;      ///< answered 408 or 504
+};
+
+/// One copy of a farm as the balancer sees it. Gauges and totals may be read by any thread at any
+/// time; the address is set once, before the server first becomes usable. It never moves in memory.
+class Server {
+ public:
+  Server(std::string name, std::string address, unsigned threads)
+      : name_(std::move(name)), address_(std::move(address)), totals_(threads) {}
+
+  /// "web-2".
+  const std::string& name() const { return name_; }
+  /// As it was described: "127.10.0.1:20001" or "web.internal:8080".
+  const std::string& address() const { return address_; }
+
+  /// Where to connect to; nullopt while its name is not resolved. The main thread sets it, once.
+  std::optional<Endpoint> endpoint() const;
+  void resolve(const Endpoint& endpoint);
+
+  bool usable() const { return usable_.load(std::memory_order_acquire); }
+  const Gauge& in_flight() const { return in_flight_; }
+  const Gauge& connecting() const { return connecting_; }
+  ServerTotals& totals(unsigned thread) { return totals_[thread]; }
+  /// One of the counters over all threads: `sum([](const ServerTotals& t) { return t.connects; })`.
+  template <class Select>
+  std::uint64_t sum(Select select) const {
+    std::uint64_t sum = 0;
+    for (const ServerTotals& totals : totals_) sum += select(totals).total();
+    return sum;
+  }
+
+ private:
+  friend class Farm;
+  friend class Lease;
+
+  std::string name_;
+  std::string address_;
+  Endpoint endpoint_;
+  std::atomic<bool> resolved_{false};
+  std::atomic<bool> usable_{false};
+  alignas(64) Gauge in_flight_;  ///< its own cache line: every request writes it
+  Gauge connecting_;
+  std::vector<ServerTotals> totals_;
+};
+
+/// One request's (or TCP connection's) hold on a server: counted in flight from the pick until it
+/// is destroyed, so that the gauges return to zero whatever path a session takes. The server must
+/// outlive it. Movable; empty by default.
+class Lease {
+ public:
+  Lease() = default;
+  Lease(Server& server, std::uint32_t index, unsigned thread);
+  ~Lease() { release(); }
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&& other) noexcept;
+
+  explicit operator bool() const { return server_ != nullptr; }
+  Server& server() const { return *server_; }
+  /// Its place in the farm.
+  std::uint32_t index() const { return index_; }
+  ServerTotals& totals() const { return server_->totals(thread_); }
+
+  /// A TCP connect begins; it ends with connect_done() or with the lease.
+  void connect_begins();
+  void connect_done(bool connected);
+  void release();
+
+ private:
+  Server* server_ = nullptr;
+  std::uint32_t index_ = 0;
+  unsigned thread_ = 0;
+  bool connecting_ = false;
+};
+
+/// The servers of one farm in one room, shared by all threads. Its shape never changes; which
+/// servers are usable does, by the main thread alone, and every change moves generation() on, so
+/// that a thread rebuilds its list of candidates only then.
+class Farm {
+ public:
+  /// `copies` are (name, address) pairs; `farm` is copied.
+  Farm(std::string room, topology::Farm farm,
+       const std::vector<std::pair<std::string, std::string>>& copies, unsigned threads);
+
+  const std::string& name() const { return settings_.name; }
+  const topology::Farm& settings() const { return settings_; }
+  std::size_t size() const { return servers_.size(); }
+  Server& server(std::size_t index) { return *servers_[index]; }
+  const Server& server(std::size_t index) const { return *servers_[index]; }
+
+  void set_usable(std::size_t index, bool usable);
+  std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+
+  FarmReport report() const;
+  /// "no copy of farm web is up in room fra (3 known: 3 down)".
+  std::string why_none() const;
+
+  FarmTotals& totals(unsigned thread) { return totals_[thread]; }
+  template <class Select>
+  std::uint64_t sum(Select select) const {
+    std::uint64_t sum = 0;
+    for (const FarmTotals& totals : totals_) sum += select(totals).total();
+    return sum;
+  }
+  /// Client connections open now.
+  Gauge& clients() { return clients_; }
+  const Gauge& clients() const { return clients_; }
+
+ private:
+  std::string room_;
+  topology::Farm settings_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::atomic<std::uint64_t> generation_{1};
+  std::vector<FarmTotals> totals_;
+  alignas(64) Gauge clients_;
+};
+
+}  // namespace hither::lb

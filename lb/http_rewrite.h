@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/http_head.h"
+#include "lb/buffer.h"
+
+namespace hither::lb {
+
+/// Heads on their way through: what was parsed is written again for the other side, in one go into
+/// one buffer. Fields that speak about one connection only are left out: Connection and what it
+/// names, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade (RFC 9110 s7.6.1).
+/// Runs of fields that stay are copied as they came, for the strict parser lets nothing ambiguous
+/// through. Pure; no allocation.
+
+/// What the server is told about the client. The client's own X-Forwarded-*, Forwarded and
+/// X-Request-Id fields are dropped, for anybody can write them.
+struct Forwarding {
+  std::string_view client_address;
+  std::string_view proto = "http";
+  std::string_view host = "unknown";  ///< the Host of a request that came without (HTTP/1.0)
+  std::uint64_t request_id = 0;
+};
+
+/// Appends the head for a server, in HTTP/1.1 origin-form, the body framed as in `head`. `bytes` is
+/// what `head` was parsed from. False, and nothing written, if it does not fit.
+bool write_request_head(const RequestHead& head, ByteView bytes, const Forwarding& forwarding,
+                        Buffer& buffer);
+
+/// How the body of a response goes to the client.
+struct ResponseShape {
+  BodyFraming framing = BodyFraming::none;
+  bool bodiless_status = false;   ///< 1xx, 204: not even a Content-Length (RFC 9110 s8.6)
+  std::string_view connection{};  ///< for the Connection field: "close", "keep-alive" or none
+};
+
+/// Appends the head for the client. Precondition and result as above.
+bool write_response_head(const ResponseHead& head, ByteView bytes, const ResponseShape& shape,
+                         Buffer& buffer);
+
+/// Room that one piece of data needs beside itself in a chunked body, the last chunk included.
+constexpr std::size_t chunk_overhead = 16;
+/// Appends one chunk, in a buffer with room for it and chunk_overhead (RFC 9112 s7.1).
+void write_chunk(ByteView data, Buffer& out);
+constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+}  // namespace hither::lb

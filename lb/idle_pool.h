@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+
+namespace hither::lb {
+
+/// Which idle connections to servers may be used again: numbers that the driver gives its
+/// connections, no sockets. Last in, first out, so that few connections stay warm and the rest age
+/// out; at most `per_server_max` each; none is kept longer than `idle_max`, which must be below the
+/// time after which servers close idle connections themselves. Belongs to one thread.
+class IdlePool {
+ public:
+  using Connection = std::uint64_t;
+  struct Limits {
+    std::size_t per_server_max = 256;
+    Duration idle_max = std::chrono::seconds(4);
+  };
+
+  IdlePool(std::size_t servers, Limits limits) : limits_(limits), servers_(servers) {}
+
+  /// Keeps `connection` for the next request to `server`. Returns the one to close instead, if any:
+  /// the oldest of a full server.
+  std::optional<Connection> put(std::size_t server, Connection connection, Instant now);
+  /// The one put last, unless it is too old.
+  std::optional<Connection> take(std::size_t server, Instant now);
+  /// The server closed it, or it is wanted no more. Unknown ones are ignored.
+  void remove(std::size_t server, Connection connection);
+  /// Takes out what has been idle too long, and says what that was.
+  std::vector<Connection> expired(Instant now);
+  /// Takes out all of one server.
+  std::vector<Connection> drop(std::size_t server);
+
+  /// When expired() next has something to say; `never` if nothing is idle.
+  Instant next() const;
+  std::size_t size() const;
+
+ private:
+  struct Idle {
+    Connection connection;
+    Instant since;
+  };
+
+  Limits limits_;
+  std::vector<std::deque<Idle>> servers_;  ///< oldest first
+};
+
+}  // namespace hither::lb

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "io/files.h"
+#include "io/log_sink.h"
+#include "lb/server.h"
+#include "lb/settings.h"
+
+namespace {
+
+using namespace hither;
+
+constexpr int status_bad_input = 2;
+
+struct Options {
+  std::string topology;
+  std::string room;
+  std::string admin;
+  std::string threads;
+  std::string log;
+  std::string log_format;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("--topology", options.topology, "description file of the world")
+      ->envname("HITHER_TOPOLOGY");
+  app.add_option("--room", options.room, "the room this balancer is in")->envname("HITHER_ROOM");
+  app.add_option("--admin-listen", options.admin, "status pages, as address:port")
+      ->envname("HITHER_ADMIN_LISTEN");
+  app.add_option("--threads", options.threads, "worker threads (1)")->envname("HITHER_THREADS");
+  app.add_option("--log", options.log, "debug, info, warning or error (info)")
+      ->envname("HITHER_LOG");
+  app.add_option("--log-format", options.log_format, "text or json (text)")
+      ->envname("HITHER_LOG_FORMAT");
+}
+
+/// The part of the description that is ours.
+Result<lb::Settings> read_settings(const Options& options) {
+  if (options.topology.empty()) {
+    return fail("no description; set HITHER_TOPOLOGY or --topology to its file");
+  }
+  const Result<std::string> text = io::read_file(options.topology);
+  if (!text) return tl::unexpected(text.error());
+  const topology::Reading reading = topology::read_description(*text, options.topology);
+  if (!reading.description) {
+    std::string mistakes = "the description is not sound\n";
+    mistakes += to_text(reading.mistakes, options.topology);
+    while (mistakes.ends_with('\n')) mistakes.pop_back();
+    return fail(mistakes);
+  }
+  return lb::make_settings(*reading.description, options.room, options.admin);
+}
+
+int complain(const Error& error) {
+  fmt::print(stderr, "hither-lb: {}\n", error.message);
+  return status_bad_input;
+}
+
+/// A connection is a descriptor or two: take all that the system lets us have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // Where it fails the lower limit holds, and accepting pauses.
+}
+
+int serve(const Options& options) {
+  if (const auto log = io::set_up_log(options.log, options.log_format); !log) {
+    return complain(log.error());
+  }
+  const Result<unsigned> threads = lb::parse_threads(options.threads);
+  if (!threads) return complain(threads.error());
+  Result<lb::Settings> settings = read_settings(options);
+  if (!settings) return complain(settings.error());
+  raise_descriptor_limit();
+  // Beyond this point the settings never change.
+  lb::Balancer balancer(std::move(*settings), *threads);
+  if (const Result<void> listening = balancer.listen(); !listening) {
+    return complain(listening.error());
+  }
+  // Beyond this point every port is ours.
+  balancer.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    CLI::App app{"the load balancer of one machine room: TCP and HTTP/1.1", "hither-lb"};
+    Options options;
+    add_options(app, options);
+    app.footer(
+        "Examples:\n"
+        "  HITHER_TOPOLOGY=world.toml HITHER_ROOM=fra hither-lb\n"
+        "  hither-lb --topology world.toml --room fra --threads 2\n"
+        "  curl http://127.10.0.1:7070/health               what the DNS reads: usable, capacity, "
+        "load\n"
+        "  curl http://127.10.0.1:7070/status               every farm and server");
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app.exit(error) == 0 ? 0 : status_bad_input;
+    }
+    return serve(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "hither-lb: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/report.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace hither::lb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::array<const char*, 6> result_names = {"failed", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+const Counter& connects(const ServerTotals& totals) { return totals.connects; }
+const Counter& connect_failures(const ServerTotals& totals) { return totals.connect_failures; }
+const Counter& reused(const ServerTotals& totals) { return totals.reused; }
+const Counter& retries(const ServerTotals& totals) { return totals.retries; }
+
+std::uint64_t results_of(const Server& server, std::size_t kind) {
+  return server.sum(
+      [kind](const ServerTotals& totals) -> const Counter& { return totals.results[kind]; });
+}
+
+Json results_json(const Server& server) {
+  Json results = Json::object();
+  for (std::size_t kind = 0; kind < result_names.size(); ++kind) {
+    if (kind != 1) results[result_names[kind]] = results_of(server, kind);
+  }
+  return results;
+}
+
+Json server_json(const Server& server, const Health& health, const std::string& failure,
+                 Instant now) {
+  Json json = {{"name", server.name()},
+               {"address", server.address()},
+               {"state", to_text(health.state())},
+               {"since_s", seconds(now - health.since())},
+               {"in_flight", server.in_flight().level()},
+               {"connecting", server.connecting().level()}};
+  if (!failure.empty()) json["last_failure"] = failure;
+  json["results"] = results_json(server);
+  json["connects"] = server.sum(connects);
+  json["connect_failures"] = server.sum(connect_failures);
+  json["reused"] = server.sum(reused);
+  json["retries"] = server.sum(retries);
+  return json;
+}
+
+Json farm_json(const FarmView& view, Instant now) {
+  const Farm& farm = *view.farm;
+  const FarmReport report = farm.report();
+  Json servers = Json::array();
+  for (std::size_t i = 0; i < farm.size(); ++i) {
+    servers.push_back(
+        server_json(farm.server(i), view.prober->health(i), view.prober->last_failure(i), now));
+  }
+  const auto sum = [&farm](Counter FarmTotals::*field) {
+    return farm.sum([field](const FarmTotals& totals) -> const Counter& { return totals.*field; });
+  };
+  return {{"farm", farm.name()},
+          {"mode", farm.settings().mode == topology::Mode::http ? "http" : "tcp"},
+          {"port", farm.settings().port},
+          {"copies", report.copies},
+          {"usable", report.usable},
+          {"capacity", report.capacity},
+          {"load", report.load},
+          {"clients", farm.clients().level()},
+          {"clients_total", sum(&FarmTotals::clients)},
+          {"requests_total", sum(&FarmTotals::requests)},
+          {"rejected_total", sum(&FarmTotals::rejected)},
+          {"unserved_total", sum(&FarmTotals::unserved)},
+          {"late_total", sum(&FarmTotals::late)},
+          {"servers", std::move(servers)}};
+}
+
+void add_server_samples(const RoomView& room, MetricFamily& family,
+                        const std::function<double(const Server&)>& value) {
+  for (const FarmView& view : room.farms) {
+    for (std::size_t i = 0; i < view.farm->size(); ++i) {
+      const Server& server = view.farm->server(i);
+      family.samples.push_back({.labels = {{"room", std::string(room.room)},
+                                           {"farm", view.farm->name()},
+                                           {"server", server.name()}},
+                                .value = value(server)});
+    }
+  }
+}
+
+MetricFamily server_family(const RoomView& room, const char* name, const char* help,
+                           const std::function<double(const Server&)>& value) {
+  MetricFamily family{
+      .name = name, .help = help, .type = MetricFamily::Type::counter, .samples = {}};
+  if (!family.name.ends_with("_total")) family.type = MetricFamily::Type::gauge;
+  add_server_samples(room, family, value);
+  return family;
+}
+
+MetricFamily results_family(const RoomView& room) {
+  MetricFamily family{.name = "hither_lb_requests_total",
+                      .help = "Requests given to a server, by what came back",
+                      .type = MetricFamily::Type::counter,
+                      .samples = {}};
+  for (std::size_t kind = 0; kind < result_names.size(); ++kind) {
+    if (kind == 1) continue;
+    const std::size_t before = family.samples.size();
+    add_server_samples(room, family, [kind](const Server& server) {
+      return static_cast<double>(results_of(server, kind));
+    });
+    for (std::size_t i = before; i < family.samples.size(); ++i) {
+      family.samples[i].labels.emplace_back("result", result_names[kind]);
+    }
+  }
+  return family;
+}
+
+MetricFamily farm_family(const RoomView& room, const char* name, const char* help,
+                         const std::function<double(const Farm&)>& value) {
+  MetricFamily family{
+      .name = name, .help = help, .type = MetricFamily::Type::counter, .samples = {}};
+  if (!family.name.ends_with("_total")) family.type = MetricFamily::Type::gauge;
+  for (const FarmView& view : room.farms) {
+    family.samples.push_back(
+        {.labels = {{"room", std::string(room.room)}, {"farm", view.farm->name()}},
+         .value = value(*view.farm)});
+  }
+  return family;
+}
+
+template <class Select>
+auto summed(Select select) {
+  return [select](const auto& counted) { return static_cast<double>(counted.sum(select)); };
+}
+
+}  // namespace
+
+RoomReport make_report(const RoomView& room) {
+  RoomReport report{.room = std::string(room.room), .draining = room.draining, .farms = {}};
+  for (const FarmView& view : room.farms) report.farms.push_back(view.farm->report());
+  return report;
+}
+
+bool is_serving(const RoomReport& report) {
+  return std::ranges::all_of(report.farms, [](const FarmReport& farm) { return farm.usable > 0; });
+}
+
+std::string to_status_json(const RoomView& room, Instant now) {
+  Json farms = Json::array();
+  for (const FarmView& view : room.farms) farms.push_back(farm_json(view, now));
+  const Json json = {{"program", "hither-lb"},
+                     {"room", room.room},
+                     {"draining", room.draining},
+                     {"farms", std::move(farms)}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Metrics make_metrics(const RoomView& room) {
+  Metrics metrics;
+  metrics.push_back(results_family(room));
+  metrics.push_back(server_family(room, "hither_lb_server_up", "1 if the server may be picked",
+                                  [](const Server& s) { return s.usable() ? 1.0 : 0.0; }));
+  metrics.push_back(
+      server_family(room, "hither_lb_server_in_flight", "Requests at the server now",
+                    [](const Server& s) { return double{1} * s.in_flight().level(); }));
+  metrics.push_back(server_family(room, "hither_lb_connects_total", "Connections opened to servers",
+                                  summed(connects)));
+  metrics.push_back(server_family(room, "hither_lb_connect_failures_total",
+                                  "Connections that servers did not take",
+                                  summed(connect_failures)));
+  metrics.push_back(server_family(room, "hither_lb_reused_total",
+                                  "Requests sent on an idle connection", summed(reused)));
+  metrics.push_back(server_family(room, "hither_lb_retries_total",
+                                  "Requests taken away and sent again", summed(retries)));
+  metrics.push_back(farm_family(room, "hither_lb_clients", "Client connections open now",
+                                [](const Farm& f) { return double{1} * f.clients().level(); }));
+  metrics.push_back(
+      farm_family(room, "hither_lb_clients_total", "Client connections accepted",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.clients; })));
+  metrics.push_back(
+      farm_family(room, "hither_lb_rejected_total", "Requests that broke a rule of HTTP",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.rejected; })));
+  metrics.push_back(
+      farm_family(room, "hither_lb_unserved_total", "Requests for which no server could be had",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.unserved; })));
+  metrics.push_back(
+      farm_family(room, "hither_lb_late_total", "Requests or responses not in time",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.late; })));
+  return metrics;
+}
+
+}  // namespace hither::lb

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "io/clock.h"
+#include "io/log_sink.h"
+#include "io/notify.h"
+
+namespace hither::lb {
+namespace {
+
+/// How many clients one thread may have: each may need a connection to a server as well, and
+/// probes, status pages and listeners need theirs. So idle clients can never take the room down.
+std::size_t clients_max(unsigned threads) {
+  constexpr std::size_t reserved = 32;
+  const std::size_t limit = std::max(io::open_files_max(), reserved + 2);
+  return std::max<std::size_t>((limit - reserved) / 2 / threads, 1);
+}
+
+}  // namespace
+
+Balancer::Balancer(Settings settings, unsigned threads)
+    : settings_(std::move(settings)),
+      resolver_(loop_),
+      admin_(loop_),
+      drain_limit_(loop_, [this] { stop(); }) {
+  for (const FarmSettings& farm : settings_.farms) {
+    farms_.push_back(std::make_unique<Farm>(settings_.room, farm.farm, farm.servers, threads));
+  }
+  for (unsigned thread = 0; thread < threads; ++thread) {
+    if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
+    io::Loop& loop = thread == 0 ? loop_ : *loops_.back();
+    workers_.push_back(std::make_unique<Worker>(loop, farms_, thread, io::random_seed()));
+    workers_.back()->limit_clients(clients_max(threads));
+  }
+}
+
+Balancer::~Balancer() {
+  for (std::thread& thread : threads_) thread.join();
+}
+
+Result<void> Balancer::listen() {
+  const bool shared = workers_.size() > 1;
+  for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
+    for (const Address& address : settings_.listen) {
+      const Endpoint endpoint{.address = address, .port = farms_[farm]->settings().port};
+      // SO_REUSEPORT would let us in beside another balancer of the same user: ask without it
+      // first.
+      const Result<io::Fd> alone = io::listen_tcp(endpoint);
+      if (!alone) return tl::unexpected(alone.error());
+    }
+  }
+  for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
+    for (const Address& address : settings_.listen) {
+      const Endpoint endpoint{.address = address, .port = farms_[farm]->settings().port};
+      for (const std::unique_ptr<Worker>& worker : workers_) {
+        Result<void> listening = worker->listen(farm, endpoint, shared);
+        if (!listening) return listening;
+      }
+    }
+  }
+  add_pages();
+  const Result<Endpoint> admin = admin_.listen(settings_.admin);
+  if (!admin) return tl::unexpected(admin.error());
+  return {};
+}
+
+void Balancer::add_pages() {
+  admin_.add_page("/health", [this](const io::PageRequest&) {
+    const RoomReport report = make_report(view());
+    return io::Page{.status = is_serving(report) ? 200 : 503, .body = to_json(report)};
+  });
+  admin_.add_page("/status", [this](const io::PageRequest&) {
+    return io::Page{.body = to_status_json(view(), io::monotonic_now())};
+  });
+  admin_.add_metrics([this] { return make_metrics(view()); });
+}
+
+RoomView Balancer::view() const {
+  return {.room = settings_.room, .draining = draining_, .farms = views_};
+}
+
+void Balancer::run() {
+  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT}, [this](int) { on_signal(); });
+  for (std::size_t farm = 0; farm < farms_.size(); ++farm) watch_farm(farm);
+  for (const std::unique_ptr<io::Loop>& loop : loops_) {
+    threads_.emplace_back([&loop] { loop->run(); });
+  }
+  say_ready_once();
+  loop_.run();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  io::write_log(log_info("stopped").with("room", settings_.room));
+}
+
+void Balancer::watch_farm(std::size_t farm) {
+  probes_.push_back(std::make_unique<FarmProbes>(
+      loop_, resolver_, *farms_[farm],
+      [this, farm](std::size_t server, const Health::Change& change) {
+        on_change(farm, server, change);
+      },
+      [this] { say_ready_once(); }));
+  views_.push_back({.farm = farms_[farm].get(), .prober = &probes_.back()->prober()});
+}
+
+void Balancer::on_change(std::size_t farm, std::size_t server, const Health::Change& change) {
+  if (change.to == Health::State::up) {
+    io::write_log(log_info("server-up")
+                      .with("farm", farms_[farm]->name())
+                      .with("server", farms_[farm]->server(server).name()));
+    return;
+  }
+  log_down(farm, server);
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->drop_idle(farm, server);
+}
+
+void Balancer::log_down(std::size_t farm, std::size_t server) const {
+  io::write_log(log_warning("server-down")
+                    .with("farm", farms_[farm]->name())
+                    .with("server", farms_[farm]->server(server).name())
+                    .with("reason", probes_[farm]->prober().last_failure(server)));
+}
+
+void Balancer::say_ready_once() {
+  if (ready_) return;
+  for (const std::unique_ptr<FarmProbes>& probes : probes_) {
+    if (!probes->prober().first_round_done()) return;
+  }
+  if (probes_.size() < farms_.size()) return;
+  ready_ = true;
+  const RoomReport report = make_report(view());
+  LogRecord record = log_info("ready").with("room", settings_.room);
+  for (const FarmReport& farm : report.farms) {
+    record.with(farm.farm, fmt::format("{}/{}", farm.usable, farm.copies));
+  }
+  io::write_log(record);
+  for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
+    for (std::size_t server = 0; server < farms_[farm]->size(); ++server) {
+      if (!farms_[farm]->server(server).usable()) log_down(farm, server);
+    }
+  }
+  io::notify("READY=1");
+}
+
+void Balancer::on_signal() {
+  if (draining_) {
+    stop();
+    return;
+  }
+  draining_ = true;
+  io::notify("STOPPING=1");
+  io::write_log(log_info("draining").with("room", settings_.room));
+  drain_limit_.set(io::monotonic_now() + drain_max);
+  workers_busy_ = workers_.size();
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    worker->drain([this] {
+      loop_.post([this] {
+        if (--workers_busy_ == 0) stop();
+      });
+    });
+  }
+}
+
+void Balancer::stop() {
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->stop();
+}
+
+}  // namespace hither::lb

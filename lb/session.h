@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/time.h"
+
+namespace hither::lb {
+
+/// The two ends of a session: who connected to us, and the server we connected to.
+enum class Side { client, backend };
+
+/// What a session wants done about its connection to a server.
+enum class BackendWish {
+  leave,   ///< nothing: as it is
+  obtain,  ///< drop what there is; get a connection to server(), an idle one unless wants_fresh()
+  give_back,  ///< it is free for the next request
+  discard,    ///< close it
+};
+
+/// One client connection and what is done with it, without a socket: bytes, ends and instants go
+/// in; bytes, a deadline and wishes come out (TcpProxy and HttpProxy below it). Pure: no clock, no
+/// I/O. Owned by one thread. After every call the driver asks, in this order: backend_wish(),
+/// pending() and ends() of both sides, finished(), wants() of both sides, deadline().
+///
+/// Bounds: a session holds at most one block (lb/buffer.h) per direction and one per unfinished
+/// head, and reads a side only when what came before went out: back-pressure reaches the sender's
+/// kernel.
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  /// Should `from` be read? If so space() says where to (it may be the other side's output itself,
+  /// so nothing is copied), and received() how much came: 0 if it was nothing after all.
+  virtual bool wants(Side from) const = 0;
+  virtual std::span<std::byte> space(Side from) = 0;
+  virtual void received(Side from, std::size_t size, Instant now) = 0;
+  /// The peer's FIN: it sends no more, but may still read.
+  virtual void ended(Side from, Instant now) = 0;
+  /// The connection was reset.
+  virtual void broken(Side from, Instant now) = 0;
+
+  /// Bytes to send now, until sent() took them all.
+  virtual ByteView pending(Side to) const = 0;
+  virtual void sent(Side to, std::size_t size, Instant now) = 0;
+  /// A send failed for good. What `to` sent before that may still be read.
+  virtual void unwritable(Side to, Instant now) = 0;
+  /// Send FIN to `to`: nothing is pending and nothing will be.
+  virtual bool ends(Side to) const = 0;
+
+  virtual BackendWish backend_wish() const = 0;
+  /// For obtain: the server's place in the farm.
+  virtual std::uint32_t server() const = 0;
+  virtual bool wants_fresh() const = 0;
+  /// Answers to obtain: a connect has begun; it is there (`reused`: it was idle); it failed.
+  virtual void connecting(Instant now) = 0;
+  virtual void connected(bool reused, Instant now) = 0;
+  virtual void connect_failed(std::string_view why, Instant now) = 0;
+  /// Answer to give_back and discard: done.
+  virtual void parted(Instant now) = 0;
+
+  virtual Instant deadline() const = 0;
+  virtual void on_deadline(Instant now) = 0;
+  /// The balancer is to stop: end at the next polite moment.
+  virtual void drain(Instant now) = 0;
+  /// Close the client's connection and forget the session.
+  virtual bool finished() const = 0;
+};
+
+}  // namespace hither::lb

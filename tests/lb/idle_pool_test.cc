@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/idle_pool.h"
+
+#include <gtest/gtest.h>
+
+namespace hither::lb {
+namespace {
+
+using namespace std::chrono_literals;
+using Connections = std::vector<IdlePool::Connection>;
+
+constexpr Instant start{1h};
+
+TEST(IdlePool, GivesTheLastOneFirst) {
+  IdlePool pool(1, {});
+  pool.put(0, 1, start);
+  pool.put(0, 2, start);
+
+  EXPECT_EQ(pool.take(0, start), 2U);
+  EXPECT_EQ(pool.take(0, start), 1U);
+  EXPECT_EQ(pool.take(0, start), std::nullopt);
+}
+
+TEST(IdlePool, KeepsServersApart) {
+  IdlePool pool(2, {});
+  pool.put(0, 1, start);
+
+  EXPECT_EQ(pool.take(1, start), std::nullopt);
+}
+
+TEST(IdlePool, GivesUpTheOldestOfAFullServer) {
+  IdlePool pool(1, {.per_server_max = 2, .idle_max = 4s});
+
+  EXPECT_EQ(pool.put(0, 1, start), std::nullopt);
+  EXPECT_EQ(pool.put(0, 2, start), std::nullopt);
+  EXPECT_EQ(pool.put(0, 3, start), 1U);
+  EXPECT_EQ(pool.size(), 2U);
+}
+
+TEST(IdlePool, KeepsNothingWhereNothingMayBeKept) {
+  IdlePool pool(1, {.per_server_max = 0, .idle_max = 4s});
+
+  EXPECT_EQ(pool.put(0, 1, start), 1U);
+  EXPECT_EQ(pool.size(), 0U);
+}
+
+TEST(IdlePool, NeverGivesWhatIsTooOld) {
+  IdlePool pool(1, {.per_server_max = 8, .idle_max = 4s});
+  pool.put(0, 1, start);
+
+  EXPECT_EQ(pool.take(0, start + 4s), std::nullopt);
+  EXPECT_EQ(pool.expired(start + 4s), Connections{1});
+  EXPECT_EQ(pool.size(), 0U);
+}
+
+TEST(IdlePool, SaysWhenTheNextOneAges) {
+  IdlePool pool(2, {.per_server_max = 8, .idle_max = 4s});
+  EXPECT_EQ(pool.next(), never);
+  pool.put(1, 1, start + 1s);
+  pool.put(0, 2, start);
+
+  EXPECT_EQ(pool.next(), start + 4s);
+  EXPECT_EQ(pool.expired(start + 4s), Connections{2});
+  EXPECT_EQ(pool.next(), start + 5s);
+}
+
+TEST(IdlePool, ForgetsWhatTheServerClosed) {
+  IdlePool pool(1, {});
+  pool.put(0, 1, start);
+  pool.put(0, 2, start);
+
+  pool.remove(0, 2);
+  pool.remove(0, 99);
+
+  EXPECT_EQ(pool.take(0, start), 1U);
+}
+
+TEST(IdlePool, DropsAllOfAServerThatWentDown) {
+  IdlePool pool(2, {});
+  pool.put(0, 1, start);
+  pool.put(0, 2, start);
+  pool.put(1, 3, start);
+
+  EXPECT_EQ(pool.drop(0), (Connections{1, 2}));
+  EXPECT_EQ(pool.size(), 1U);
+}
+
+}  // namespace
+}  // namespace hither::lb

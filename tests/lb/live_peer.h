@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/ip.h"
+#include "io/socket.h"
+
+namespace hither::lb::test {
+
+/// The far end of a real connection, in blocking steps that fail after ten seconds.
+class Peer {
+ public:
+  explicit Peer(io::Fd fd);
+
+  void say(std::string_view text);
+  void end();
+  /// Everything up to and with `last`; what came if the connection ends before.
+  std::string hear_until(std::string_view last);
+  /// Exactly `size` bytes, or fewer if the connection ends before.
+  std::string hear(std::size_t size);
+  /// Everything up to the peer's end.
+  std::string hear_all();
+
+ private:
+  bool hear_more();
+
+  io::Fd fd_;
+  std::string heard_;
+};
+
+Peer connect_to(const Endpoint& endpoint);
+
+/// A server on a free port of 127.0.0.1 that does what a test tells it.
+class ScriptedServer {
+ public:
+  ScriptedServer();
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  /// The next connection, of whoever makes it.
+  Peer accept();
+
+ private:
+  io::Fd fd_;
+  Endpoint endpoint_;
+};
+
+/// A port of 127.0.0.1 that nobody uses now.
+Endpoint free_endpoint();
+
+}  // namespace hither::lb::test

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "lb/picker.h"
+#include "tests/lb/story.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant start{1h};
+
+class Report : public testing::Test {
+ protected:
+  Report() : farm_(make_farm(2)), prober_(HealthLimits{}, 2, start) {
+    farm_->set_usable(1, false);
+    prober_.due(start);
+    prober_.on_result(0, {.passed = true, .reason = {}}, start + 1s);
+    prober_.on_result(1, {.passed = false, .reason = "Connection refused"}, start + 1s);
+    views_.push_back({.farm = farm_.get(), .prober = &prober_});
+    room_ = {.room = "fra", .draining = false, .farms = views_};
+  }
+
+  std::unique_ptr<Farm> farm_;
+  Prober prober_;
+  std::vector<FarmView> views_;
+  RoomView room_;
+};
+
+TEST_F(Report, SaysWhatTheDnsNeeds) {
+  EXPECT_EQ(to_json(make_report(room_)),
+            R"({"room":"fra","draining":false,"farms":[)"
+            R"({"farm":"web","copies":2,"usable":1,"capacity":100,"load":0}]})");
+}
+
+TEST_F(Report, ServesWhileEveryFarmHasACopy) {
+  EXPECT_TRUE(is_serving(make_report(room_)));
+
+  farm_->set_usable(0, false);
+
+  EXPECT_FALSE(is_serving(make_report(room_)));
+}
+
+TEST_F(Report, StatusTellsEachCopysStateAndWhyItFailed) {
+  Picker picker(*farm_, 0, 1);
+  const Lease lease = picker.pick();
+  lease.totals().results[2].add(7);
+
+  const auto status = nlohmann::json::parse(to_status_json(room_, start + 5s));
+
+  const auto& servers = status["farms"][0]["servers"];
+  EXPECT_EQ(servers[0]["name"], "web-1");
+  EXPECT_EQ(servers[0]["state"], "up");
+  EXPECT_EQ(servers[0]["since_s"], 4.0);
+  EXPECT_EQ(servers[0]["in_flight"], 1);
+  EXPECT_EQ(servers[0]["results"]["2xx"], 7);
+  EXPECT_FALSE(servers[0].contains("last_failure"));
+  EXPECT_EQ(servers[1]["state"], "down");
+  EXPECT_EQ(servers[1]["last_failure"], "Connection refused");
+}
+
+TEST_F(Report, MetricsNameEachServerAndResult) {
+  farm_->server(0).totals(0).results[5].add(3);
+
+  const Metrics metrics = make_metrics(room_);
+
+  ASSERT_EQ(metrics[0].name, "hither_lb_requests_total");
+  double errors = 0;
+  for (const MetricSample& sample : metrics[0].samples) {
+    if (sample.labels.back().second == "5xx") errors += sample.value;
+  }
+  EXPECT_EQ(errors, 3);
+}
+
+}  // namespace
+}  // namespace hither::lb::test

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/server.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "io/clock.h"
+#include "io/http_client.h"
+#include "tests/lb/live_peer.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+/// Asks until the answer is yes; false after ten seconds.
+bool eventually(const std::function<bool()>& question) {
+  const Instant until = io::monotonic_now() + 10s;
+  while (io::monotonic_now() < until) {
+    if (question()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+/// A balancer in a thread of its own, and the scripted servers behind it.
+class LiveBalancer : public testing::Test {
+ protected:
+  void start(topology::Mode mode, unsigned threads = 1, std::size_t servers = 1) {
+    topology::Farm farm;
+    farm.name = "web";
+    farm.mode = mode;
+    farm.health.limits = {.interval = 1h, .fast_interval = 1h, .timeout = 5s, .fall = 1, .rise = 1};
+    front_ = free_endpoint();
+    farm.port = front_.port;
+    FarmSettings settings{.farm = farm, .servers = {}};
+    for (std::size_t i = 0; i < servers; ++i) {
+      servers_.push_back(std::make_unique<ScriptedServer>());
+      settings.servers.emplace_back("web-" + std::to_string(i + 1),
+                                    to_text(servers_.back()->endpoint()));
+    }
+    admin_ = free_endpoint();
+    balancer_ = std::make_unique<Balancer>(
+        Settings{.room = "fra", .listen = {front_.address}, .admin = admin_, .farms = {settings}},
+        threads);
+    const Result<void> listening = balancer_->listen();
+    ASSERT_TRUE(listening) << listening.error().message;
+    thread_ = std::thread([this] {
+      balancer_->run();
+      ended_ = true;
+    });
+    for (const auto& server : servers_) answer_probe(*server, mode);
+    ASSERT_TRUE(eventually([this] { return ask("/health").status == 200; }));
+  }
+
+  /// The first probe of each server; the next is an hour away.
+  static void answer_probe(ScriptedServer& server, topology::Mode mode) {
+    Peer probe = server.accept();
+    if (mode == topology::Mode::tcp) return;
+    EXPECT_TRUE(probe.hear_until("\r\n\r\n").starts_with("GET /health HTTP/1.1\r\n"));
+    probe.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  }
+
+  io::HttpReply ask(const std::string& path) const {
+    return io::fetch_now({.target = admin_, .path = path, .body = {}});
+  }
+  Json status() const { return Json::parse(ask("/status").body); }
+
+  /// Nothing may be left in flight, whatever happened.
+  void expect_at_rest() const {
+    EXPECT_TRUE(eventually([this] {
+      const Json farm = status()["farms"][0];
+      int in_flight = farm["clients"].get<int>();
+      for (const Json& server : farm["servers"]) {
+        in_flight += server["in_flight"].get<int>() + server["connecting"].get<int>();
+      }
+      return in_flight == 0;
+    })) << status().dump();
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    kill(getpid(), SIGTERM);
+    thread_.join();
+  }
+
+  void TearDown() override {
+    if (thread_.joinable() && !ended_) expect_at_rest();
+    stop();
+  }
+
+  ScriptedServer& server(std::size_t i = 0) { return *servers_[i]; }
+
+  Endpoint front_;
+  Endpoint admin_;
+  std::vector<std::unique_ptr<ScriptedServer>> servers_;
+  std::unique_ptr<Balancer> balancer_;
+  std::thread thread_;
+  std::atomic<bool> ended_{false};
+};
+
+TEST_F(LiveBalancer, CarriesRequestsOverOneKeptConnection) {
+  start(topology::Mode::http);
+  Peer client = connect_to(front_);
+
+  client.say(get);
+  Peer backend = server().accept();
+  for (int i = 0; i < 3; ++i) {
+    if (i > 0) client.say(get);
+    const std::string request = backend.hear_until("\r\n\r\n");
+    EXPECT_NE(request.find("X-Forwarded-For: 127.0.0.1\r\n"), std::string::npos) << request;
+    backend.say(hello);
+    EXPECT_EQ(client.hear(hello.size()), hello);
+  }
+
+  EXPECT_EQ(status()["farms"][0]["servers"][0]["connects"], 1);
+  EXPECT_EQ(status()["farms"][0]["servers"][0]["reused"], 2);
+}
+
+TEST_F(LiveBalancer, CarriesLargeBodiesBothWays) {
+  start(topology::Mode::http);
+  Peer client = connect_to(front_);
+  std::string body(8'000'000, '.');
+  for (std::size_t i = 0; i < body.size(); i += 1000) body[i] = static_cast<char>('a' + i % 26);
+
+  std::thread uploader([&] {
+    client.say("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 8000000\r\n\r\n");
+    client.say(body);
+  });
+  Peer backend = server().accept();
+  backend.hear_until("\r\n\r\n");
+  EXPECT_TRUE(backend.hear(body.size()) == body);
+  uploader.join();
+  std::thread downloader([&] {
+    backend.say("HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n");
+    backend.say(body);
+  });
+  client.hear_until("\r\n\r\n");
+  EXPECT_TRUE(client.hear(body.size()) == body);
+  downloader.join();
+}
+
+TEST_F(LiveBalancer, HidesAConnectionThatDiedIdle) {
+  start(topology::Mode::http);
+  Peer client = connect_to(front_);
+  client.say(get);
+  {
+    Peer backend = server().accept();
+    backend.hear_until("\r\n\r\n");
+    backend.say(hello);
+    client.hear(hello.size());
+  }
+
+  client.say(get);
+  Peer backend = server().accept();
+  backend.hear_until("\r\n\r\n");
+  backend.say(hello);
+
+  EXPECT_EQ(client.hear(hello.size()), hello);
+}
+
+TEST_F(LiveBalancer, AnswersWithAReasonWhenTheCopyIsGone) {
+  start(topology::Mode::http);
+  servers_.clear();
+  Peer client = connect_to(front_);
+
+  client.say(get);
+
+  EXPECT_TRUE(client.hear_until("refused)\n")
+                  .ends_with("503: no copy of farm web took the connection (1 tried; web-1: "
+                             "Connection refused)\n"));
+}
+
+TEST_F(LiveBalancer, TakesAnotherCopyWhenOneRefuses) {
+  start(topology::Mode::http, /*threads=*/1, /*servers=*/2);
+  servers_.erase(servers_.begin());
+  std::optional<Peer> backend;
+
+  for (int i = 0; i < 4; ++i) {
+    Peer client = connect_to(front_);
+    client.say("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    if (i == 0) backend.emplace(server().accept());
+    backend->hear_until("\r\n\r\n");
+    backend->say(hello);
+    EXPECT_TRUE(client.hear_all().ends_with("hello"));
+  }
+}
+
+TEST_F(LiveBalancer, PropagatesEndsInTcpMode) {
+  start(topology::Mode::tcp);
+  Peer client = connect_to(front_);
+  Peer backend = server().accept();
+
+  client.say("question");
+  client.end();
+  EXPECT_EQ(backend.hear_all(), "question");
+  backend.say("answer");
+  backend.end();
+
+  EXPECT_EQ(client.hear_all(), "answer");
+}
+
+TEST_F(LiveBalancer, CarriesALargeStreamInTcpMode) {
+  start(topology::Mode::tcp);
+  Peer client = connect_to(front_);
+  Peer backend = server().accept();
+  const std::string stream(8'000'000, 'x');
+
+  std::thread sender([&] {
+    backend.say(stream);
+    backend.end();
+  });
+
+  EXPECT_EQ(client.hear_all().size(), stream.size());
+  sender.join();
+}
+
+TEST_F(LiveBalancer, FinishesWhatIsInFlightBeforeItStops) {
+  start(topology::Mode::http);
+  Peer idle = connect_to(front_);
+  Peer client = connect_to(front_);
+  client.say(get);
+  Peer backend = server().accept();
+  backend.hear_until("\r\n\r\n");
+
+  kill(getpid(), SIGTERM);
+  EXPECT_EQ(idle.hear_all(), "");
+  EXPECT_FALSE(ended_);
+  backend.say(hello);
+
+  EXPECT_EQ(client.hear_all(),
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+  thread_.join();
+  EXPECT_TRUE(ended_);
+}
+
+TEST_F(LiveBalancer, SharesThePortBetweenThreads) {
+  start(topology::Mode::http, /*threads=*/2);
+  std::thread acceptor([&] {
+    // One connection serves one client at a time; each asks to close.
+    for (int i = 0; i < 20; ++i) {
+      Peer backend = server().accept();
+      backend.hear_until("\r\n\r\n");
+      backend.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
+    }
+  });
+
+  for (int i = 0; i < 20; ++i) {
+    Peer client = connect_to(front_);
+    client.say(get);
+    EXPECT_EQ(client.hear(hello.size()), hello);
+  }
+  acceptor.join();
+
+  EXPECT_EQ(status()["farms"][0]["servers"][0]["results"]["2xx"], 20);
+}
+
+TEST_F(LiveBalancer, SaysWhichPortIsTaken) {
+  start(topology::Mode::http);
+  topology::Farm farm;
+  farm.name = "web";
+  farm.port = front_.port;
+  Balancer second(Settings{.room = "fra",
+                           .listen = {front_.address},
+                           .admin = free_endpoint(),
+                           .farms = {FarmSettings{.farm = farm, .servers = {}}}},
+                  /*threads=*/2);
+
+  const Result<void> listening = second.listen();
+
+  ASSERT_FALSE(listening);
+  EXPECT_NE(listening.error().message.find(to_text(front_)), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hither::lb::test

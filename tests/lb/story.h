@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "lb/buffer.h"
+#include "lb/farm.h"
+#include "lb/http_proxy.h"
+#include "lb/picker.h"
+#include "lb/session.h"
+#include "lb/tcp_proxy.h"
+
+namespace hither::lb::test {
+
+/// A farm "web" in room "fra" whose servers are web-1, web-2, ..., all up.
+std::unique_ptr<Farm> make_farm(std::size_t servers,
+                                topology::Balance balance = topology::Balance::round_robin);
+
+/// A driver without a kernel: plays the client, the servers and the sockets between them around one
+/// session, in scripted steps. What is said waits in "the kernel" until the session reads it, in
+/// pieces of at most `piece` bytes; the session's own sends are cut likewise. Connections are
+/// numbered from 1 in the order they are opened; backend_says() means the one in use.
+class Story {
+ public:
+  struct Settings {
+    std::size_t servers = 1;
+    std::size_t piece = 1'000'000;
+    bool tcp = false;
+  };
+  explicit Story(Settings settings);
+  Story() : Story(Settings{}) {}
+  ~Story();
+
+  Story& client_says(std::string_view text);
+  Story& client_ends();
+  Story& client_resets();
+  Story& backend_says(std::string_view text);
+  Story& backend_ends();
+  Story& backend_resets();
+  /// Whatever is sent to that side stays unsent from now on, or goes out again.
+  Story& client_stops_reading(bool stopped = true);
+  Story& backend_stops_reading(bool stopped = true);
+  Story& backend_refuses_bytes();  ///< sends on the connection opened last fail
+  Story& time_passes(Duration time);
+  /// Connects from now on: refused, never answered, or (the default) taken.
+  Story& connects(std::string_view outcome);
+  Story& drain();
+
+  /// What came out so far. Request ids are written as "ID".
+  std::string client_got() const;
+  std::string backend_got(int connection) const;
+  /// All that servers got, on whatever connection, in order.
+  std::string backends_got() const;
+  int connections_opened() const { return opened_; }
+  bool connection_open(int connection) const;
+  std::size_t idle_connections() const;
+  bool closed() const { return closed_; }
+  bool client_got_end() const { return client_got_end_ || closed_; }
+  bool backend_got_end() const { return backend_got_end_; }
+  /// Bytes that were said but not read: they wait in the kernel.
+  std::size_t unread_by_session() const { return from_client_.size() + from_backend_.size(); }
+  std::uint32_t in_flight() const;
+  std::uint32_t connecting() const;
+  std::size_t blocks_taken() const { return blocks_.taken(); }
+  Farm& farm() { return *farm_; }
+  Session& session() { return *session_; }
+
+ private:
+  struct Connection {
+    std::uint32_t server = 0;
+    std::string got;
+    bool open = true;
+    bool idle = false;
+  };
+
+  Story& settle();
+  bool grant_wish();
+  void obtain();
+  bool flush(Side to);
+  bool deliver(Side from, std::string& kernel, bool& ended);
+  void close_current();
+
+  Settings settings_;
+  std::unique_ptr<Farm> farm_;
+  Picker picker_;
+  BlockPool blocks_;
+  HttpContext context_;
+  TcpTimes tcp_times_;
+  Instant now_ = Instant(std::chrono::hours(1));
+  std::unique_ptr<Session> session_;
+
+  std::string from_client_;
+  std::string from_backend_;
+  std::string to_client_;
+  std::string to_backends_;
+  std::map<int, Connection> connections_;
+  std::string connects_ = "taken";
+  int opened_ = 0;
+  int current_ = 0;    ///< 0: none
+  int refusing_ = -1;  ///< the connection that takes no bytes
+  bool client_ended_ = false;
+  bool backend_ended_ = false;
+  bool client_deaf_ = false;
+  bool backend_deaf_ = false;
+  bool client_got_end_ = false;
+  bool backend_got_end_ = false;
+  bool closed_ = false;
+};
+
+/// What a server should get for `head` (without its empty line): the client is 192.0.2.7 and asked
+/// for `host`.
+std::string forwarded(std::string_view head, std::string_view host = "a.test");
+
+}  // namespace hither::lb::test

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/tcp_proxy.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/lb/story.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+void expect_at_rest(Story& story) {
+  EXPECT_EQ(story.in_flight(), 0U);
+  EXPECT_EQ(story.connecting(), 0U);
+  EXPECT_EQ(story.blocks_taken(), 0U);
+}
+
+TEST(TcpProxy, CarriesBothDirectionsHoweverTheyAreCut) {
+  for (std::size_t piece = 1; piece <= 12; ++piece) {
+    Story story({.piece = piece, .tcp = true});
+
+    story.client_says("ping ping").backend_says("pong").client_says("!").backend_says("?");
+
+    ASSERT_EQ(story.backend_got(1), "ping ping!");
+    ASSERT_EQ(story.client_got(), "pong?");
+    ASSERT_EQ(story.blocks_taken(), 0U);
+    ASSERT_FALSE(story.closed());
+  }
+}
+
+TEST(TcpProxy, LetsTheServerSpeakFirst) {
+  Story story({.tcp = true});
+
+  story.backend_says("220 ready\r\n");
+
+  EXPECT_EQ(story.client_got(), "220 ready\r\n");
+}
+
+TEST(TcpProxy, KeepsTheWayBackOpenAfterTheClientsEnd) {
+  Story story({.tcp = true});
+
+  story.client_says("question").client_ends();
+  EXPECT_TRUE(story.backend_got_end());
+  EXPECT_FALSE(story.closed());
+
+  story.backend_says("answer").backend_ends();
+  EXPECT_EQ(story.client_got(), "answer");
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, KeepsTheWayThereOpenAfterTheServersEnd) {
+  Story story({.tcp = true});
+
+  story.backend_says("bye").backend_ends();
+  EXPECT_TRUE(story.client_got_end());
+  EXPECT_FALSE(story.closed());
+
+  story.client_says("more").client_ends();
+  EXPECT_EQ(story.backend_got(1), "more");
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, SendsTheEndOnlyBehindTheLastByte) {
+  Story story({.tcp = true});
+  story.backend_stops_reading().client_says("last words").client_ends();
+  EXPECT_FALSE(story.backend_got_end());
+
+  story.backend_stops_reading(false);
+
+  EXPECT_EQ(story.backend_got(1), "last words");
+  EXPECT_TRUE(story.backend_got_end());
+}
+
+TEST(TcpProxy, ReadsOnlyWhatTheOtherSideTakes) {
+  Story story({.tcp = true});
+
+  story.client_stops_reading().backend_says(std::string(1'000'000, 'x'));
+
+  EXPECT_EQ(story.blocks_taken(), 1U);
+  EXPECT_EQ(story.unread_by_session(), 1'000'000 - block_bytes);
+  story.client_stops_reading(false);
+  EXPECT_EQ(story.client_got().size(), 1'000'000U);
+  EXPECT_EQ(story.blocks_taken(), 0U);
+}
+
+TEST(TcpProxy, GivesTheServerBackWhenTheClientResets) {
+  Story story({.servers = 2, .tcp = true});
+  EXPECT_EQ(story.in_flight(), 1U);
+
+  story.client_resets();
+
+  EXPECT_TRUE(story.closed());
+  EXPECT_FALSE(story.connection_open(1));
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, ClosesAConnectionOnWhichNothingMoves) {
+  Story story({.tcp = true});
+  story.client_says("ping");
+
+  story.time_passes(10min - 1s);
+  EXPECT_FALSE(story.closed());
+
+  story.time_passes(1s);
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, DeliversWhatAServerSaidBeforeItReset) {
+  Story story({.tcp = true});
+  story.client_stops_reading().backend_says("partial").backend_resets();
+  EXPECT_FALSE(story.closed());
+
+  story.client_stops_reading(false);
+
+  EXPECT_EQ(story.client_got(), "partial");
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+class TcpConnect : public testing::Test {
+ protected:
+  explicit TcpConnect() : farm_(make_farm(4)), picker_(*farm_, 0, 1) {}
+
+  std::unique_ptr<Farm> farm_;
+  Picker picker_;
+  BlockPool blocks_;
+  TcpTimes times_;
+  Instant now_{};
+};
+
+TEST_F(TcpConnect, TriesOtherCopiesThreeInAllAndGivesEachBack) {
+  TcpProxy proxy(picker_, blocks_, times_, now_);
+  std::set<std::uint32_t> tried;
+
+  while (!proxy.finished()) {
+    ASSERT_EQ(proxy.backend_wish(), BackendWish::obtain);
+    const std::uint32_t server = proxy.server();
+    EXPECT_TRUE(tried.insert(server).second) << server << " is tried twice";
+    proxy.connecting(now_);
+    EXPECT_EQ(farm_->server(server).connecting().level(), 1U);
+    proxy.connect_failed("Connection refused", now_);
+    EXPECT_EQ(farm_->server(server).in_flight().level(), 0U);
+  }
+
+  EXPECT_EQ(tried.size(), 3U);
+  EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.unserved; }), 1U);
+}
+
+TEST_F(TcpConnect, MovesOnFromACopyThatStaysSilent) {
+  TcpProxy proxy(picker_, blocks_, times_, now_);
+  const std::uint32_t first = proxy.server();
+  proxy.connecting(now_);
+
+  proxy.on_deadline(proxy.deadline());
+
+  EXPECT_EQ(proxy.backend_wish(), BackendWish::obtain);
+  EXPECT_NE(proxy.server(), first);
+}
+
+TEST_F(TcpConnect, EndsAtOnceWhenNothingIsUp) {
+  for (std::size_t i = 0; i < farm_->size(); ++i) farm_->set_usable(i, false);
+
+  const TcpProxy proxy(picker_, blocks_, times_, now_);
+
+  EXPECT_TRUE(proxy.finished());
+}
+
+}  // namespace
+}  // namespace hither::lb::test
