@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hither command: a table of contents of what people can do. Each command is a file of its own.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "tools/cmd_check.h"
+#include "tools/cmd_explain.h"
+#include "tools/cmd_status.h"
+#include "tools/cmd_up.h"
+
+namespace {
+
+using namespace hither::tools;
+
+constexpr const char* about =
+    "hither: geo-aware DNS and load balancing across machine rooms.\n\n"
+    "  hither up world.toml                                   start the world, Ctrl-C ends it\n"
+    "  hither status                                          who is up, since when, how busy\n"
+    "  hither explain www.example.test --from 133.11.0.1      why that client gets that room\n";
+
+struct Arguments {
+  std::string file;
+  std::string name;
+  std::string from;
+  std::string world;
+  bool json = false;
+};
+
+CLI::App* add(CLI::App& app, const std::string& name, const std::string& does,
+              const std::string& examples) {
+  CLI::App* command = app.add_subcommand(name, does);
+  command->footer("Examples:\n" + examples);
+  return command;
+}
+
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+int refuse_command(const std::string& word, const std::vector<std::string>& names) {
+  const auto meant = hither::nearest_word(word, names);
+  std::fprintf(stderr, "hither: there is no command '%s'; %s\n", word.c_str(),
+               meant ? ("did you mean '" + *meant + "'?").c_str()
+                     : ("the commands are " + hither::join_words(names)).c_str());
+  return 2;
+}
+
+void add_world_options(CLI::App& command, Arguments& arguments) {
+  command.add_flag("--json", arguments.json, "Print JSON instead of a table");
+  command.add_option("--world", arguments.world,
+                     "Which world, where several run on this machine (by the name in its file)");
+}
+
+int dispatch(int argc, char** argv) {
+  CLI::App app(about, "hither");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", HITHER_VERSION);
+  app.footer("HITHER_STATE names the folder in which running worlds are found.");
+  Arguments arguments;
+  std::function<int()> run;
+
+  CLI::App* check = add(app, "check", "Say every mistake of a description, or that it is sound",
+                        "  hither check world.toml\n");
+  check->add_option("file", arguments.file, "The description")->required();
+  check->callback([&] { run = [&] { return cmd_check(arguments.file); }; });
+
+  CLI::App* plan = add(app, "plan", "List the processes a description asks for, in start order",
+                       "  hither plan world.toml\n  hither plan world.toml --json | jq .\n");
+  plan->add_option("file", arguments.file, "The description")->required();
+  plan->add_flag("--json", arguments.json, "Print JSON instead of a table");
+  plan->callback([&] { run = [&] { return cmd_plan(arguments.file, arguments.json); }; });
+
+  CLI::App* schema = add(app, "schema", "Print the JSON Schema of descriptions, for editors",
+                         "  hither schema > world.schema.json\n");
+  schema->callback([&] { run = [] { return cmd_schema(); }; });
+
+  CLI::App* up =
+      add(app, "up", "Start a world in the foreground; Ctrl-C ends it and leaves nothing",
+          "  hither up world.toml\n");
+  up->add_option("file", arguments.file, "The description")->required();
+  up->callback([&] { run = [&] { return cmd_up(arguments.file); }; });
+
+  CLI::App* status = add(app, "status", "Show every room, balancer and copy of a running world",
+                         "  hither status\n  hither status --json | jq .rooms\n");
+  add_world_options(*status, arguments);
+  status->callback([&] { run = [&] { return cmd_status(arguments.world, arguments.json); }; });
+
+  CLI::App* explain = add(app, "explain", "Say why a client is sent to which room",
+                          "  hither explain www.example.test --from 133.11.0.1\n"
+                          "  hither explain www.example.test --from 2001:200::/32 --json\n");
+  explain->add_option("name", arguments.name, "A steered name")->required();
+  explain->add_option("--from", arguments.from, "The client: an address or a network")->required();
+  add_world_options(*explain, arguments);
+  explain->callback([&] {
+    run = [&] {
+      return cmd_explain(arguments.world, arguments.name, arguments.from, arguments.json);
+    };
+  });
+
+  const auto commands = commands_of(app);
+  if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end()) {
+    return refuse_command(argv[1], commands);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version come this way too, with status 0.
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hither: %s\n", error.what());
+  }
+  return 1;
+}

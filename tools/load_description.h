@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "topology/description.h"
+
+namespace hither::tools {
+
+/// The description in a file, or nullopt after everything that is wrong with it has been printed on
+/// stderr: the beginning of every command that takes a file.
+std::optional<topology::Description> load_description(const std::string& file);
+
+}  // namespace hither::tools

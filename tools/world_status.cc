@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/world_status.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+namespace hither::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Json process_json(const topology::Process& process, const topology::Supervisor::Status& status,
+                  Instant now) {
+  Json json = {{"name", process.name},
+               {"room", process.room},
+               {"farm", process.farm},
+               {"copy", process.copy},
+               {"state", topology::to_text(status.state)},
+               {"since_s", seconds(now - status.since)},
+               {"pid", status.pid},
+               {"restarts", status.restarts},
+               {"overdue", status.overdue},
+               {"ready_after_s", seconds(status.ready_after)},
+               {"last_exit", status.last_exit}};
+  Json listen = Json::array();
+  for (const auto& socket : process.listen) {
+    listen.push_back(to_text(socket.endpoint) + (socket.udp ? "/udp" : "/tcp"));
+  }
+  json["listen"] = listen;
+  return json;
+}
+
+}  // namespace
+
+std::string world_status(const topology::Description& description,
+                         const topology::Supervisor& supervisor, Instant started, Instant now) {
+  Json rooms = Json::array();
+  for (const topology::Room& room : description.rooms) {
+    Json addresses = Json::array();
+    for (const Address& address : room.address) addresses.push_back(to_text(address));
+    rooms.push_back({{"name", room.name},
+                     {"title", room.title},
+                     {"address", addresses},
+                     {"local", room.local()},
+                     {"admin", to_text(description.admin_of(room))}});
+  }
+  Json processes = Json::array();
+  for (std::size_t i = 0; i < supervisor.plan().size(); ++i) {
+    processes.push_back(process_json(supervisor.plan()[i], supervisor.status(i), now));
+  }
+  Json listen = Json::array();
+  for (const Endpoint& endpoint : description.dns.listen) listen.push_back(to_text(endpoint));
+  const bool stopping = supervisor.stop_requested();
+  const Json json = {{"world", description.name},
+                     {"file", description.file},
+                     {"state", stopping               ? "stopping"
+                               : supervisor.settled() ? "up"
+                                                      : "starting"},
+                     {"since_s", seconds(now - started)},
+                     {"pid", getpid()},
+                     {"dns", {{"listen", listen}, {"admin", to_text(description.dns_admin())}}},
+                     {"rooms", rooms},
+                     {"processes", processes}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace hither::tools
