@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Any bytes at all against the whole DNS pipeline: silence, or an answer that is one.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/assert.h"
+#include "dns/client_map.h"
+#include "dns/query.h"
+#include "dns/responder.h"
+
+namespace hither::dns {
+namespace {
+
+constexpr const char* zone_text = R"($TTL 300
+@        IN SOA ns1 hostmaster 1 3600 600 604800 60
+@        IN NS ns1
+ns1      IN A 192.0.2.53
+alias    IN CNAME ns1
+loop     IN CNAME loop
+*.wild   IN MX 10 mail
+child    IN NS ns.child
+ns.child IN A 192.0.2.54
+)";
+
+topology::Description make_description() {
+  topology::Description description;
+  description.file = "fuzz.toml";
+  description.dns.listen = {*parse_endpoint("127.0.0.1:5300")};
+  description.zones = {{.name = "example.test", .file = "fuzz.zone"}};
+  description.farms = {"web"};
+  description.names = {
+      {.name = "www.example.test", .farm = "web"},
+      {.name = "shop.example.test", .farm = "web", .policy = topology::Policy::weighted}};
+  for (int i = 0; i < 3; ++i) {
+    topology::Room room{.name = "room-" + std::to_string(i),
+                        .location = {10.0 * i, 100.0 * i - 100}};
+    room.address = {Address::v4(0x7f0a0001U + 0x10000U * static_cast<unsigned>(i)),
+                    *parse_address("2001:db8::" + std::to_string(i))};
+    room.farms = {topology::Farm{.name = "web"}};
+    description.rooms.push_back(room);
+  }
+  for (const char* prefix : {"10.1.0.0/16", "10.1.2.0/24", "2001:db8:1::/48"}) {
+    const double degrees = static_cast<double>(description.networks.size());
+    description.networks.push_back(
+        {.prefix = *parse_prefix(prefix), .location = {9.0 * degrees, 80 * degrees - 90}});
+  }
+  return description;
+}
+
+Responder make_responder() {
+  const topology::Description description = make_description();
+  const Geography geography({}, description.networks);
+  std::vector<Error> mistakes;
+  const std::vector<std::string> texts = {zone_text};
+  auto directory =
+      build_directory(description, texts, ClientMap::build(geography, description.rooms), mistakes);
+  ASSERT(directory != nullptr);
+  RoomStates states(description.rooms.size(), 1);
+  for (std::size_t room = 0; room < description.rooms.size(); ++room) {
+    states.at(room, 0).runs = true;
+    states.at(room, 0).state = room == 0 ? RoomState::down : RoomState::up;
+    states.at(room, 0).holds_for = std::chrono::seconds(3);
+  }
+  states.set_complete(true);
+  return Responder(std::make_shared<const Snapshot>(Snapshot{std::move(directory), states}));
+}
+
+void check(ByteView packet, Transport transport) {
+  static Responder responder = make_responder();
+  static std::vector<std::byte> out(message_size_max);
+  const std::size_t size =
+      responder.respond(packet, {.client = Address::v4(0x0a010203U), .transport = transport}, out);
+  if (size == 0) {
+    ASSERT(!decode(packet));
+    return;
+  }
+  ASSERT(size >= header_size);
+  ASSERT(transport == Transport::tcp || size <= udp_payload_max);
+  ASSERT(out[0] == packet[0] && out[1] == packet[1]);
+  ASSERT((out[2] & std::byte{0x80}) != std::byte{0});
+}
+
+}  // namespace
+}  // namespace hither::dns
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const hither::ByteView packet(reinterpret_cast<const std::byte*>(data), size);
+  hither::dns::check(packet, hither::dns::Transport::udp);
+  hither::dns::check(packet, hither::dns::Transport::tcp);
+  return 0;
+}
