@@ -32,7 +32,7 @@ Rcode check_kind(const Query& query) {
 Answer failure(Rcode rcode, std::optional<Ede> ede = std::nullopt) {
   Answer answer;
   answer.rcode = rcode;
-  answer.ede = ede;
+  answer.edns.ede = ede;
   return answer;
 }
 
@@ -101,7 +101,7 @@ void Walker::add_steered(ByteView owner, std::uint32_t index, const Zone& zone) 
   answer_.room = view.room;
   if (subnet == nullptr || subnet->opted_out() || !view.tailored) return;
   // 0 would say "for everybody", also where one family has a single answer.
-  answer_.scope = std::max<std::uint8_t>(subnet->scope_of(view.depth), 1);
+  answer_.edns.scope = std::max<std::uint8_t>(subnet->scope_of(view.depth), 1);
 }
 
 /// Adds what is known of one name; true if it leads on to another in the same zone.

@@ -48,8 +48,7 @@ struct Answer {
   Few<Item, cname_chain_max + 1> answer;
   Few<Item, 1> authority;
   Few<Item, glue_max> additional;
-  std::uint8_t scope = 0;  ///< for the client subnet option, where the query has one
-  std::optional<Ede> ede;
+  EdnsAnswer edns;                    ///< said only to those who sent an OPT record
   std::optional<std::uint16_t> room;  ///< the room that was chosen, for counters
 };
 

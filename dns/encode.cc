@@ -15,10 +15,7 @@ constexpr std::uint16_t flag_authoritative = 0x0400;
 constexpr std::uint16_t flag_truncated = 0x0200;
 constexpr std::uint16_t flag_recursion_desired = 0x0100;
 constexpr std::uint16_t flag_checking_disabled = 0x0010;
-constexpr std::uint16_t flag_dnssec_ok = 0x8000;
 constexpr std::size_t pointer_max = 0x3fff;  // what a compression pointer can say
-constexpr std::size_t opt_fixed_size = 11;
-constexpr std::size_t option_head_size = 4;
 /// Suffixes remembered as targets of pointers; later names are written out against these.
 constexpr std::size_t suffixes_max = 64;
 
@@ -184,36 +181,6 @@ std::size_t Body::write() {
   return out_.size();
 }
 
-std::size_t options_size(const Query& query, const Answer& answer) {
-  std::size_t size = 0;
-  if (query.edns->subnet)
-    size += option_head_size + 4 + query.edns->subnet->address_octets().size();
-  if (answer.ede) size += option_head_size + 2;
-  return size;
-}
-
-/// RFC 6891 s6.1.2. Precondition: the query has EDNS.
-void write_opt(const Query& query, const Answer& answer, Writer& out) {
-  out.u8(0);  // the root
-  out.u16(static_cast<std::uint16_t>(Type::opt));
-  out.u16(static_cast<std::uint16_t>(udp_payload_max));
-  out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(answer.rcode) >> 4U));
-  out.u8(0);  // version
-  out.u16(query.edns->dnssec_ok ? flag_dnssec_ok : std::uint16_t{0});
-  out.u16(static_cast<std::uint16_t>(options_size(query, answer)));
-  if (query.edns->subnet) {
-    const ClientSubnet& subnet = *query.edns->subnet;
-    out.u16(static_cast<std::uint16_t>(Option::client_subnet));
-    out.u16(static_cast<std::uint16_t>(4 + subnet.address_octets().size()));
-    write_client_subnet(subnet, answer.scope, out);
-  }
-  if (answer.ede) {
-    out.u16(static_cast<std::uint16_t>(Option::extended_error));
-    out.u16(2);
-    out.u16(static_cast<std::uint16_t>(*answer.ede));
-  }
-}
-
 }  // namespace
 
 std::size_t answer_size_max(const Query& query, Transport transport) {
@@ -226,10 +193,10 @@ std::size_t encode(const Query& query, const Answer& answer, std::size_t size_ma
                    std::span<std::byte> out) {
   const std::size_t limit = std::min(size_max, out.size());
   ASSERT(limit >= udp_payload_min);
-  const std::size_t reserved = query.edns ? opt_fixed_size + options_size(query, answer) : 0;
+  const std::size_t reserved = query.edns ? opt_size(*query.edns, answer.edns) : 0;
   const std::size_t size = Body(query, answer, out.first(limit - reserved)).write();
   Writer opt(out.subspan(size, reserved));
-  if (query.edns) write_opt(query, answer, opt);
+  if (query.edns) write_opt(*query.edns, answer.edns, answer.rcode, opt);
   ASSERT(opt.ok());
   return size + opt.size();
 }

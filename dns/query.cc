@@ -7,7 +7,6 @@ namespace {
 constexpr std::uint16_t flag_response = 0x8000;
 constexpr std::uint16_t flag_recursion_desired = 0x0100;
 constexpr std::uint16_t flag_checking_disabled = 0x0010;
-constexpr std::uint32_t flag_dnssec_ok = 0x8000;
 
 /// Passes over the owner of a record: labels, then the root or a pointer. True if it was the root.
 /// What it points to is nobody's business here.
@@ -27,40 +26,6 @@ bool skip_owner(Reader& in) {
   return false;
 }
 
-bool read_options(ByteView data, Edns& edns) {
-  Reader in(data);
-  while (in.left() > 0) {
-    const auto code = static_cast<Option>(in.u16());
-    const ByteView value = in.take(in.u16());
-    if (!in.ok()) return false;
-    if (code != Option::client_subnet) continue;
-    if (edns.subnet) return false;
-    edns.subnet = parse_client_subnet(value);
-    if (!edns.subnet) return false;
-  }
-  return true;
-}
-
-/// The rest of an OPT record behind its type: class, TTL and rdata with their EDNS meaning.
-Rcode read_opt(Reader& in, Query& query) {
-  Edns edns;
-  edns.payload_size = in.u16();
-  const std::uint32_t ttl = in.u32();
-  edns.version = static_cast<std::uint8_t>(ttl >> 16U & 0xffU);
-  edns.dnssec_ok = (ttl & flag_dnssec_ok) != 0;
-  const ByteView options = in.take(in.u16());
-  if (!in.ok()) return Rcode::formerr;
-  Rcode problem = Rcode::noerror;
-  if (edns.version != 0) {
-    problem = Rcode::badvers;
-  } else if (!read_options(options, edns)) {
-    edns.subnet.reset();  // What is malformed is not echoed.
-    problem = Rcode::formerr;
-  }
-  query.edns = edns;
-  return problem;
-}
-
 /// All additional records; reading goes on behind a problem in the OPT record, because a second
 /// one, or a broken message, is the graver mistake.
 Rcode read_additional(Reader& in, int count, Query& query) {
@@ -71,7 +36,7 @@ Rcode read_additional(Reader& in, int count, Query& query) {
     if (!in.ok()) return Rcode::formerr;
     if (type == Type::opt) {
       if (!root || query.edns) return Rcode::formerr;
-      problem = read_opt(in, query);
+      problem = read_opt(in, query.edns.emplace());
     } else {
       in.skip(6);  // class and TTL
       in.skip(in.u16());
@@ -118,7 +83,7 @@ std::optional<Query> decode(ByteView packet) {
   query.recursion_desired = (flags & flag_recursion_desired) != 0;
   query.checking_disabled = (flags & flag_checking_disabled) != 0;
   query.problem = query.opcode == 0 ? read_sections(in, query) : Rcode::notimp;
-  if (query.problem == Rcode::formerr && query.edns) query.edns->subnet.reset();
+  if (query.problem == Rcode::formerr && query.edns) forget_options(*query.edns);
   return query;
 }
 

@@ -5,19 +5,11 @@
 #include <optional>
 
 #include "base/bytes.h"
-#include "dns/ecs.h"
+#include "dns/edns.h"
 #include "dns/name.h"
 #include "dns/types.h"
 
 namespace hither::dns {
-
-/// What an asker's OPT record said (RFC 6891 s6.1.3). Unknown options are passed over (s6.1.2).
-struct Edns {
-  std::uint8_t version = 0;
-  std::uint16_t payload_size = udp_payload_min;
-  bool dnssec_ok = false;
-  std::optional<ClientSubnet> subnet;
-};
 
 /// A query as a value: first step of packet -> query -> view -> answer -> packet. Also what is
 /// known of a bad one, so that it can be answered with its `problem`.
@@ -42,8 +34,8 @@ struct Query {
 ///  2. not exactly one question (RFC 9619), a question that cannot be read, records before the
 ///     additional section, records that run past the end, bytes behind the last one: FORMERR;
 ///  3. a second OPT record, or one whose owner is not the root (RFC 6891 s6.1.1): FORMERR;
-///  4. an EDNS version other than 0: BADVERS, its options are not read (s6.1.3);
-///  5. options that do not fill the OPT record exactly, a bad client subnet, or two: FORMERR.
+///  4. what read_opt() (dns/edns.h) says of the OPT record: BADVERS or FORMERR.
+/// After a FORMERR, wherever it comes from, no option of the query is left.
 std::optional<Query> decode(ByteView packet);
 
 }  // namespace hither::dns

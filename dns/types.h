@@ -48,7 +48,13 @@ enum class Rcode : std::uint16_t {
 enum class Ede : std::uint16_t { not_ready = 14, not_authoritative = 20, not_supported = 21 };
 
 /// The options of the OPT record that we read or write.
-enum class Option : std::uint16_t { client_subnet = 8, extended_error = 15 };
+enum class Option : std::uint16_t {
+  nsid = 3,
+  client_subnet = 8,
+  cookie = 10,
+  keepalive = 11,
+  extended_error = 15,
+};
 
 enum class Transport { udp, tcp };
 
