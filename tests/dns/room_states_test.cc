@@ -30,5 +30,16 @@ TEST(RoomStates, DiffersWhenAnythingInItDoes) {
   EXPECT_NE(one, other);
 }
 
+TEST(RoomStates, StalenessIsKeptPerFarm) {
+  RoomStates states(2, 3);
+  states.set_stale(1, true);
+  EXPECT_FALSE(states.stale(0));
+  EXPECT_TRUE(states.stale(1));
+  EXPECT_FALSE(states.stale(2));
+
+  states.set_stale(1, false);
+  EXPECT_FALSE(states.stale(1));
+}
+
 }  // namespace
 }  // namespace hither::dns
