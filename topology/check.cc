@@ -357,7 +357,24 @@ class FarmTables {
                        "/ and has no space, such as \"/health\"",
                        health.text("path"))});
     }
+    check_probe(section.inside("probe"));
     if (const Node* environment = top.find("environment")) check_environment(*environment);
+  }
+
+  void check_probe(const Section& probe) {
+    if (const std::string path = probe.text("path"); !is_request_path(path)) {
+      mistakes_.push_back({probe.where("path"),
+                           fmt::format("path \"{}\" is no path of a request; write one that starts "
+                                       "with / and has no space, such as \"/health\"",
+                                       path)});
+    }
+    const std::string host = probe.text("host");
+    if (!host.empty() && !host_name_of(host)) {
+      mistakes_.push_back(
+          {probe.where("host"), fmt::format("host \"{}\" is no host name; write one such as "
+                                            "\"www.example.test\"",
+                                            host)});
+    }
   }
 
   void check_environment(const Node& environment) {

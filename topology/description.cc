@@ -27,6 +27,25 @@ Policy policy_of(std::string_view word) {
   return word == "ordered" ? Policy::ordered : Policy::nearest;
 }
 
+ProbeRule probe_of(const Section& section) {
+  const std::string kind = section.text("kind");
+  return {.kind = kind == "http"  ? ProbeRule::Kind::http
+                  : kind == "tcp" ? ProbeRule::Kind::tcp
+                                  : ProbeRule::Kind::report,
+          .path = section.text("path"),
+          .host = section.text("host"),
+          .port = static_cast<std::uint16_t>(section.integer("port"))};
+}
+
+GuardRule guard_of(const Section& section, const HealthLimits& health) {
+  const Duration detection =
+      health.interval + (health.fall - 1) * health.fast_interval + health.timeout;
+  return {.percent = section.integer("percent"),
+          .rooms = section.integer("rooms"),
+          .window = section.duration("window", detection),
+          .hold = section.duration("hold")};
+}
+
 /// The tables in a table by names, or nothing.
 std::vector<const Node*> tables_of(const Node& root, std::string_view name) {
   std::vector<const Node*> tables;
@@ -73,6 +92,8 @@ class Build {
       dns.geo.push_back(geo == "builtin" ? geo : resolve(description_.file, geo));
     }
     dns.health = dns_health_of(section.inside("health"));
+    dns.guard = guard_of(section.inside("guard"), dns.health);
+    dns.query_log_one_in = section.inside("query_log").integer("one_in");
     dns.where_listen = section.where("listen");
     dns.where_geo = section.where("geo");
     dns.where_health = section.inside("health").where();
@@ -150,6 +171,7 @@ class Build {
     farm.ready_timeout = section.duration("ready_timeout");
     farm.health.limits = farm_health_of(section.inside("health"));
     farm.health.path = section.inside("health").text("path");
+    farm.probe = probe_of(section.inside("probe"));
     farm.where = section.where();
     farm.where_port = Section("farm.*", &world).where("port");
     farm.where_copies = section.where("copies");

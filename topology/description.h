@@ -53,12 +53,32 @@ struct HealthRule {
   std::string path = "/health";
 };
 
+/// How the DNS finds out if a room serves a farm: [farm.*.probe].
+struct ProbeRule {
+  enum class Kind { report, http, tcp };
+  Kind kind = Kind::report;
+  std::string path = "/";
+  std::string host;        ///< empty: the address
+  std::uint16_t port = 0;  ///< 0: the farm's
+  friend bool operator==(const ProbeRule&, const ProbeRule&) = default;
+};
+
+/// When most rooms fail at once: [dns.guard].
+struct GuardRule {
+  int percent = 50;
+  int rooms = 2;
+  Duration window = std::chrono::seconds(1);
+  Duration hold = std::chrono::minutes(2);  ///< 0: off
+};
+
 /// [dns]
 struct Dns {
   std::vector<Endpoint> listen;
   std::vector<std::string> geo = {
       "builtin"};       ///< "builtin" or paths, resolved against the file's folder
   HealthLimits health;  ///< how the DNS watches the balancers
+  GuardRule guard;
+  int query_log_one_in = 0;  ///< 0: none
   Position where_listen;
   Position where_geo;
   Position where_health;
@@ -94,6 +114,7 @@ struct Farm {
   std::vector<std::string> servers;  ///< "host:port" run by somebody else, instead of copies
   Balance balance = Balance::least_request;
   HealthRule health;
+  ProbeRule probe;
   int capacity = 100;  ///< requests at once that one copy can carry
   Duration ready_timeout = std::chrono::seconds(10);
   Position where;  ///< of the room's own table, or else of the world's; so are those below

@@ -14,6 +14,7 @@ using Names = Key::Names;
 
 constexpr std::array<std::string_view, 3> policies = {"nearest", "weighted", "ordered"};
 constexpr std::array<std::string_view, 2> modes = {"http", "tcp"};
+constexpr std::array<std::string_view, 3> probes = {"report", "http", "tcp"};
 constexpr std::array<std::string_view, 2> balances = {"least-request", "round-robin"};
 
 constexpr double shortest_probe = 0.01;
@@ -81,6 +82,40 @@ const auto table_of_keys = std::to_array<Key>({
      .least = 1,
      .most = 100,
      .text = "Passes in a row that bring a room back up."},
+
+    {.path = "dns.guard", .text = "What happens when most rooms seem to fail at once."},
+    {.path = "dns.guard.percent",
+     .type = integer,
+     .fallback = "50",
+     .least = 1,
+     .most = 100,
+     .text = "When more than this share of the rooms that were up fails, it is the prober that is "
+             "doubted, not the rooms."},
+    {.path = "dns.guard.rooms",
+     .type = integer,
+     .fallback = "2",
+     .least = 1,
+     .most = 1000,
+     .text = "... and at least so many rooms."},
+    {.path = "dns.guard.window",
+     .type = duration,
+     .fallback = "(interval + (fall - 1) x fast_interval + timeout of dns.health)",
+     .least = shortest_probe,
+     .most = hour,
+     .text = "... within this time of each other."},
+    {.path = "dns.guard.hold",
+     .type = duration,
+     .fallback = "\"2m\"",
+     .least = 0,
+     .most = day,
+     .text = "How long the last good state is held, at most; 0s believes every probe."},
+    {.path = "dns.query_log", .text = "A sample of the queries, in the log."},
+    {.path = "dns.query_log.one_in",
+     .type = integer,
+     .fallback = "0",
+     .least = 0,
+     .most = 1000000000,
+     .text = "One query in so many is logged; 0 logs none."},
 
     {.path = "local", .text = "How a world on one machine is laid out."},
     {.path = "local.first_port",
@@ -217,6 +252,27 @@ const auto table_of_keys = std::to_array<Key>({
      .least = 1,
      .most = 100,
      .text = "Passes in a row that bring a copy back up."},
+
+    {.path = "farm.*.probe", .text = "How the DNS finds out if a room serves the farm."},
+    {.path = "farm.*.probe.kind",
+     .type = word,
+     .fallback = "\"report\"",
+     .words = probes,
+     .text = "The report of hither-lb on its status page, an HTTP request, or a TCP connection."},
+    {.path = "farm.*.probe.path",
+     .type = string,
+     .fallback = "\"/\"",
+     .text = "What kind http asks for; the room is well if it answers 2xx."},
+    {.path = "farm.*.probe.host",
+     .type = string,
+     .fallback = "(the room's address)",
+     .text = "The Host field of that request."},
+    {.path = "farm.*.probe.port",
+     .type = integer,
+     .fallback = "(the farm's port)",
+     .least = 1,
+     .most = 65535,
+     .text = "Where kinds http and tcp connect to, on the room's first address."},
 
     {.path = "room.*",
      .type = names,

@@ -37,6 +37,11 @@ const Case cases[] = {
      "w:13:8: farm 'webb' is not defined; did you mean 'web'?\n"},
     {"UnlikeAnyFarm", "[name.\"a.example.test\"]\nfarm = 'database'",
      "w:13:8: farm 'database' is not defined; the farms are web\n"},
+    {"ProbePath", "[room.nrt]\nlocation = [1, 2]\nfarm.web.probe.path = 'health'",
+     "w:14:23: path \"health\" is no path of a request; write one that starts with / and has no "
+     "space, such as \"/health\"\n"},
+    {"ProbeHost", "[room.nrt]\nlocation = [1, 2]\nfarm.web.probe.host = 'a b'",
+     "w:14:23: host \"a b\" is no host name; write one such as \"www.example.test\"\n"},
     {"NoZone", "[name.\"www.other.test\"]\nfarm = 'web'",
      "w:12:7: name 'www.other.test' lies in no zone of this file; write [zone.\"other.test\"]\n"},
     {"HalfAZoneName", "[name.\"badexample.test\"]\nfarm = 'web'",

@@ -152,6 +152,29 @@ TEST(Description, ShortIntervalsShortenWhatDependsOnThem) {
   EXPECT_EQ(world.rooms.at(0).farms.at(0).health.limits.timeout, 200ms);
 }
 
+TEST(Description, ARoomMayBeProbedInItsOwnWay) {
+  const Description world = read_sound(
+      with(two_rooms,
+           "[room.nrt]\nlocation = [1, 2]\n"
+           "farm.web.probe = { kind = 'http', path = '/up', host = 'a.test', port = 81 }"));
+
+  EXPECT_EQ(world.find_room("fra")->find_farm("web")->probe, ProbeRule{});
+  EXPECT_EQ(world.find_room("nrt")->find_farm("web")->probe,
+            (ProbeRule{ProbeRule::Kind::http, "/up", "a.test", 81}));
+}
+
+TEST(Description, TheGuardsWindowIsTheTimeOfOneDetection) {
+  const Description world =
+      read_sound(with(two_rooms,
+                      "[dns.health]\ninterval = '1s'\nfall = 3\ntimeout = '300ms'\n"
+                      "[dns.guard]\npercent = 60\nhold = '5m'"));
+
+  EXPECT_EQ(world.dns.guard.window, 1500ms);
+  EXPECT_EQ(world.dns.guard.percent, 60);
+  EXPECT_EQ(world.dns.guard.rooms, 2);
+  EXPECT_EQ(world.dns.guard.hold, 5min);
+}
+
 TEST(Description, HostNamesLoseCaseAndLastDot) {
   const Description world = read_sound(R"(
     zone."Example.TEST." = {}

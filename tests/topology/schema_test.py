@@ -191,7 +191,7 @@ def breaks_a_rule(path, value):
     if key == "ttl":
         seen = nanoseconds(value) if isinstance(value, str) else None
         return seen is not None and seen % 10**9 != 0
-    if key == "path":
+    if key in ("path", "host"):
         return isinstance(value, str) and value != ""
     return path[0] == "name" and key == "farm" and isinstance(value, str) and value != ""
 
