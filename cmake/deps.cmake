@@ -13,19 +13,6 @@ pkg_check_modules(maxminddb REQUIRED IMPORTED_TARGET libmaxminddb)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 
-# Asio has no package file of any kind; it is headers, compiled once in io/asio_impl.cc.
-find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
-add_library(hither_asio INTERFACE)
-target_include_directories(hither_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
-target_compile_definitions(hither_asio INTERFACE ASIO_STANDALONE ASIO_SEPARATE_COMPILATION ASIO_NO_DEPRECATED
-  # Whether it sees aligned_alloc depends on what was included before: let no two files disagree.
-  ASIO_DISABLE_STD_ALIGNED_ALLOC)
-if(HITHER_SANITIZE MATCHES thread)
-  # The thread sanitizer does not know fences; Asio's own are beside the locks that it does know.
-  target_compile_definitions(hither_asio INTERFACE ASIO_DISABLE_FENCED_BLOCK)
-endif()
-target_link_libraries(hither_asio INTERFACE Threads::Threads)
-
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()

@@ -10,14 +10,21 @@
 namespace hither::io {
 
 /// One thread's event loop: descriptors that become ready, timers, signals, and work posted by
-/// other threads. Asio is underneath and nowhere else to be seen, so that what waits for readiness
-/// can be replaced without touching a server. Callbacks run on the thread that called run(), one at
-/// a time.
+/// other threads. Callbacks run on the thread that called run(), one at a time.
+///
+/// Underneath is one epoll, level-triggered: a descriptor stays registered for as long as anything
+/// is wanted of it, so that an event costs no system call of its own. What is wanted may change any
+/// number of times in a callback; the kernel is told once, before the next wait, and only if it
+/// came to a difference. One wait brings up to `events_per_wait` events; a callback is not called
+/// for what an earlier one of the same wait has taken back or destroyed.
 ///
 /// Thread rule: post() and stop() may be called from any thread; everything else, and the life of
 /// Timer, FdWatch and SignalWatch, belongs to the loop's own thread (or to the time before run()).
 class Loop {
  public:
+  /// So many descriptors get their turn before timers and posted work get theirs.
+  static constexpr int events_per_wait = 128;
+
   Loop();
   ~Loop();
   Loop(const Loop&) = delete;
@@ -25,9 +32,11 @@ class Loop {
 
   /// Runs callbacks until stop(); also ends when nothing is left to wait for.
   void run();
-  /// Makes run() return after the callback that is running. Any thread.
+  /// Makes run() return after the callback that is running; run() does nothing from then on. Any
+  /// thread.
   void stop();
-  /// Runs `work` on the loop's thread, soon, after what is running now. Any thread.
+  /// Runs `work` on the loop's thread, soon, after what is running now, in the order of the calls.
+  /// Any thread; a system call only if no other post from outside waits to be noticed.
   void post(std::function<void()> work);
 
   struct Impl;
@@ -52,14 +61,15 @@ class Timer {
   void cancel() { set(never); }
 
  private:
+  friend class Loop;
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
-/// Watches one descriptor for readiness; does not own it. Destroy the watch before the descriptor
-/// is closed. Nothing is wanted at first; what is wanted stays wanted until it is taken back.
-/// Errors and hang-ups count as readable (and writable): the next read or write says which. May be
-/// destroyed inside its own callbacks.
+/// Watches one descriptor that epoll takes (not a plain file) for readiness; does not own it. One
+/// watch per descriptor; destroy it before the descriptor is closed. Nothing is wanted at first;
+/// what is wanted stays wanted until it is taken back. Errors and hang-ups count as readable (and
+/// writable): the next read or write says which. May be destroyed inside its own callbacks.
 class FdWatch {
  public:
   FdWatch(Loop& loop, int fd, std::function<void()> on_readable,
@@ -72,11 +82,15 @@ class FdWatch {
   void want_write(bool wanted);
 
  private:
+  friend class Loop;
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 /// Calls back with the number of each of these signals that arrives. One per process and signal.
+/// What the signal did before is restored in the end. Threads may have been started before: nothing
+/// is blocked, a handler writes the number into a pipe that the loop reads. May be destroyed inside
+/// its own callback.
 class SignalWatch {
  public:
   SignalWatch(Loop& loop, std::initializer_list<int> signals, std::function<void(int)> on_signal);
@@ -86,7 +100,7 @@ class SignalWatch {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace hither::io

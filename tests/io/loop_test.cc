@@ -47,6 +47,81 @@ TEST(Loop, TakesWorkFromOtherThreads) {
   other.join();
 }
 
+TEST(Loop, EndsWhenNothingIsWantedAnyMore) {
+  Loop loop;
+  auto pair = make_pair();
+  FdWatch watch(loop, pair[0].get(), [] {});
+  watch.want_read(true);
+  Timer timer(loop, [] { FAIL() << "fired after it was cancelled"; });
+  timer.set(monotonic_now() + 1h);
+  loop.post([&] {
+    watch.want_read(false);
+    timer.cancel();
+  });
+
+  loop.run();
+}
+
+TEST(Loop, StoppedBeforeItRunsDoesNothing) {
+  Loop loop;
+  loop.post([] { FAIL() << "ran although it was stopped"; });
+  loop.stop();
+
+  loop.run();
+}
+
+TEST(Loop, StopLeavesTheRestOfTheWorkUndone) {
+  Loop loop;
+  int done = 0;
+  for (int i = 0; i < 3; ++i) {
+    loop.post([&] {
+      if (++done == 2) loop.stop();
+    });
+  }
+
+  loop.run();
+
+  EXPECT_EQ(done, 2);
+}
+
+TEST(Loop, WorkThatWasNeverRunMayOwnWatches) {
+  auto pair = make_pair();
+  std::optional<Loop> loop;
+  loop.emplace();
+  auto watch = std::make_shared<FdWatch>(*loop, pair[0].get(), [] {});
+  watch->want_read(true);
+  const std::weak_ptr<FdWatch> alive = watch;
+  loop->post([watch = std::move(watch)] {});
+
+  loop.reset();
+
+  EXPECT_TRUE(alive.expired());
+}
+
+TEST(Timer, MayBeSetAgainToThePastWithoutStarvingOthers) {
+  Loop loop;
+  std::optional<Timer> again;
+  again.emplace(loop, [&] { again->set(Instant{}); });
+  again->set(Instant{});
+  auto pair = make_pair();
+  write_some(pair[1].get(), as_bytes("abc"));
+  FdWatch watch(loop, pair[0].get(), [&] { loop.stop(); });
+  watch.want_read(true);
+
+  loop.run();
+}
+
+TEST(Timer, ThatDestroysAnotherDueTimerSilencesIt) {
+  Loop loop;
+  std::optional<Timer> victim;
+  Timer killer(loop, [&] { victim.reset(); });
+  victim.emplace(loop, [] { FAIL() << "fired after it was destroyed"; });
+  killer.set(Instant(1ns));
+  victim->set(Instant(2ns));
+
+  loop.run();
+}
+
 TEST(Timer, FiresAtItsInstantAndNotBefore) {
   Loop loop;
   Instant fired{};
@@ -163,6 +238,86 @@ TEST(FdWatch, MayBeDestroyedInItsOwnCallback) {
   loop.run();
 
   EXPECT_FALSE(watch);
+}
+
+TEST(FdWatch, IsQuietAboutWhatAnotherCallbackOfTheSameWaitDestroyed) {
+  Loop loop;
+  std::array<std::array<Fd, 2>, 2> pairs = {make_pair(), make_pair()};
+  std::array<std::optional<FdWatch>, 2> watches;
+  int called = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    write_some(pairs[i][1].get(), as_bytes("abc"));
+    watches[i].emplace(loop, pairs[i][0].get(), [&, other = 1 - i] {
+      ++called;
+      watches[other].reset();
+      loop.post([&] { loop.stop(); });
+    });
+    watches[i]->want_read(true);
+  }
+
+  loop.run();
+
+  EXPECT_EQ(called, 1);
+}
+
+TEST(FdWatch, DestroyedWhenReadableIsNotAskedToWrite) {
+  Loop loop;
+  auto pair = make_pair();
+  write_some(pair[1].get(), as_bytes("abc"));
+  std::optional<FdWatch> watch;
+  watch.emplace(
+      loop, pair[0].get(), [&] { watch.reset(); }, [] { FAIL() << "called after its end"; });
+  watch->want_read(true);
+  watch->want_write(true);
+
+  loop.run();
+
+  EXPECT_FALSE(watch);
+}
+
+TEST(FdWatch, APeerThatLeftIsHeardOfByWhoeverWaits) {
+  for (const bool reads : {true, false}) {
+    Loop loop;
+    auto pair = make_pair();
+    pair[1].close();
+    int called = 0;
+    const auto hear = [&] {
+      ++called;
+      loop.stop();
+    };
+    FdWatch watch(loop, pair[0].get(), hear, hear);
+    if (reads) watch.want_read(true);
+    if (!reads) watch.want_write(true);
+
+    loop.run();
+
+    EXPECT_EQ(called, 1) << (reads ? "reading" : "writing");
+  }
+}
+
+TEST(SignalWatch, LeavesTheSignalAsItWas) {
+  ASSERT_NE(std::signal(SIGUSR1, SIG_IGN), SIG_ERR);
+  {
+    Loop loop;
+    const SignalWatch watch(loop, {SIGUSR1}, [](int) {});
+  }
+
+  EXPECT_EQ(std::signal(SIGUSR1, SIG_DFL), SIG_IGN);
+}
+
+TEST(SignalWatch, MayBeDestroyedInItsOwnCallback) {
+  Loop loop;
+  std::optional<SignalWatch> watch;
+  int heard = 0;
+  watch.emplace(loop, std::initializer_list<int>{SIGUSR1}, [&](int number) {
+    heard = number;
+    watch.reset();
+  });
+  loop.post([] { raise(SIGUSR1); });
+
+  loop.run();
+
+  EXPECT_EQ(heard, SIGUSR1);
 }
 
 TEST(SignalWatch, HearsOfEverySignalAskedFor) {
