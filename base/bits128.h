@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -22,16 +23,19 @@ constexpr std::uint64_t low_half(Bits128 bits) { return static_cast<std::uint64_
 inline constexpr Bits128 v4_first = 0xffff'0000'0000ULL;
 inline constexpr Bits128 v4_last = 0xffff'ffff'ffffULL;
 
+/// The eight octets of a number in the other order.
+constexpr std::uint64_t swap_octets(std::uint64_t bits) { return __builtin_bswap64(bits); }
+static_assert(std::endian::native == std::endian::little, "to_bits() and to_address() swap octets");
+
 inline Bits128 to_bits(const Address& address) {
-  Bits128 bits = 0;
-  for (const std::uint8_t octet : address.octets()) bits = bits << 8U | octet;
-  return bits;
+  const auto halves = std::bit_cast<std::array<std::uint64_t, 2>>(address.octets());
+  return bits128(swap_octets(halves[0]), swap_octets(halves[1]));
 }
 
 inline Address to_address(Bits128 bits) {
-  std::array<std::byte, 16> octets{};
-  for (std::size_t i = 16; i-- > 0; bits >>= 8U) octets[i] = static_cast<std::byte>(bits & 0xffU);
-  return Address::v6(octets);
+  const std::array<std::uint64_t, 2> halves = {swap_octets(high_half(bits)),
+                                               swap_octets(low_half(bits))};
+  return Address::v6(std::bit_cast<std::array<std::byte, 16>>(halves));
 }
 
 /// The number of zero bits at the end; 128 for zero.

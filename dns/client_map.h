@@ -38,7 +38,7 @@ class ClientMap {
 
   /// Orders the rooms for every place of `geography`: cost is the great-circle distance in whole
   /// metres (so that the last bit of a sine cannot make two servers disagree), ties by index. What
-  /// nobody knows gets the catch-all ranking 0, the rooms by index. Precondition: 1 to 32767 rooms.
+  /// nobody knows gets the catch-all ranking 0, the rooms by index. Precondition: 1 to 32766 rooms.
   static ClientMap build(const Geography& geography, std::span<const topology::Room> rooms,
                          std::size_t rankings_max = PrefixMap::value_max + std::size_t{1});
 
