@@ -37,6 +37,8 @@ class Reader {
   bool ok() const { return ok_; }
   std::size_t position() const { return position_; }
   std::size_t left() const { return bytes_.size() - position_; }
+  /// What take() would go on with.
+  ByteView rest() const { return ok_ ? bytes_.subspan(position_) : ByteView(); }
 
   std::uint8_t u8() {
     const ByteView view = take(1);

@@ -11,8 +11,9 @@ namespace {
 /// What is said instead of everything (RFC 8482 s4.2). Made before main(), never changed.
 const RrSet& minimal_any() {
   static const RrSet set = [] {
-    RrSet hinfo{.type = Type::hinfo, .ttl = 3600, .rdata = {}};
+    RrSet hinfo{.type = Type::hinfo, .ttl = 3600};
     hinfo.add(hinfo_rdata("RFC8482", ""));
+    hinfo.prepare(Name().wire());  // There is no name in it.
     return hinfo;
   }();
   return set;
@@ -29,63 +30,71 @@ Rcode check_kind(const Query& query) {
   return Rcode::noerror;
 }
 
-Answer failure(Rcode rcode, std::optional<Ede> ede = std::nullopt) {
-  Answer answer;
-  answer.rcode = rcode;
-  answer.edns.ede = ede;
-  return answer;
-}
-
 /// One walk from the name that was asked along its CNAMEs.
 class Walker {
  public:
-  Walker(const Query& query, const Snapshot& snapshot, const Address& asker)
-      : query_(query), snapshot_(snapshot), asker_(asker) {}
+  Walker(const Query& query, const Snapshot& snapshot, const Address& asker, Answer& answer)
+      : query_(query), snapshot_(snapshot), asker_(asker), answer_(answer) {}
 
-  Answer walk();
+  void walk();
 
  private:
-  bool step(const Zone& zone, ByteView owner, const Name& key);
-  void add_steered(ByteView owner, std::uint32_t index, const Zone& zone);
-  void add_negative(const Zone& zone, ByteView owner, Rcode rcode);
-  void add_referral(const Zone& zone, ByteView cut, const RrSet& servers);
-  void add(ByteView owner, const RrSet& set) {
+  /// A name on the way, where it stands in the message, and what tables are asked with.
+  struct Stop {
+    Owner owner;
+    Key key;
+  };
+
+  bool step(const Zone& zone, const Stop& stop);
+  bool rename(const Stop& stop, const Zone::Match& match);
+  void add_steered(const Zone& zone, const Owner& owner, std::uint32_t index);
+  void add_negative(const Zone& zone, const Owner& owner, Rcode rcode);
+  void add_referral(const Owner& owner, const Zone::Match& match);
+  void add(const Owner& owner, const RrSet& set) {
     answer_.answer.push_back({.owner = owner, .set = &set, .ttl = set.ttl});
   }
+  std::optional<Stop> next() const;
 
   const Query& query_;
   const Snapshot& snapshot_;
   const Address& asker_;
-  Answer answer_;
+  Answer& answer_;
+  int followed_ = 0;
 };
 
-void Walker::add_negative(const Zone& zone, ByteView owner, Rcode rcode) {
+/// The name without its first `octets`.
+Owner from(Owner owner, std::size_t octets) {
+  owner.start = static_cast<std::uint8_t>(owner.start + octets);
+  owner.size = static_cast<std::uint8_t>(owner.size - octets);
+  return owner;
+}
+
+void Walker::add_negative(const Zone& zone, const Owner& owner, Rcode rcode) {
   answer_.rcode = rcode;
   const RrSet& soa = zone.negative_soa();
   answer_.authority.push_back(
-      {.owner = owner.last(zone.origin().size()), .set = &soa, .ttl = soa.ttl});
+      {.owner = from(owner, owner.size - soa.owner_size), .set = &soa, .ttl = soa.ttl});
 }
 
 /// The NS set of a delegation and the addresses that we know of the servers it names.
-void Walker::add_referral(const Zone& zone, ByteView cut, const RrSet& servers) {
-  answer_.authority.push_back({.owner = cut, .set = &servers, .ttl = servers.ttl});
+void Walker::add_referral(const Owner& owner, const Zone::Match& match) {
+  answer_.authority.push_back(
+      {.owner = from(owner, match.owner_start), .set = match.set, .ttl = match.set->ttl});
   answer_.authoritative = !answer_.answer.empty();  // It is, of the CNAMEs before.
-  Reader in(servers.rdata);
-  while (in.left() > 0) {
-    const ByteView server = in.take(in.u16());
-    const Name key = Name::from_wire(server).lower();
-    for (const Type type : {Type::a, Type::aaaa}) {
-      const RrSet* glue = zone.find_exact(key.wire(), type);
-      if (glue == nullptr || answer_.additional.full()) continue;
-      answer_.additional.push_back({.owner = server, .set = glue, .ttl = glue->ttl});
-    }
+  for (const Glue& glue : match.glue) {
+    if (answer_.additional.full()) return;
+    const auto size = static_cast<std::uint8_t>(match.set->data(glue.record).size());
+    const Owner server = {.in = Owner::In::authority, .size = size, .record = glue.record};
+    answer_.additional.push_back({.owner = server, .set = glue.set, .ttl = glue.set->ttl});
   }
 }
 
-void Walker::add_steered(ByteView owner, std::uint32_t index, const Zone& zone) {
+void Walker::add_steered(const Zone& zone, const Owner& owner, std::uint32_t index) {
   if (!answer_.answer.empty()) return;  // Rule 4.
   if (!snapshot_.rooms.complete()) {
-    answer_ = failure(Rcode::servfail, Ede::not_ready);
+    answer_.authoritative = false;
+    answer_.rcode = Rcode::servfail;
+    answer_.edns.ede = Ede::not_ready;
     return;
   }
   const ClientSubnet* subnet = query_.edns && query_.edns->subnet ? &*query_.edns->subnet : nullptr;
@@ -104,56 +113,94 @@ void Walker::add_steered(ByteView owner, std::uint32_t index, const Zone& zone) 
   answer_.edns.scope = std::max<std::uint8_t>(subnet->scope_of(view.depth), 1);
 }
 
-/// Adds what is known of one name; true if it leads on to another in the same zone.
-bool Walker::step(const Zone& zone, ByteView owner, const Name& key) {
-  const Zone::Match match = zone.find(key.wire(), query_.type);
+/// The DNAME above the name, and the CNAME it makes for it (RFC 6672 s3.1).
+bool Walker::rename(const Stop& stop, const Zone::Match& match) {
+  const RrSet& rename = *match.set;
+  answer_.answer.push_back(
+      {.owner = from(stop.owner, match.owner_start), .set = &rename, .ttl = rename.ttl});
+  const auto target = Name::join(stop.key.wire().first(match.owner_start), rename.first());
+  if (!target) {
+    answer_.rcode = Rcode::yxdomain;
+    return false;
+  }
+  const auto index = static_cast<std::uint8_t>(answer_.synthesized.size());
+  answer_.synthesized.push_back(*target);
+  answer_.answer.push_back(
+      {.owner = stop.owner, .set = nullptr, .ttl = rename.ttl, .synthesized = index});
+  return query_.type != Type::cname && query_.type != Type::any;
+}
+
+/// Adds what is known of one name; true if it leads on to another.
+bool Walker::step(const Zone& zone, const Stop& stop) {
+  const Zone::Match match = zone.find(stop.key, query_.type);
   switch (match.kind) {
     case Zone::Kind::found:
-      add(owner, *match.set);
+      add(stop.owner, *match.set);
       return false;
     case Zone::Kind::any:
-      add(owner, minimal_any());
+      add(stop.owner, minimal_any());
       return false;
     case Zone::Kind::alias:
-      add(owner, *match.set);
-      return answer_.answer.all().size() <= cname_chain_max;
+      add(stop.owner, *match.set);
+      return true;
+    case Zone::Kind::renamed:
+      return rename(stop, match);
     case Zone::Kind::steered:
-      add_steered(owner, match.steered, zone);
+      add_steered(zone, stop.owner, match.steered);
       return false;
     case Zone::Kind::no_data:
-      add_negative(zone, owner, Rcode::noerror);
+      add_negative(zone, stop.owner, Rcode::noerror);
       return false;
     case Zone::Kind::no_name:
-      add_negative(zone, owner, Rcode::nxdomain);
+      add_negative(zone, stop.owner, Rcode::nxdomain);
       return false;
     case Zone::Kind::referral:
-      add_referral(zone, owner.subspan(match.owner_start), *match.set);
+      add_referral(stop.owner, match);
       return false;
   }
   return false;
 }
 
-Answer Walker::walk() {
-  ByteView owner = query_.name.wire();
-  Name key = query_.name.lower();
-  const Zone* zone = snapshot_.directory->find_zone(key.wire(), query_.type);
-  if (zone == nullptr) return failure(Rcode::refused, Ede::not_authoritative);
-  answer_.authoritative = true;
-  while (step(*zone, owner, key)) {
-    owner = answer_.answer.all().back().set->first();
-    key = Name::from_wire(owner).lower();
-    if (snapshot_.directory->find_zone(key.wire(), query_.type) != zone) break;
+/// Where the CNAME that was added last leads.
+std::optional<Walker::Stop> Walker::next() const {
+  const Item& last = answer_.answer[answer_.answer.size() - 1];
+  const ByteView target =
+      last.set != nullptr ? last.set->first() : answer_.synthesized[last.synthesized].wire();
+  const Owner owner = {.in = Owner::In::answer,
+                       .size = static_cast<std::uint8_t>(target.size()),
+                       .item = static_cast<std::uint8_t>(answer_.answer.size() - 1)};
+  return Stop{.owner = owner, .key = Key(target)};
+}
+
+void Walker::walk() {
+  const ByteView asked = query_.name.wire();
+  const Owner question = {.in = Owner::In::question,
+                          .size = static_cast<std::uint8_t>(asked.size())};
+  std::optional<Stop> stop(Stop{.owner = question, .key = Key(asked)});
+  const Zone* zone = snapshot_.directory->find_zone(stop->key, query_.type);
+  if (zone == nullptr) {
+    answer_.rcode = Rcode::refused;
+    answer_.edns.ede = Ede::not_authoritative;
+    return;
   }
-  return answer_;
+  answer_.authoritative = true;
+  while (step(*zone, *stop) && ++followed_ <= cname_chain_max) {
+    stop = next();
+    if (snapshot_.directory->find_zone(stop->key, query_.type) != zone) return;
+  }
 }
 
 }  // namespace
 
 Answer make_answer(const Query& query, const Snapshot& snapshot, const Address& asker) {
-  const Rcode problem = check_kind(query);
-  if (problem == Rcode::notimp && query.opcode == 0) return failure(problem, Ede::not_supported);
-  if (problem != Rcode::noerror) return failure(problem);
-  return Walker(query, snapshot, asker).walk();
+  Answer answer;
+  answer.rcode = check_kind(query);
+  if (answer.rcode == Rcode::noerror) {
+    Walker(query, snapshot, asker, answer).walk();
+  } else if (answer.rcode == Rcode::notimp && query.opcode == 0) {
+    answer.edns.ede = Ede::not_supported;
+  }
+  return answer;
 }
 
 }  // namespace hither::dns

@@ -14,7 +14,8 @@
 
 namespace hither::dns {
 
-/// A list in place, of at most `max` items: answers are made without allocation.
+/// A list in place, of at most `max` items: answers are made without allocation. Places behind
+/// size() hold nothing that may be read.
 template <class T, std::size_t max>
 class Few {
  public:
@@ -24,6 +25,8 @@ class Few {
   }
   bool full() const { return size_ == max; }
   bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  const T& operator[](std::size_t index) const { return items_[index]; }
   std::span<const T> all() const { return {items_.data(), size_}; }
 
  private:
@@ -31,25 +34,43 @@ class Few {
   std::size_t size_ = 0;
 };
 
-/// One RRset of an answer. Owner and set are borrowed: from the query, the snapshot, or constants.
+/// Where in the message the name stands that owns a set: the question, or the name that the data of
+/// an item written before begins with (a CNAME's target, a delegation's server), from octet `start`
+/// of it on.
+struct Owner {
+  enum class In : std::uint8_t { question, answer, authority };
+
+  In in;
+  std::uint8_t start;    ///< octets left out in front
+  std::uint8_t size;     ///< of the name from there on
+  std::uint8_t item;     ///< of the section; not for the question
+  std::uint16_t record;  ///< of that item's set
+};
+
+/// One RRset of an answer, or a part of one. The set is borrowed from the snapshot or a constant.
 struct Item {
-  ByteView owner;  ///< wire form, in the case to be answered with
-  const RrSet* set = nullptr;
-  std::uint32_t ttl = 0;
+  Owner owner;
+  const RrSet* set;  ///< nullptr: the CNAME that a DNAME makes, to Answer::synthesized
+  std::uint32_t ttl;
+  bool continues;            ///< belongs to the set of the item before: both are written or none
+  std::uint8_t synthesized;  ///< index, where `set` is nullptr
 };
 
 /// What goes into which section, with which flags: query and view -> answer. Valid as long as the
 /// query and the snapshot it was made from.
 struct Answer {
   static constexpr std::size_t glue_max = 32;
+  /// Every DNAME on the way adds two items.
+  static constexpr std::size_t answers_max = 2 * cname_chain_max + 2;
 
   Rcode rcode = Rcode::noerror;
   bool authoritative = false;
-  Few<Item, cname_chain_max + 1> answer;
+  Few<Item, answers_max> answer;
   Few<Item, 1> authority;
   Few<Item, glue_max> additional;
-  EdnsAnswer edns;                    ///< said only to those who sent an OPT record
-  std::optional<std::uint16_t> room;  ///< the room that was chosen, for counters
+  Few<Name, cname_chain_max + 1> synthesized;  ///< targets of CNAMEs that no zone has
+  EdnsAnswer edns;                             ///< said only to those who sent an OPT record
+  std::optional<std::uint16_t> room;           ///< the room that was chosen, for counters
 };
 
 /// Decides the answer. Pure, no allocation.
@@ -61,7 +82,8 @@ struct Answer {
 ///     HINFO (RFC 8482 s4.2). No additional data but glue (RFC 9471), which is never steered.
 ///  4. CNAMEs are followed inside their zone, at most cname_chain_max of them, and never on to a
 ///     steered name: the address behind it would tie the whole chain to the client (RFC 7871
-///     s7.2.1).
+///     s7.2.1). A name below a DNAME gets it and the CNAME it makes, which is followed like any
+///     other (RFC 6672 s3.1); YXDOMAIN where that would be too long a name.
 ///  5. A or AAAA of a steered name: the addresses of the view's room. Before the first round of
 ///     probes is over: SERVFAIL, with the extended error Not Ready. All else about it, and every
 ///     negative answer, is the same for everybody: scope 0 (RFC 7871 s7.4).

@@ -43,7 +43,7 @@ MetricFamily by_type(const Threads& threads) {
 MetricFamily by_rcode(const Threads& threads) {
   MetricFamily result = family("hither_dns_responses_total", "Responses by code.");
   for (const Rcode rcode : {Rcode::noerror, Rcode::formerr, Rcode::servfail, Rcode::nxdomain,
-                            Rcode::notimp, Rcode::refused, Rcode::badvers}) {
+                            Rcode::notimp, Rcode::refused, Rcode::yxdomain, Rcode::badvers}) {
     const auto i = static_cast<std::size_t>(rcode);
     result.samples.push_back({.labels = {{"rcode", std::string(to_text(rcode))}},
                               .value = sum(threads, [i](const Counters& c) -> const Counter& {

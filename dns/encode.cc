@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <cstring>
 
 #include "base/assert.h"
 
@@ -15,97 +15,51 @@ constexpr std::uint16_t flag_authoritative = 0x0400;
 constexpr std::uint16_t flag_truncated = 0x0200;
 constexpr std::uint16_t flag_recursion_desired = 0x0100;
 constexpr std::uint16_t flag_checking_disabled = 0x0010;
-constexpr std::size_t pointer_max = 0x3fff;  // what a compression pointer can say
-/// Suffixes remembered as targets of pointers; later names are written out against these.
-constexpr std::size_t suffixes_max = 64;
-
-/// Writes names, each suffix that was written before as a pointer to it.
-class NameWriter {
- public:
-  explicit NameWriter(Writer& out) : out_(out) {}
-
-  void write(ByteView name);
-  std::size_t known() const { return count_; }
-  /// Forgets what was learnt since known() was `count`: it has been taken back.
-  void forget(std::size_t count) { count_ = count; }
-
- private:
-  std::optional<std::uint16_t> find(ByteView suffix) const;
-  bool matches(std::size_t position, ByteView suffix) const;
-
-  Writer& out_;
-  std::array<std::uint16_t, suffixes_max> positions_;
-  std::size_t count_ = 0;
-};
-
-/// Does the name at `position` of the message equal `suffix`? Follows the pointers we wrote
-/// ourselves, which only lead back.
-bool NameWriter::matches(std::size_t position, ByteView suffix) const {
-  const ByteView message = out_.written();
-  while (true) {
-    const auto length = std::to_integer<std::size_t>(message[position]);
-    if (length >= 0xc0) {
-      position = (length & 0x3fU) << 8U | std::to_integer<std::size_t>(message[position + 1]);
-      continue;
-    }
-    if (message[position] != suffix[0]) return false;
-    if (length == 0) return true;
-    if (!equal_names(message.subspan(position + 1, length), suffix.subspan(1, length)))
-      return false;
-    position += length + 1;
-    suffix = suffix.subspan(length + 1);
-  }
-}
-
-std::optional<std::uint16_t> NameWriter::find(ByteView suffix) const {
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (matches(positions_[i], suffix)) return positions_[i];
-  }
-  return std::nullopt;
-}
-
-void NameWriter::write(ByteView name) {
-  // Learnt only when the name is complete, so that it is never matched against its own half.
-  std::array<std::uint16_t, suffixes_max> fresh;
-  std::size_t fresh_count = 0;
-  std::optional<std::uint16_t> target;
-  while (name[0] != std::byte{0} && !(target = find(name))) {
-    const std::size_t position = out_.size();
-    if (count_ + fresh_count < suffixes_max && position <= pointer_max) {
-      fresh[fresh_count++] = static_cast<std::uint16_t>(position);
-    }
-    const std::size_t size = std::to_integer<std::size_t>(name[0]) + 1;
-    out_.bytes(name.first(size));
-    name = name.subspan(size);
-  }
-  if (target) {
-    out_.u16(static_cast<std::uint16_t>(0xc000U | *target));
-  } else {
-    out_.u8(0);
-  }
-  if (!out_.ok()) return;
-  for (std::size_t i = 0; i < fresh_count; ++i) positions_[count_++] = fresh[i];
-}
-
-/// Everything but the OPT record.
+constexpr std::size_t question_fixed_size = 4;  // type and class
+/// Everything but the OPT record, straight into the buffer. What is written once may be read again:
+/// owners stand in the question or in what was written before.
 class Body {
  public:
   Body(const Query& query, const Answer& answer, std::span<std::byte> out)
-      : query_(query), answer_(answer), out_(out), names_(out_) {}
+      : query_(query), answer_(answer), out_(out.data()), limit_(out.size()) {}
 
   std::size_t write();
 
  private:
+  using Starts = std::array<std::uint16_t, Answer::answers_max>;
+
+  void write_question();
   std::uint16_t flags() const;
-  std::uint16_t write_section(std::span<const Item> items);
-  void write_set(const Item& item);
-  void write_rdata(Type type, ByteView rdata);
+  std::uint16_t write_section(std::span<const Item> items, Starts* starts);
+  bool write_item(const Item& item);
+  bool write_set(const Item& item, std::size_t owner_at);
+  void relocate(const Item& item, std::size_t owner_at, std::size_t begin);
+  bool write_plainly(const Item& item, std::size_t owner_at);
+  bool write_record(const Item& item, std::size_t owner_at, ByteView data);
+  std::size_t place_of(const Owner& owner) const;
+  std::size_t start_of_data(const Owner& owner) const;
+  std::size_t advance(std::size_t at, std::size_t octets) const;
+  Name name_at(std::size_t at) const;
+
+  std::size_t u8_at(std::size_t at) const { return std::to_integer<std::size_t>(out_[at]); }
+  std::size_t u16_at(std::size_t at) const { return u8_at(at) << 8U | u8_at(at + 1); }
+  void put_u16(std::size_t at, std::size_t value) {
+    out_[at] = static_cast<std::byte>(value >> 8U & 0xffU);
+    out_[at + 1] = static_cast<std::byte>(value & 0xffU);
+  }
+  void put_u32(std::size_t at, std::uint32_t value) {
+    put_u16(at, value >> 16U);
+    put_u16(at + 2, value & 0xffffU);
+  }
 
   const Query& query_;
   const Answer& answer_;
-  Writer out_;
-  NameWriter names_;
+  std::byte* out_;
+  std::size_t limit_;
+  std::size_t size_ = 0;
   bool truncated_ = false;
+  Starts answer_starts_;  // where the items of the answer section begin
+  Starts authority_starts_;
 };
 
 std::uint16_t Body::flags() const {
@@ -117,68 +71,173 @@ std::uint16_t Body::flags() const {
   return static_cast<std::uint16_t>(flags | (static_cast<unsigned>(answer_.rcode) & 0xfU));
 }
 
-void Body::write_rdata(Type type, ByteView rdata) {
-  const std::size_t length_at = out_.size();
-  out_.u16(0);
-  const NameLayout layout = name_layout(type);
-  Reader in(rdata);
-  out_.bytes(in.take(layout.fixed));
-  for (int i = 0; i < layout.names; ++i) {
-    names_.write(in.take(name_size(rdata.subspan(in.position()))));
+/// The place in the message that is `octets` of the name behind `at`, through the pointers we wrote
+/// ourselves, which only lead back.
+std::size_t Body::advance(std::size_t at, std::size_t octets) const {
+  while (true) {
+    const std::size_t length = u8_at(at);
+    if (length >= 0xc0) {
+      at = u16_at(at) & pointer_max;
+      continue;
+    }
+    if (octets == 0) return at;
+    at += length + 1;
+    octets -= length + 1;
   }
-  out_.bytes(in.take(in.left()));
-  if (!out_.ok()) return;
-  out_.patch_u16(length_at, static_cast<std::uint16_t>(out_.size() - length_at - 2));
 }
 
-void Body::write_set(const Item& item) {
-  Reader in(item.set->rdata);
-  while (in.left() > 0 && out_.ok()) {
-    names_.write(item.owner);
-    out_.u16(static_cast<std::uint16_t>(item.set->type));
-    out_.u16(static_cast<std::uint16_t>(Class::in));
-    out_.u32(item.ttl);
-    write_rdata(item.set->type, in.take(in.u16()));
+Name Body::name_at(std::size_t at) const {
+  Bytes wire;
+  while (true) {
+    at = advance(at, 0);
+    const std::size_t size = u8_at(at) + 1;
+    append(wire, {out_ + at, size});
+    if (size == 1) return Name::from_wire(wire);
+    at += size;
   }
+}
+
+/// The first octet of the data of a record that was written before.
+std::size_t Body::start_of_data(const Owner& owner) const {
+  const bool in_answer = owner.in == Owner::In::answer;
+  std::size_t at = in_answer ? answer_starts_[owner.item] : authority_starts_[owner.item];
+  for (std::uint16_t record = 0;; ++record) {
+    while (u8_at(at) < 0xc0 && u8_at(at) != 0) at += u8_at(at) + 1;
+    at += (u8_at(at) == 0 ? 1U : 2U) + record_head_size - 2;  // the owner, then the fixed octets
+    if (record == owner.record) return at;
+    at += u16_at(at - 2);
+  }
+}
+
+std::size_t Body::place_of(const Owner& owner) const {
+  if (owner.in == Owner::In::question) return header_size + owner.start;
+  const std::size_t data = start_of_data(owner);
+  return owner.start == 0 ? data : advance(data, owner.start);
+}
+
+/// Moves the pointers of a set that was just copied to `begin`, and puts its TTL.
+void Body::relocate(const Item& item, std::size_t owner_at, std::size_t begin) {
+  const RrSet& set = *item.set;
+  for (std::size_t at = begin; at < size_; at += record_head_size + u16_at(at + 10)) {
+    put_u16(at, 0xc000U | owner_at);
+    put_u32(at + 6, item.ttl);
+  }
+  const std::size_t prepared_begin = header_size + set.owner_size + question_fixed_size;
+  for (const RrSet::Pointer& pointer : set.pointers) {
+    const std::size_t at = begin + pointer.at;
+    std::size_t target = u16_at(at) & pointer_max;
+    if (pointer.into_wire) {
+      target += begin - prepared_begin;
+    } else {  // Counted from the end of the owner: a wildcard's is longer in the message.
+      const std::size_t suffix = set.owner_size - (target - header_size);
+      target = item.owner.in == Owner::In::question ? owner_at + item.owner.size - suffix
+                                                    : advance(owner_at, item.owner.size - suffix);
+    }
+    put_u16(at, 0xc000U | target);
+  }
+}
+
+/// As it was prepared.
+bool Body::write_set(const Item& item, std::size_t owner_at) {
+  const RrSet& set = *item.set;
+  if (set.wire.size() > limit_ - size_) return false;
+  const std::size_t begin = size_;
+  std::memcpy(out_ + begin, set.wire.data(), set.wire.size());
+  size_ += set.wire.size();
+  const bool as_prepared = owner_at == header_size && item.ttl == set.ttl &&
+                           item.owner.size == set.owner_size &&
+                           begin == header_size + set.owner_size + question_fixed_size;
+  if (!as_prepared) relocate(item, owner_at, begin);
+  return true;
+}
+
+/// One record without a compressed name but its owner's, if a pointer can lead there.
+bool Body::write_record(const Item& item, std::size_t owner_at, ByteView data) {
+  const bool far = owner_at > pointer_max;
+  const Name owner = far ? name_at(owner_at) : Name();
+  const std::size_t owner_size = far ? owner.size() : 2;
+  if (owner_size + record_head_size - 2 + data.size() > limit_ - size_) return false;
+  if (far) {
+    std::memcpy(out_ + size_, owner.wire().data(), owner_size);
+  } else {
+    put_u16(size_, 0xc000U | owner_at);
+  }
+  size_ += owner_size;
+  put_u16(size_, static_cast<std::size_t>(item.set != nullptr ? item.set->type : Type::cname));
+  put_u16(size_ + 2, static_cast<std::size_t>(Class::in));
+  put_u32(size_ + 4, item.ttl);
+  put_u16(size_ + 8, data.size());
+  std::memcpy(out_ + size_ + 10, data.data(), data.size());
+  size_ += 10 + data.size();
+  return true;
+}
+
+/// Names that DNAMEs make, and sets behind the reach of pointers.
+bool Body::write_plainly(const Item& item, std::size_t owner_at) {
+  if (item.set == nullptr) {
+    return write_record(item, owner_at, answer_.synthesized[item.synthesized].wire());
+  }
+  Reader in(item.set->rdata);
+  while (in.left() > 0) {
+    if (!write_record(item, owner_at, in.take(in.u16()))) return false;
+  }
+  return true;
+}
+
+bool Body::write_item(const Item& item) {
+  const std::size_t owner_at = place_of(item.owner);
+  if (item.set == nullptr || owner_at > pointer_max) return write_plainly(item, owner_at);
+  const bool far = !item.set->pointers.empty() && size_ + item.set->wire.size() > pointer_max;
+  return far ? write_plainly(item, owner_at) : write_set(item, owner_at);
 }
 
 /// The records written. Stops, and truncates the message, at the first set that does not fit.
-std::uint16_t Body::write_section(std::span<const Item> items) {
-  unsigned records = 0;
-  for (const Item& item : items) {
-    if (truncated_) break;
-    const std::size_t before = out_.size();
-    const std::size_t known = names_.known();
-    write_set(item);
-    if (out_.ok()) {
-      records += item.set->count;
+std::uint16_t Body::write_section(std::span<const Item> items, Starts* starts) {
+  std::size_t records = 0;
+  std::size_t records_before = 0;
+  std::size_t size_before = size_;
+  for (std::size_t i = 0; i < items.size() && !truncated_; ++i) {
+    if (!items[i].continues) {
+      records_before = records;
+      size_before = size_;
+    }
+    if (starts != nullptr) (*starts)[i] = static_cast<std::uint16_t>(size_);
+    if (write_item(items[i])) {
+      records += items[i].set != nullptr ? items[i].set->count : 1U;
       continue;
     }
-    out_.truncate(before);
-    names_.forget(known);
+    records = records_before;
+    size_ = size_before;
     truncated_ = true;
   }
   return static_cast<std::uint16_t>(records);
 }
 
+void Body::write_question() {
+  if (!query_.has_question) return;
+  const ByteView name = query_.name.wire();
+  std::memcpy(out_ + size_, name.data(), name.size());
+  size_ += name.size();
+  put_u16(size_, static_cast<std::size_t>(query_.type));
+  put_u16(size_ + 2, static_cast<std::size_t>(query_.class_of));
+  size_ += question_fixed_size;
+}
+
 std::size_t Body::write() {
-  out_.u16(query_.id);
-  for (int i = 0; i < 5; ++i) out_.u16(0);  // flags and counts follow
-  if (query_.has_question) {
-    names_.write(query_.name.wire());
-    out_.u16(static_cast<std::uint16_t>(query_.type));
-    out_.u16(static_cast<std::uint16_t>(query_.class_of));
-  }
-  ASSERT(out_.ok());
-  const std::uint16_t answers = write_section(answer_.answer.all());
-  const std::uint16_t authorities = write_section(answer_.authority.all());
-  const std::uint16_t additional = write_section(answer_.additional.all());
-  out_.patch_u16(2, flags());
-  out_.patch_u16(4, query_.has_question ? 1 : 0);
-  out_.patch_u16(6, answers);
-  out_.patch_u16(8, authorities);
-  out_.patch_u16(10, static_cast<std::uint16_t>(additional + (query_.edns ? 1 : 0)));
-  return out_.size();
+  size_ = header_size;
+  write_question();
+  const std::uint16_t answers = write_section(answer_.answer.all(), &answer_starts_);
+  const std::uint16_t authorities =
+      truncated_ ? std::uint16_t{0} : write_section(answer_.authority.all(), &authority_starts_);
+  const std::uint16_t additional =
+      truncated_ ? std::uint16_t{0} : write_section(answer_.additional.all(), nullptr);
+  put_u16(0, query_.id);
+  put_u16(2, flags());
+  put_u16(4, query_.has_question ? 1 : 0);
+  put_u16(6, answers);
+  put_u16(8, authorities);
+  put_u16(10, additional + (query_.edns ? 1U : 0U));
+  return size_;
 }
 
 }  // namespace

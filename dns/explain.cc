@@ -33,6 +33,7 @@ Query to_query(const Question& question) {
 std::vector<std::string> addresses_of(const Answer& answer) {
   std::vector<std::string> texts;
   for (const Item& item : answer.answer.all()) {
+    if (item.set == nullptr) continue;
     Reader in(item.set->rdata);
     while (in.left() > 0) {
       const ByteView rdata = in.take(in.u16());

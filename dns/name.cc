@@ -16,6 +16,29 @@ constexpr std::byte lower_octet(std::byte octet) {
   return octet >= std::byte{'A'} && octet <= std::byte{'Z'} ? octet | std::byte{0x20} : octet;
 }
 
+/// Eight octets at a time: those from 'A' to 'Z' get bit 0x20. No carry crosses an octet, because
+/// the sums are made of the lower seven bits alone.
+constexpr std::uint64_t lower_word(std::uint64_t word) {
+  constexpr std::uint64_t each = 0x0101010101010101ULL;
+  const std::uint64_t seven = word & (0x7f * each);
+  const std::uint64_t from_a = seven + (0x80 - 'A') * each;
+  const std::uint64_t after_z = seven + (0x7f - 'Z') * each;
+  const std::uint64_t upper = (from_a & ~after_z & ~word) & (0x80 * each);
+  return word | upper >> 2U;
+}
+
+/// Lengths are below 64 and 'A' is 65, so the octets of labels need no telling apart.
+void lower_octets(ByteView from, std::byte* to) {
+  std::size_t i = 0;
+  for (; i + 8 <= from.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from.data() + i, 8);
+    word = lower_word(word);
+    std::memcpy(to + i, &word, 8);
+  }
+  for (; i < from.size(); ++i) to[i] = lower_octet(from[i]);
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// The octet that an escape stands for, and how many characters it took; 0 characters if it is bad.
@@ -55,14 +78,28 @@ bool Name::add_label(ByteView label) {
   return true;
 }
 
+bool Name::assign(Reader& in) {
+  const ByteView rest = in.rest();
+  const std::size_t limit = std::min(rest.size(), name_octets_max);
+  std::size_t size = 0;
+  while (true) {
+    if (size >= limit) return false;
+    const auto length = std::to_integer<std::size_t>(rest[size]);
+    ++size;
+    if (length == 0) break;
+    if (length > label_octets_max) return false;
+    size += length;
+  }
+  std::memcpy(octets_.data(), rest.data(), size);
+  size_ = static_cast<std::uint8_t>(size);
+  in.skip(size);
+  return true;
+}
+
 std::optional<Name> Name::read(Reader& in) {
   Name name;
-  while (true) {
-    const std::uint8_t length = in.u8();
-    if (!in.ok() || length > label_octets_max) return std::nullopt;
-    if (length == 0) return name;
-    if (!name.add_label(in.take(length))) return std::nullopt;
-  }
+  if (!name.assign(in)) return std::nullopt;
+  return name;
 }
 
 Result<Name> Name::parse(std::string_view text) {
@@ -99,10 +136,19 @@ Name Name::from_wire(ByteView wire) {
   return *name;
 }
 
+std::optional<Name> Name::join(ByteView labels, ByteView name) {
+  if (labels.size() + name.size() > name_octets_max) return std::nullopt;
+  std::optional<Name> joined(std::in_place);
+  std::memcpy(joined->octets_.data(), labels.data(), labels.size());
+  std::memcpy(joined->octets_.data() + labels.size(), name.data(), name.size());
+  joined->size_ = static_cast<std::uint8_t>(labels.size() + name.size());
+  return joined;
+}
+
 Name Name::lower() const {
-  Name result = *this;
-  // Lengths are below 64 and 'A' is 65, so the octets need no telling apart.
-  for (std::size_t i = 0; i < size_; ++i) result.octets_[i] = lower_octet(octets_[i]);
+  Name result;
+  lower_octets(wire(), result.octets_.data());
+  result.size_ = size_;
   return result;
 }
 
@@ -120,6 +166,19 @@ std::optional<Name> Name::child(std::string_view label) const {
     }
   }
   return result;
+}
+
+Key::Key(ByteView wire) {
+  std::size_t at = 0;
+  while (true) {
+    const auto length = std::to_integer<std::size_t>(wire[at]);
+    starts_[static_cast<std::size_t>(labels_)] = static_cast<std::uint8_t>(at);
+    at += length + 1;
+    if (length == 0) break;
+    ++labels_;
+  }
+  size_ = static_cast<std::uint8_t>(at);
+  lower_octets(wire.first(at), octets_.data());
 }
 
 Labels::Labels(ByteView wire) {

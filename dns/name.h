@@ -19,17 +19,22 @@ namespace hither::dns {
 class Name {
  public:
   /// The root.
-  Name() = default;
+  Name() { octets_[0] = std::byte{0}; }
 
   /// Reads an uncompressed name; nullopt at the end of the bytes, at a compression pointer, at one
   /// of the reserved label types (RFC 6891 s5) or beyond 255 octets. The reader has then failed or
   /// stands anywhere.
   static std::optional<Name> read(Reader& in);
+  /// read() in place, for the hot path: false where that is nullopt, and then nothing has changed.
+  bool assign(Reader& in);
   /// Parses what people write: "www.example.test", last dot optional, \. and \DDD as in zone files
   /// (RFC 1035 s5.1). "." is the root.
   [[nodiscard]] static Result<Name> parse(std::string_view text);
   /// Copies a name that is known to be well-formed, such as one inside the rdata of our own zone.
   static Name from_wire(ByteView wire);
+
+  /// `labels`, without a root, before `name`; nullopt if that is longer than a name can be.
+  static std::optional<Name> join(ByteView labels, ByteView name);
 
   ByteView wire() const { return {octets_.data(), size_}; }
   std::size_t size() const { return size_; }
@@ -43,8 +48,30 @@ class Name {
  private:
   bool add_label(ByteView label);
 
-  std::array<std::byte, name_octets_max> octets_{};
+  std::array<std::byte, name_octets_max> octets_;  // only size_ of them are ever read
   std::uint8_t size_ = 1;
+};
+
+/// A name as tables are asked for it: in lower case (RFC 4343), cut into labels. Made in place once
+/// for every name that is looked up.
+class Key {
+ public:
+  /// Precondition: `wire` begins with a well-formed name.
+  explicit Key(ByteView wire);
+
+  ByteView wire() const { return {octets_.data(), size_}; }
+  /// How many labels, the root not counted.
+  int labels() const { return labels_; }
+  /// Where label `i` begins, from the left; label labels() is the root.
+  std::size_t start(int i) const { return starts_[static_cast<std::size_t>(i)]; }
+  /// The name without its first `i` labels.
+  ByteView suffix(int i) const { return wire().subspan(start(i)); }
+
+ private:
+  std::array<std::byte, name_octets_max + 1> octets_;
+  std::array<std::uint8_t, 128> starts_;
+  std::uint8_t size_ = 0;
+  int labels_ = 0;
 };
 
 /// Where each label of a name begins, from the left; the root's zero is not counted.

@@ -52,11 +52,10 @@ Rcode read_sections(Reader& in, Query& query) {
   const int authorities = in.u16();
   const int additional = in.u16();
   if (questions != 1) return Rcode::formerr;
-  const std::optional<Name> name = Name::read(in);
+  const bool named = query.name.assign(in);
   query.type = static_cast<Type>(in.u16());
   query.class_of = static_cast<Class>(in.u16());
-  if (!name || !in.ok()) return Rcode::formerr;
-  query.name = *name;
+  if (!named || !in.ok()) return Rcode::formerr;
   query.has_question = true;
   // IXFR carries the asker's SOA in its authority section (RFC 1995 s3); it is refused later.
   const int authorities_max = query.type == Type::ixfr ? 1 : 0;
@@ -73,18 +72,22 @@ Rcode read_sections(Reader& in, Query& query) {
 }  // namespace
 
 std::optional<Query> decode(ByteView packet) {
-  if (packet.size() < header_size) return std::nullopt;
+  if (packet.size() < header_size) return std::optional<Query>();
   Reader in(packet);
-  Query query;
+  std::optional<Query> result(std::in_place);  // Made where the caller has it: it is large.
+  Query& query = *result;
   query.id = in.u16();
   const std::uint16_t flags = in.u16();
-  if ((flags & flag_response) != 0) return std::nullopt;
+  if ((flags & flag_response) != 0) {
+    result.reset();
+    return result;
+  }
   query.opcode = static_cast<std::uint8_t>(flags >> 11U & 0xfU);
   query.recursion_desired = (flags & flag_recursion_desired) != 0;
   query.checking_disabled = (flags & flag_checking_disabled) != 0;
   query.problem = query.opcode == 0 ? read_sections(in, query) : Rcode::notimp;
   if (query.problem == Rcode::formerr && query.edns) forget_options(*query.edns);
-  return query;
+  return result;
 }
 
 }  // namespace hither::dns

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/record.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace hither::dns {
@@ -18,6 +20,102 @@ void append_string(Bytes& out, std::string_view text) {
   append(out, as_bytes(text));
 }
 
+void append_u16(Bytes& out, std::size_t value) {
+  out.push_back(static_cast<std::byte>(value >> 8U & 0xffU));
+  out.push_back(static_cast<std::byte>(value & 0xffU));
+}
+
+void append_pointer(Bytes& out, std::size_t target) { append_u16(out, 0xc000U | target); }
+
+/// RrSet::prepare(): writes the records one behind the other, and remembers where each suffix of a
+/// name stands in a message that is a question for the owner with this set behind it.
+class SetPreparer {
+ public:
+  SetPreparer(RrSet& set, ByteView owner)
+      : set_(set), base_(header_size + owner.size() + question_rest) {
+    set_.owner_size = static_cast<std::uint8_t>(owner.size());
+    const bool wildcard =
+        owner.size() > 2 && owner[0] == std::byte{1} && owner[1] == std::byte{'*'};
+    for (std::size_t at = wildcard ? 2 : 0; owner[at] != std::byte{0}; at = next(owner, at)) {
+      known_.push_back({.suffix = owner.subspan(at), .target = header_size + at, .in_wire = false});
+    }
+  }
+
+  void prepare();
+
+ private:
+  /// Suffixes remembered of one set; names behind them are compressed no better.
+  static constexpr std::size_t known_max = 64;
+  static constexpr std::size_t question_rest = 4;  // type and class
+
+  struct Known {
+    ByteView suffix;
+    std::size_t target;
+    bool in_wire;
+  };
+
+  static std::size_t next(ByteView name, std::size_t at) {
+    return at + std::to_integer<std::size_t>(name[at]) + 1;
+  }
+  void write_name(ByteView name);
+  void write_data(ByteView data);
+
+  RrSet& set_;
+  std::size_t base_;  // where the set begins in that message
+  std::vector<Known> known_;
+};
+
+void SetPreparer::write_name(ByteView name) {
+  std::vector<Known> fresh;  // not matched against its own half
+  std::size_t at = 0;
+  for (; name[at] != std::byte{0}; at = next(name, at)) {
+    const ByteView suffix = name.subspan(at);
+    const auto same = [suffix](const Known& one) {
+      return one.suffix.size() == suffix.size() && equal_names(one.suffix, suffix);
+    };
+    const auto found = std::ranges::find_if(known_, same);
+    if (found != known_.end()) {
+      set_.pointers.push_back(
+          {.at = static_cast<std::uint16_t>(set_.wire.size()), .into_wire = found->in_wire});
+      append_pointer(set_.wire, found->target);
+      break;
+    }
+    const std::size_t position = base_ + set_.wire.size();
+    if (known_.size() + fresh.size() < known_max && position <= pointer_max) {
+      fresh.push_back({.suffix = suffix, .target = position, .in_wire = true});
+    }
+    append(set_.wire, suffix.first(next(suffix, 0)));
+  }
+  if (name[at] == std::byte{0}) set_.wire.push_back(std::byte{0});
+  known_.insert(known_.end(), fresh.begin(), fresh.end());
+}
+
+void SetPreparer::write_data(ByteView data) {
+  const std::size_t length_at = set_.wire.size();
+  append_u16(set_.wire, 0);
+  const NameLayout layout = name_layout(set_.type);
+  Reader in(data);
+  append(set_.wire, in.take(layout.fixed));
+  for (int i = 0; i < layout.names; ++i) write_name(in.take(name_size(in.rest())));
+  append(set_.wire, in.rest());
+  const std::size_t length = set_.wire.size() - length_at - 2;
+  set_.wire[length_at] = static_cast<std::byte>(length >> 8U);
+  set_.wire[length_at + 1] = static_cast<std::byte>(length & 0xffU);
+}
+
+void SetPreparer::prepare() {
+  set_.wire.clear();
+  set_.pointers.clear();
+  Reader in(set_.rdata);
+  while (in.left() > 0) {
+    append_pointer(set_.wire, header_size);
+    append_u16(set_.wire, static_cast<std::size_t>(set_.type));
+    append_u16(set_.wire, static_cast<std::size_t>(Class::in));
+    append_u32(set_.wire, set_.ttl);
+    write_data(in.take(in.u16()));
+  }
+}
+
 }  // namespace
 
 void RrSet::add(ByteView record_rdata) {
@@ -28,10 +126,22 @@ void RrSet::add(ByteView record_rdata) {
   ++count;
 }
 
-ByteView RrSet::first() const {
+ByteView RrSet::data(std::size_t index) const {
   Reader in(rdata);
+  for (std::size_t i = 0; i < index; ++i) in.skip(in.u16());
   return in.take(in.u16());
 }
+
+std::size_t RrSet::data_start(std::size_t index) const {
+  std::size_t at = record_head_size;
+  for (std::size_t i = 0; i < index; ++i) {
+    Reader length(ByteView(wire).subspan(at - 2));
+    at += length.u16() + record_head_size;
+  }
+  return at;
+}
+
+void RrSet::prepare(ByteView owner) { SetPreparer(*this, owner).prepare(); }
 
 NameLayout name_layout(Type type) {
   switch (type) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/ip.h"
@@ -21,18 +22,44 @@ struct Record {
   int line = 0;
 };
 
-/// All records of one name and type, ready to be written: they are answered together or not at all
-/// (RFC 2181 s5). The owner is not in it, because an answer spells it as the asker did.
+/// All records of one name and type: they are answered together or not at all (RFC 2181 s5). The
+/// owner is not in it, because an answer spells it as the asker did.
+///
+/// prepare() makes of it what a message carries, so that an answer is a copy: every owner is a
+/// pointer to where the name stands, and names in rdata are compressed against that name and
+/// against each other (RFC 1035 s4.1.4). Pointers lead to the places they have in a message whose
+/// question is the owner itself and whose first record this is, which most answers are; for any
+/// other place encode() moves them.
 struct RrSet {
+  /// A pointer in `wire` that does not stand in place of an owner.
+  struct Pointer {
+    std::uint16_t at = 0;    ///< where in `wire`
+    bool into_wire = false;  ///< leads to an earlier octet of `wire`; else into the owner's name
+  };
+
   Type type = Type::a;
   std::uint32_t ttl = 0;
   std::uint16_t count = 0;
-  Bytes rdata;  ///< each record's, behind its length in two octets
+  Bytes rdata;  ///< each record's, uncompressed, behind its length in two octets
+  Bytes wire;   ///< after prepare(): owner, type, class, TTL, length and data of each record
+  std::vector<Pointer> pointers;
+  std::uint8_t owner_size = 0;  ///< of the name it was prepared for
 
   void add(ByteView record_rdata);
-  /// The data of the first record. Precondition: count > 0.
-  ByteView first() const;
+  /// The data of record `index`. Precondition: index < count.
+  ByteView data(std::size_t index) const;
+  ByteView first() const { return data(0); }
+  /// After the last add(). A wildcard's first label is no target, for it is not in the message.
+  void prepare(ByteView owner);
+  /// Where the data of record `index` begins in `wire`. Precondition: index < count.
+  std::size_t data_start(std::size_t index) const;
 };
+
+/// The fixed octets of a record in a message, its owner a pointer: owner 2, type 2, class 2, TTL 4,
+/// length 2.
+constexpr std::size_t record_head_size = 12;
+/// What a compression pointer can lead to (RFC 1035 s4.1.4).
+constexpr std::size_t pointer_max = 0x3fff;
 
 /// Where names that may be compressed stand in the rdata of a type: after `fixed` octets come
 /// `names` names, then the rest. Only the types of RFC 1035 have any (RFC 3597 s4).

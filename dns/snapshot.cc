@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
+#include <set>
 
 #include "base/hash.h"
 #include "dns/zone_file.h"
@@ -31,6 +33,7 @@ AnsweringRoom make_room(const topology::Room& from) {
     const Type type = address.is_v4() ? Type::a : Type::aaaa;
     room.addresses[family_of(type)].add(address_rdata(address));
   }
+  for (RrSet& set : room.addresses) set.prepare(Name().wire());  // No name in it depends on it.
   return room;
 }
 
@@ -89,6 +92,7 @@ std::optional<Name> DirectoryBuilder::parse(const std::string& text,
 
 void DirectoryBuilder::add_zone_names() {
   steered_.resize(description_.zones.size());
+  std::set<int, std::greater<>> depths;
   for (std::size_t i = 0; i < description_.zones.size(); ++i) {
     const topology::Zone& zone = description_.zones[i];
     origins_.push_back(parse(zone.name, zone.where));
@@ -97,7 +101,9 @@ void DirectoryBuilder::add_zone_names() {
     if (directory_->zone_index.add(origins_.back()->wire(), number) != number) {
       report(zone.where, fmt::format("zone {} is there twice; keep one", zone.name));
     }
+    depths.insert(Labels(origins_.back()->wire()).count);
   }
+  directory_->zone_depths.assign(depths.begin(), depths.end());
 }
 
 SteeredName DirectoryBuilder::make_name(const topology::Name& from, const Name& name,
@@ -117,23 +123,12 @@ SteeredName DirectoryBuilder::make_name(const topology::Name& from, const Name& 
   return steered;
 }
 
-/// The zone whose index has the longest origin that holds the name.
-std::optional<std::uint32_t> closest_zone(const NameIndex& index, ByteView lower_case) {
-  const Labels labels(lower_case);
-  for (int i = 0; i <= labels.count; ++i) {
-    const std::size_t start =
-        i < labels.count ? labels.starts[static_cast<std::size_t>(i)] : lower_case.size() - 1;
-    if (const auto zone = index.find(lower_case.subspan(start))) return zone;
-  }
-  return std::nullopt;
-}
-
 void DirectoryBuilder::add_names() {
   for (const topology::Name& from : description_.names) {
     const auto name = parse(from.name, from.where);
     const auto farm = std::ranges::find(description_.farms, from.farm);
     if (!name || farm == description_.farms.end()) continue;  // topology/check names the farm.
-    const auto zone = closest_zone(directory_->zone_index, name->wire());
+    const auto zone = directory_->closest_zone(Key(name->wire()), 0);
     if (!zone) {
       report(from.where, fmt::format("{} is in no zone; add [zone.\"...\"] for it or the zone "
                                      "above it",
@@ -164,13 +159,20 @@ void DirectoryBuilder::add_zones(std::span<const std::string> texts) {
 
 }  // namespace
 
-const Zone* Directory::find_zone(ByteView lower_case, Type type) const {
-  const auto zone = closest_zone(zone_index, lower_case);
+std::optional<std::uint32_t> Directory::closest_zone(const Key& name, int skip) const {
+  for (const int depth : zone_depths) {
+    if (depth > name.labels() - skip) continue;
+    if (const auto zone = zone_index.find(name.suffix(name.labels() - depth))) return zone;
+  }
+  return std::nullopt;
+}
+
+const Zone* Directory::find_zone(const Key& name, Type type) const {
+  const auto zone = closest_zone(name, 0);
   if (!zone) return nullptr;
-  const bool at_top = zones[*zone].origin().size() == lower_case.size();
-  if (type != Type::ds || !at_top || lower_case.size() == 1) return &zones[*zone];
-  const std::size_t first_label = std::to_integer<std::size_t>(lower_case[0]) + 1;
-  const auto parent = closest_zone(zone_index, lower_case.subspan(first_label));
+  const bool at_top = zones[*zone].origin().size() == name.wire().size();
+  if (type != Type::ds || !at_top || name.labels() == 0) return &zones[*zone];
+  const auto parent = closest_zone(name, 1);
   return &zones[parent ? *parent : *zone];
 }
 

@@ -54,12 +54,16 @@ struct Directory {
   std::vector<std::string> farms;
   std::vector<std::uint16_t> room_order;  ///< 0, 1, 2, ...: the order of the file
   NameIndex zone_index;                   ///< origins to indexes in `zones`
+  std::vector<int> zone_depths;           ///< how many labels origins have, the most first
   std::optional<ClientMap> map;
 
   /// The closest zone that holds the name, or nullptr. For DS at the top of a zone its parent,
   /// where that is here too (RFC 4035 s3.1.4.1).
-  const Zone* find_zone(ByteView lower_case, Type type) const;
+  const Zone* find_zone(const Key& name, Type type) const;
   const SteeredName* find_name(const Name& name) const;
+  /// The index of the zone with the longest origin that holds the name without its first `skip`
+  /// labels.
+  std::optional<std::uint32_t> closest_zone(const Key& name, int skip) const;
 };
 
 /// Builds the directory. `zone_texts` holds for each zone of the description the text of its file,

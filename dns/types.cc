@@ -59,6 +59,8 @@ std::string_view to_text(Rcode rcode) {
       return "NOTIMP";
     case Rcode::refused:
       return "REFUSED";
+    case Rcode::yxdomain:
+      return "YXDOMAIN";
     case Rcode::badvers:
       return "BADVERS";
   }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/zone.h"
 
-#include <algorithm>
-
 #include "base/assert.h"
 
 namespace hither::dns {
 
 const RrSet* Zone::Node::find(Type type) const {
-  const auto found = std::ranges::find(sets, type, &RrSet::type);
-  return found == sets.end() ? nullptr : &*found;
+  for (const RrSet& set : sets) {
+    if (set.type == type) return &set;
+  }
+  return nullptr;
 }
 
 Zone::Match Zone::match(const Node& node, Type type) {
@@ -23,24 +23,38 @@ Zone::Match Zone::match(const Node& node, Type type) {
   return {.kind = Kind::no_data};
 }
 
-Zone::Match Zone::find(ByteView lower_case, Type type) const {
-  const Labels labels(lower_case);
-  const int below = labels.count - static_cast<int>(origin_labels_);
-  ASSERT(below >= 0);
-  std::uint32_t at = 0;
-  for (int i = below - 1; i >= 0; --i) {
-    const std::size_t start = labels.starts[static_cast<std::size_t>(i)];
-    const auto next = index_.find(lower_case.subspan(start));
-    if (!next) {
-      const std::uint32_t wildcard = nodes_[at].wildcard;
-      return wildcard == none ? Match{} : match(nodes_[wildcard], type);
-    }
-    at = *next;
-    if (nodes_[at].cut && !(i == 0 && type == Type::ds)) {
-      return {.kind = Kind::referral, .set = nodes_[at].find(Type::ns), .owner_start = start};
-    }
+/// A delegation at or above the name hides all that is there.
+Zone::Match Zone::refer(std::uint32_t cut, const Key& name) const {
+  const Node& node = nodes_[cut];
+  const RrSet* servers = node.find(Type::ns);
+  return {.kind = Kind::referral,
+          .set = servers,
+          .owner_start = name.wire().size() - servers->owner_size,
+          .glue = node.glue};
+}
+
+/// A name that is not there, whose closest encloser is.
+Zone::Match Zone::match_below(const Node& encloser, const Key& name, Type type) const {
+  if (encloser.cut != none) return refer(encloser.cut, name);
+  if (const RrSet* rename = encloser.find(Type::dname)) {
+    return {.kind = Kind::renamed,
+            .set = rename,
+            .owner_start = name.wire().size() - rename->owner_size};
   }
-  return match(nodes_[at], type);
+  return encloser.wildcard == none ? Match{} : match(nodes_[encloser.wildcard], type);
+}
+
+Zone::Match Zone::find(const Key& name, Type type) const {
+  const int below = name.labels() - origin_labels_;
+  for (int i = 0; i <= below; ++i) {
+    const auto at = index_.find(name.suffix(i));
+    if (!at) continue;
+    const Node& node = nodes_[*at];
+    if (i > 0) return match_below(node, name, type);
+    const bool ours = node.cut == none || (node.cut == *at && type == Type::ds);
+    return ours ? match(node, type) : refer(node.cut, name);
+  }
+  ASSERT(false);  // The top of the zone is always there.
 }
 
 const RrSet* Zone::find_exact(ByteView lower_case, Type type) const {

@@ -21,17 +21,24 @@ struct SteeredAt {
   std::string where;        ///< "world.toml:12:1"
 };
 
+/// An address of a server that a delegation names, and which of its NS records names it.
+struct Glue {
+  std::uint16_t record = 0;
+  const RrSet* set = nullptr;
+};
+
 /// One zone: every name in it with its records, empty non-terminals and steered names included.
 /// Built once and never changed: any number of threads may read it. Lookups do not allocate.
 class Zone {
  public:
   enum class Kind {
-    found,     ///< `set` is the answer
-    alias,     ///< `set` is a CNAME (RFC 1034 s4.3.2 step 3a)
-    steered,   ///< the address of a steered name is asked for
-    any,       ///< the name exists and ANY was asked (RFC 8482)
-    no_data,   ///< the name exists, the type does not; also an empty non-terminal (RFC 8020 s3.1)
-    no_name,   ///< NXDOMAIN
+    found,    ///< `set` is the answer
+    alias,    ///< `set` is a CNAME (RFC 1034 s4.3.2 step 3a)
+    renamed,  ///< `set` is the DNAME of a name above; the name it stands at starts at `owner_start`
+    steered,  ///< the address of a steered name is asked for
+    any,      ///< the name exists and ANY was asked (RFC 8482)
+    no_data,  ///< the name exists, the type does not; also an empty non-terminal (RFC 8020 s3.1)
+    no_name,  ///< NXDOMAIN
     referral,  ///< `set` is the NS of a delegation; its owner starts at `owner_start` of the asked
                ///< name
   };
@@ -40,13 +47,16 @@ class Zone {
     const RrSet* set = nullptr;
     std::uint32_t steered = 0;  ///< SteeredAt::index, for Kind::steered
     std::size_t owner_start = 0;
+    std::span<const Glue> glue;  ///< for Kind::referral
   };
 
   /// Builds a zone. All mistakes are added to `mistakes`, as "file:line: what is wrong; cure"; then
   /// there is no zone. Refused: data outside of the zone, no or a second SOA, no NS at the top,
-  /// CNAME beside other data, records of one set with different TTLs (RFC 2181 s5.2), NS at a
-  /// wildcard (RFC 4592 s4.2), DNAME (not served yet), a steered name below a delegation, and one
-  /// beside zone data: at the top of the zone only A, AAAA and CNAME count as such.
+  /// CNAME beside other data, a second DNAME, data below a DNAME (RFC 6672 s2.4), records of one
+  /// set with different TTLs (RFC 2181 s5.2), a set too large for any message, NS or DNAME at a
+  /// wildcard (RFC 4592 s4.2, s4.4), NS beside DNAME below the top, a steered name below a
+  /// delegation or a DNAME, and one beside zone data: at the top of the zone only A, AAAA and CNAME
+  /// count as such.
   static std::optional<Zone> build(const Name& origin, const std::string& file,
                                    std::span<const Record> records,
                                    std::span<const SteeredAt> steered,
@@ -56,30 +66,34 @@ class Zone {
   /// What a negative answer carries: the SOA with TTL = min(its TTL, MINIMUM) (RFC 2308 s3, s5).
   const RrSet& negative_soa() const { return negative_soa_; }
 
-  /// What is known of a name of this zone (RFC 1034 s4.3.2, wildcards by RFC 4592 s3.3.1). The NS
-  /// and what is below of a delegation is never answered but referred to; only its DS is ours (RFC
-  /// 4035 s3.1.4.1). Precondition: `lower_case` is in lower case and within origin().
-  Match find(ByteView lower_case, Type type) const;
+  /// What is known of a name of this zone (RFC 1034 s4.3.2, wildcards by RFC 4592 s3.3.1, DNAME by
+  /// RFC 6672 s3.2). The NS and what is below of a delegation is never answered but referred to;
+  /// only its DS is ours (RFC 4035 s3.1.4.1). Looks for the name itself first, then for the closest
+  /// one above it that exists. Precondition: the name is within origin().
+  Match find(const Key& name, Type type) const;
 
-  /// The set of exactly this name, or nullptr: also below delegations, for glue.
+  /// The set of exactly this name, or nullptr: also below delegations.
   const RrSet* find_exact(ByteView lower_case, Type type) const;
 
  private:
   static constexpr std::uint32_t none = 0xffffffff;
   struct Node {
     std::vector<RrSet> sets;
+    std::vector<Glue> glue;  ///< at a delegation: addresses of its servers, as far as we have them
     std::uint32_t steered = none;
     std::uint32_t wildcard = none;  ///< the node of "*" below this one
-    bool cut = false;               ///< a delegation
+    std::uint32_t cut = none;       ///< the highest delegation at or above this name
     const RrSet* find(Type type) const;
   };
   friend class ZoneBuilder;
 
   Zone() = default;
   static Match match(const Node& node, Type type);
+  Match match_below(const Node& encloser, const Key& name, Type type) const;
+  Match refer(std::uint32_t cut, const Key& name) const;
 
   Name origin_;
-  std::size_t origin_labels_ = 0;
+  int origin_labels_ = 0;
   RrSet negative_soa_;
   std::vector<Node> nodes_;  ///< the top of the zone is node 0
   NameIndex index_;

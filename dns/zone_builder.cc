@@ -11,13 +11,20 @@
 #include "dns/zone.h"
 
 namespace hither::dns {
+namespace {
+
+/// What the largest message leaves for one set, whatever else is in it: a header, a question for
+/// the longest name, an OPT record with its options.
+constexpr std::size_t set_size_max = message_size_max - header_size - name_octets_max - 4 - 512;
+
+}  // namespace
 
 class ZoneBuilder {
  public:
   ZoneBuilder(const Name& origin, const std::string& file, std::vector<Error>& mistakes)
       : file_(file), mistakes_(mistakes) {
     zone_.origin_ = origin.lower();
-    zone_.origin_labels_ = static_cast<std::size_t>(Labels(origin.wire()).count);
+    zone_.origin_labels_ = Labels(origin.wire()).count;
     node_of(zone_.origin_);
   }
 
@@ -25,12 +32,19 @@ class ZoneBuilder {
   void add_steered(const SteeredAt& steered);
   void check_nodes();
   void check_top();
+  void finish();
   Zone take() { return std::move(zone_); }
 
  private:
   std::uint32_t node_of(const Name& name);
   bool allowed(const Record& record);
   bool below_cut(const Name& name) const;
+  std::optional<std::uint32_t> renamed_above(const Name& name) const;
+  void check_node(std::size_t number);
+  void check_below_rename(std::size_t number);
+  void mark_cut(std::size_t number);
+  void add_glue(Zone::Node& node) const;
+  void prepare(std::size_t number);
   void report(const std::string& where, const std::string& message) {
     mistakes_.push_back({where + ": " + message});
   }
@@ -71,12 +85,12 @@ bool ZoneBuilder::allowed(const Record& record) {
                               to_short_text(zone_.origin_)));
     return false;
   }
-  if (record.type == Type::dname) {
-    report(where, "DNAME is not served yet; write the names below it one by one");
-    return false;
-  }
   if (record.type == Type::ns && record.owner.is_wildcard()) {
     report(where, "a wildcard cannot be delegated; name the delegations one by one");
+    return false;
+  }
+  if (record.type == Type::dname && record.owner.is_wildcard()) {
+    report(where, "a wildcard cannot have a DNAME; name them one by one");
     return false;
   }
   const auto number = static_cast<unsigned>(record.type);
@@ -94,8 +108,7 @@ void ZoneBuilder::add(const Record& record) {
   std::vector<RrSet>& sets = zone_.nodes_[number].sets;
   auto set = std::ranges::find(sets, record.type, &RrSet::type);
   if (set == sets.end()) {
-    sets.push_back({.type = record.type, .ttl = record.ttl, .rdata = {}});
-    set = sets.end() - 1;
+    set = sets.insert(sets.end(), RrSet{.type = record.type, .ttl = record.ttl});
     set_lines_[{number, record.type}] = record.line;
   } else if (set->ttl != record.ttl) {
     report(
@@ -130,11 +143,15 @@ void ZoneBuilder::add_steered(const SteeredAt& steered) {
                                       "delegated to, or take the delegation out",
                                       text, file_));
   }
+  if (const auto above = renamed_above(name)) {
+    report(steered.where, fmt::format("{} is below the DNAME of {} in {}; take one of the two out",
+                                      text, to_short_text(names_[*above]), file_));
+  }
 }
 
 bool ZoneBuilder::below_cut(const Name& name) const {
   const Labels labels(name.wire());
-  const int below = labels.count - static_cast<int>(zone_.origin_labels_);
+  const int below = labels.count - zone_.origin_labels_;
   for (int i = 0; i < below; ++i) {
     const auto node =
         zone_.index_.find(name.wire().subspan(labels.starts[static_cast<std::size_t>(i)]));
@@ -143,21 +160,106 @@ bool ZoneBuilder::below_cut(const Name& name) const {
   return false;
 }
 
+/// The closest node strictly above with a DNAME, if any; the top of the zone included.
+std::optional<std::uint32_t> ZoneBuilder::renamed_above(const Name& name) const {
+  const Labels labels(name.wire());
+  const int below = labels.count - zone_.origin_labels_;
+  for (int i = 1; i <= below; ++i) {
+    const std::size_t start =
+        i < labels.count ? labels.starts[static_cast<std::size_t>(i)] : name.wire().size() - 1;
+    const auto node = zone_.index_.find(name.wire().subspan(start));
+    if (node && zone_.nodes_[*node].find(Type::dname) != nullptr) return node;
+  }
+  return std::nullopt;
+}
+
+void ZoneBuilder::check_below_rename(std::size_t number) {
+  if (zone_.nodes_[number].sets.empty()) return;
+  const auto above = renamed_above(names_[number]);
+  if (!above) return;
+  report(at(lines_[number]),
+         fmt::format("{} is below the DNAME of {} on line {}, which hides it (RFC 6672 s2.4); take "
+                     "one of the two out",
+                     to_short_text(names_[number]), to_short_text(names_[*above]),
+                     set_lines_[{*above, Type::dname}]));
+}
+
+void ZoneBuilder::check_node(std::size_t number) {
+  const Zone::Node& node = zone_.nodes_[number];
+  const std::string where = at(lines_[number]);
+  const std::string name = to_short_text(names_[number]);
+  const RrSet* alias = node.find(Type::cname);
+  const RrSet* rename = node.find(Type::dname);
+  if (alias != nullptr && (node.sets.size() > 1 || alias->count > 1)) {
+    report(
+        where,
+        fmt::format("{} has a CNAME and other data; a CNAME stands alone (RFC 1034 s3.6.2)", name));
+  }
+  if (rename != nullptr && rename->count > 1) {
+    report(where, fmt::format("{} has {} DNAMEs; keep one (RFC 6672 s2.4)", name, rename->count));
+  }
+  if (number > 0 && rename != nullptr && node.find(Type::ns) != nullptr) {
+    report(where, fmt::format("{} has NS and DNAME; a delegation hides the DNAME, take one of the "
+                              "two out (RFC 6672 s2.3)",
+                              name));
+  }
+  if (number > 0 && node.find(Type::soa) != nullptr) {
+    report(where, fmt::format("SOA at {}, which is not the top of the zone; make it a zone of its "
+                              "own",
+                              name));
+  }
+  check_below_rename(number);
+}
+
 void ZoneBuilder::check_nodes() {
+  for (std::size_t i = 0; i < zone_.nodes_.size(); ++i) check_node(i);
+}
+
+/// The highest delegation at or above the node, the top of the zone left out.
+void ZoneBuilder::mark_cut(std::size_t number) {
+  const Labels labels(names_[number].wire());
+  const int below = labels.count - zone_.origin_labels_;
+  for (int i = below - 1; i >= 0; --i) {
+    const auto start = labels.starts[static_cast<std::size_t>(i)];
+    const auto node = zone_.index_.find(names_[number].wire().subspan(start));
+    if (!node || zone_.nodes_[*node].find(Type::ns) == nullptr) continue;
+    zone_.nodes_[number].cut = *node;
+    return;
+  }
+}
+
+void ZoneBuilder::add_glue(Zone::Node& node) const {
+  const RrSet* servers = node.find(Type::ns);
+  for (std::uint16_t record = 0; record < servers->count; ++record) {
+    const Name server = Name::from_wire(servers->data(record)).lower();
+    if (!is_within(server.wire(), zone_.origin_.wire())) continue;
+    for (const Type type : {Type::a, Type::aaaa}) {
+      if (const RrSet* set = zone_.find_exact(server.wire(), type)) {
+        node.glue.push_back({.record = record, .set = set});
+      }
+    }
+  }
+}
+
+/// What is left to do for one node when nothing is added any more: sets do not move from here on.
+void ZoneBuilder::prepare(std::size_t number) {
+  for (RrSet& set : zone_.nodes_[number].sets) {
+    set.prepare(names_[number].wire());
+    if (set.wire.size() <= set_size_max) continue;
+    report(at(set_lines_[{static_cast<std::uint32_t>(number), set.type}]),
+           fmt::format("the {} set of {} takes {} octets, more than any message has; make it "
+                       "smaller",
+                       to_text(set.type), to_short_text(names_[number]), set.wire.size()));
+  }
+}
+
+void ZoneBuilder::finish() {
   for (std::size_t i = 0; i < zone_.nodes_.size(); ++i) {
-    Zone::Node& node = zone_.nodes_[i];
-    node.cut = i > 0 && node.find(Type::ns) != nullptr;
-    const RrSet* alias = node.find(Type::cname);
-    if (alias != nullptr && (node.sets.size() > 1 || alias->count > 1)) {
-      report(at(lines_[i]),
-             fmt::format("{} has a CNAME and other data; a CNAME stands alone (RFC 1034 s3.6.2)",
-                         to_short_text(names_[i])));
-    }
-    if (i > 0 && node.find(Type::soa) != nullptr) {
-      report(at(lines_[i]), fmt::format("SOA at {}, which is not the top of the zone; make it a "
-                                        "zone of its own",
-                                        to_short_text(names_[i])));
-    }
+    prepare(i);
+    mark_cut(i);
+  }
+  for (std::size_t i = 1; i < zone_.nodes_.size(); ++i) {
+    if (zone_.nodes_[i].cut == i) add_glue(zone_.nodes_[i]);
   }
 }
 
@@ -172,6 +274,7 @@ void ZoneBuilder::check_top() {
   } else {
     zone_.negative_soa_ = *soa;
     zone_.negative_soa_.ttl = std::min(soa->ttl, soa_minimum(soa->first()));
+    zone_.negative_soa_.prepare(zone_.origin_.wire());
   }
   if (top.find(Type::ns) == nullptr) {
     report(file_, fmt::format("zone {} has no NS record; add at least one at its top", name));
@@ -187,6 +290,7 @@ std::optional<Zone> Zone::build(const Name& origin, const std::string& file,
   builder.check_nodes();
   builder.check_top();
   for (const SteeredAt& one : steered) builder.add_steered(one);
+  builder.finish();
   if (mistakes.size() > before) return std::nullopt;
   return builder.take();
 }

@@ -51,6 +51,77 @@ TEST(Answer, EveryCommonTypeComesBackAsWritten) {
             Lines{"weird.example.test. 300 IN TYPE65280 \\# 3 010203"});
 }
 
+TEST(Answer, TypesThatCameLaterAreCarriedWhole) {
+  const std::vector<std::pair<std::string, int>> rows = {{"srv", 33},   {"caa", 257}, {"ptr", 12},
+                                                         {"naptr", 35}, {"tlsa", 52}, {"sshfp", 44},
+                                                         {"svcb", 64},  {"https", 65}};
+  for (const auto& [label, number] : rows) {
+    const Reply reply = world().respond(ask(label + ".example.test", static_cast<Type>(number)));
+    ASSERT_EQ(reply.answer.size(), 1U) << label;
+    EXPECT_TRUE(reply.answer[0].starts_with(label + ".example.test. 300 IN ")) << reply.answer[0];
+  }
+  EXPECT_EQ(world().respond(ask("srv.example.test", static_cast<Type>(33))).answer,
+            Lines{"srv.example.test. 300 IN SRV 1 2 443 mail.example.test."});
+}
+
+TEST(Answer, ADnameMakesTheCnameThatIsFollowed) {  // RFC 6672 s3.1
+  const Lines dname = {"moved.example.test. 300 IN DNAME new.example.test.",
+                       "a.moved.example.test. 300 IN CNAME a.new.example.test.",
+                       "a.new.example.test. 300 IN A 192.0.2.77"};
+  EXPECT_EQ(world().respond(ask("a.moved.example.test")).answer, dname);
+  const Reply negative = world().respond(ask("b.moved.example.test"));
+  EXPECT_EQ(negative.rcode, nxdomain) << "of the last name in the chain";
+  EXPECT_EQ(negative.answer.size(), 2U);
+  EXPECT_EQ(negative.authority, Lines{soa});
+}
+
+TEST(Answer, AChainThroughADnameGoesOnWithTheAliasItMeets) {
+  EXPECT_EQ(world().respond(ask("c.Moved.example.test")).answer,
+            (Lines{"Moved.example.test. 300 IN DNAME new.example.test.",
+                   "c.Moved.example.test. 300 IN CNAME c.new.example.test.",
+                   "c.new.example.test. 300 IN CNAME mail.example.test.",
+                   "mail.example.test. 300 IN A 192.0.2.25"}));
+}
+
+TEST(Answer, TheCnameOfADnameCanBeAskedFor) {
+  EXPECT_EQ(world().respond(ask("a.moved.example.test", Type::cname)).answer.size(), 2U);
+}
+
+TEST(Answer, ADnameThatMakesTooLongANameIsYxdomain) {  // RFC 6672 s2.2
+  const std::string zone = testing::example_zone() + "m IN DNAME " + std::string(60, 'x') + "\n";
+  std::string name;
+  for (int i = 0; i < 3; ++i) name += std::string(60, 'y') + ".";
+  const Reply reply = World(testing::make_description(), zone)
+                          .respond(ask(name + std::string(20, 'z') + ".m.example.test"));
+  EXPECT_EQ(reply.rcode, 6);
+  ASSERT_EQ(reply.answer.size(), 1U);
+  EXPECT_TRUE(reply.answer[0].starts_with("m.example.test. 300 IN DNAME x"));
+}
+
+TEST(Answer, ADnameLoopEnds) {
+  const std::string zone = testing::example_zone() + "l IN DNAME l.l\n";
+  const Reply reply =
+      World(testing::make_description(), zone).respond(ask("a.l.example.test").with_edns());
+  EXPECT_EQ(reply.rcode, noerror);
+  EXPECT_EQ(reply.answer.size(), 2U * 9) << "cname_chain_max followed, and the one before";
+}
+
+TEST(Answer, AWildcardsTargetsAreCompressedRight) {
+  EXPECT_EQ(world().respond(ask("x.yy.wildmx.example.test", Type::mx)).answer,
+            (Lines{"x.yy.wildmx.example.test. 300 IN MX 5 mx.wildmx.example.test.",
+                   "x.yy.wildmx.example.test. 300 IN MX 6 mx.mail.example.test."}));
+  EXPECT_EQ(world().respond(ask("x.wildalias.example.test")).answer,
+            (Lines{"x.wildalias.example.test. 300 IN CNAME mail.example.test.",
+                   "mail.example.test. 300 IN A 192.0.2.25"}));
+}
+
+TEST(Answer, SiblingGlueComesWithTheDelegation) {  // RFC 9471 s3.2
+  const Reply reply = world().respond(ask("x.child2.example.test"));
+  EXPECT_EQ(reply.authority, (Lines{"child2.example.test. 300 IN NS ns.child.example.test.",
+                                    "child2.example.test. 300 IN NS ns.elsewhere.invalid."}));
+  EXPECT_EQ(reply.additional, Lines{"ns.child.example.test. 300 IN A 192.0.2.100"});
+}
+
 TEST(Answer, TheAskersCaseIsKept) {
   const Reply reply = world().respond(ask("MaiL.ExamplE.tesT"));
   EXPECT_EQ(reply.question, "MaiL.ExamplE.tesT. IN A");

@@ -90,6 +90,54 @@ TEST(Encode, NamesThatRepeatTheirOwnLabelsAreWrittenRight) {
   EXPECT_EQ(reply.only_data(), "a.a.a.a.a.a.example.test.");
 }
 
+/// A CNAME in front, so that the set stands where it was not prepared for, and so large that most
+/// of it is behind the reach of pointers.
+TEST(Encode, SetsBehindTheReachOfPointersAreWrittenOut) {
+  std::string zone = testing::example_zone() + "far IN CNAME many\n";
+  for (int i = 0; i < 1200; ++i) zone += fmt::format("many IN MX {} mx-{}.of.many\n", i, i);
+  const Reply reply = World(testing::make_description(), zone)
+                          .respond(ask("far.example.test", Type::mx), "192.0.2.1", Transport::tcp);
+  ASSERT_EQ(reply.answer.size(), 1201U);
+  EXPECT_GT(reply.size, 0x3fffU);
+  EXPECT_EQ(reply.answer[1], "many.example.test. 300 IN MX 0 mx-0.of.many.example.test.");
+  EXPECT_EQ(reply.answer[1200], "many.example.test. 300 IN MX 1199 mx-1199.of.many.example.test.");
+}
+
+TEST(Encode, GlueOfFarServersHasItsWholeName) {
+  std::string zone = testing::example_zone();
+  for (int i = 0; i < 400; ++i) {
+    zone += fmt::format("far IN NS {}-{}.{}.elsewhere.invalid.\n", std::string(50, 'n'), i, i);
+  }
+  zone += "far IN NS zz.far\nzz.far IN A 192.0.2.7\n";
+  const Reply reply = World(testing::make_description(), zone)
+                          .respond(ask("x.far.example.test"), "192.0.2.1", Transport::tcp);
+  EXPECT_EQ(reply.authority.size(), 401U);
+  EXPECT_GT(reply.size, 0x3fffU);
+  EXPECT_EQ(reply.additional, std::vector<std::string>{"zz.far.example.test. 300 IN A 192.0.2.7"});
+}
+
+TEST(Encode, NamesOfOneSetAreCompressedAgainstEachOther) {
+  const std::string zone = testing::example_zone() +
+                           "two IN NS a.servers.elsewhere.invalid.\n"
+                           "two IN NS b.servers.elsewhere.invalid.\n";
+  const Reply reply = World(testing::make_description(), zone).respond(ask("x.two.example.test"));
+  // Header, question, two owners and heads, "a.servers.elsewhere.invalid", "b" and a pointer.
+  EXPECT_EQ(reply.size, 12U + 20 + 4 + 12 + 29 + 12 + 4);
+  EXPECT_EQ(reply.authority[1], "two.example.test. 300 IN NS b.servers.elsewhere.invalid.");
+}
+
+TEST(Encode, TheLongestNameIsAnsweredAndDenied) {
+  std::string name;
+  for (int i = 0; i < 3; ++i) name += std::string(63, 'a') + ".";
+  name += std::string(63 - 15, 'b') + ".example.test";  // 255 octets in wire form
+  const World world = world_with(0);
+  EXPECT_EQ(world.respond(ask(name)).authority.size(), 1U);
+  EXPECT_EQ(world.respond(ask(name)).rcode, 3);
+  const World served(testing::make_description(),
+                     testing::example_zone() + name + ". IN A 192.0.2.8\n");
+  EXPECT_EQ(served.respond(ask(name)).only_data(), "192.0.2.8");
+}
+
 TEST(Encode, TheSubnetIsEchoedBitForBit) {  // trap 5
   const Reply reply = world_with(0).respond(ask("www.example.test").subnet("10.2.3.128/25"));
   const Bytes wanted = subnet_data(1, 25, 24, {10, 2, 3, 128});

@@ -99,5 +99,33 @@ TEST(Name, ChildIsOneLabelBelow) {
   EXPECT_FALSE(name("test").child(""));
 }
 
+TEST(Key, IsTheNameInLowerCaseWithItsLabels) {
+  for (unsigned octet = 0; octet < 256; ++octet) {  // every octet at every place of a word
+    Bytes wire;
+    for (int place = 0; place < 3; ++place) {
+      wire.push_back(std::byte{11});
+      wire.insert(wire.end(), 11, static_cast<std::byte>(octet));
+    }
+    wire.push_back(std::byte{0});
+    const Key key(wire);
+    ASSERT_EQ(key.labels(), 3);
+    EXPECT_EQ(key.start(2), 24U);
+    EXPECT_EQ(key.suffix(3).size(), 1U);
+    const unsigned lower = octet >= 'A' && octet <= 'Z' ? octet + 32 : octet;
+    for (const std::byte one : key.suffix(1).subspan(1, 11)) {
+      EXPECT_EQ(std::to_integer<unsigned>(one), lower);
+    }
+  }
+}
+
+TEST(Name, JoinsUpToItsLongest) {
+  const Name test = *Name::parse("test");
+  const Name longest = *Name::parse(std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                                    std::string(63, 'c') + "." + std::string(56, 'd'));
+  EXPECT_EQ(longest.size(), 250U);
+  EXPECT_EQ(Name::join(longest.wire().first(249), test.wire())->size(), 255U);
+  EXPECT_FALSE(Name::join(longest.wire().first(249), Name::parse("test1")->wire()));
+}
+
 }  // namespace
 }  // namespace hither::dns

@@ -19,6 +19,17 @@ TEST(RrSet, KeepsEveryRecordBehindItsLength) {
   EXPECT_EQ(as_text(set.first()), "\3one");
 }
 
+TEST(RrSet, IsPreparedAsTheMessageBehindItsQuestion) {
+  const Name owner = *Name::parse("a.test");
+  RrSet set{.type = Type::cname, .ttl = 7};
+  set.add(name_rdata(*Name::parse("b.test")));
+  set.prepare(owner.wire());
+  EXPECT_EQ(as_text(set.wire), std::string_view("\xc0\x0c\0\5\0\1\0\0\0\7\0\4\1b\xc0\x0e", 16));
+  ASSERT_EQ(set.pointers.size(), 1U);
+  EXPECT_EQ(set.pointers[0].at, 14);
+  EXPECT_FALSE(set.pointers[0].into_wire);
+}
+
 TEST(Record, OnlyTypesOfRfc1035HaveNamesToCompress) {
   EXPECT_EQ(name_layout(Type::mx).fixed, 2U);
   EXPECT_EQ(name_layout(Type::mx).names, 1);

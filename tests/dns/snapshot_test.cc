@@ -54,7 +54,7 @@ TEST(Directory, TheClosestZoneHoldsAName) {
   const testing::World world(description);
   const auto snapshot = world.snapshot();
   const auto zone_of = [&](const std::string& name, Type type) {
-    const Zone* zone = snapshot->directory->find_zone(Name::parse(name)->wire(), type);
+    const Zone* zone = snapshot->directory->find_zone(Key(Name::parse(name)->wire()), type);
     return zone == nullptr ? "none" : to_short_text(zone->origin());
   };
 

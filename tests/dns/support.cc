@@ -274,6 +274,22 @@ child     IN NS  ns.child
 child     IN NS  ns.other.child
 ns.child  IN A   192.0.2.100
 ns.other.child IN AAAA 2001:db8::100
+child2    IN NS  ns.child
+child2    IN NS  ns.elsewhere.invalid.
+moved     IN DNAME new
+a.new     IN A   192.0.2.77
+c.new     IN CNAME mail
+*.wildalias IN CNAME mail
+*.wildmx  IN MX  5 mx.wildmx
+*.wildmx  IN MX  6 mx.mail
+srv       IN SRV 1 2 443 mail
+caa       IN CAA 0 issue "ca.example.net"
+ptr       IN PTR mail
+naptr     IN NAPTR 100 10 "u" "sip+E2U" "!^.*$!sip:i@example.test!" .
+tlsa      IN TLSA 3 1 1 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+sshfp     IN SSHFP 4 2 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+svcb      IN SVCB 1 mail alpn=h2
+https     IN HTTPS 1 . alpn=h2
 weird     IN TYPE65280 \# 3 010203
 )";
 }

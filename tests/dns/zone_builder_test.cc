@@ -68,8 +68,16 @@ INSTANTIATE_TEST_SUITE_P(
                 "its own"},
         BadZone{"WildcardDelegated", std::string(top) + "*.a 300 IN NS ns1\n",
                 "z:3: a wildcard cannot be delegated; name the delegations one by one"},
-        BadZone{"Dname", std::string(top) + "a 300 IN DNAME b\n",
-                "z:3: DNAME is not served yet; write the names below it one by one"}),
+        BadZone{"WildcardRenamed", std::string(top) + "*.a 300 IN DNAME b\n",
+                "z:3: a wildcard cannot have a DNAME; name them one by one"},
+        BadZone{"TwoDnames", std::string(top) + "a 300 IN DNAME b\na 300 IN DNAME c\n",
+                "z:3: a.example.test has 2 DNAMEs; keep one (RFC 6672 s2.4)"},
+        BadZone{"BelowADname", std::string(top) + "a 300 IN DNAME b\nx.y.a 300 IN TXT t\n",
+                "z:4: x.y.a.example.test is below the DNAME of a.example.test on line 3, which "
+                "hides it (RFC 6672 s2.4); take one of the two out"},
+        BadZone{"DnameAtADelegation", std::string(top) + "a 300 IN NS ns1\na 300 IN DNAME c\n",
+                "z:3: a.example.test has NS and DNAME; a delegation hides the DNAME, take one of "
+                "the two out (RFC 6672 s2.3)"}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(ZoneBuilder, ReportsAllMistakesInOneGo) {
@@ -95,6 +103,23 @@ TEST(ZoneBuilder, ASteeredNameBelowADelegationIsRefused) {
                         {"www.sub.example.test"})
                 .size(),
             1U);
+}
+
+TEST(ZoneBuilder, ASteeredNameBelowADnameIsRefused) {
+  const auto mistakes = mistakes_of(std::string(top) + "a 60 IN DNAME b\n", {"www.a.example.test"});
+  ASSERT_EQ(mistakes.size(), 1U);
+  EXPECT_EQ(mistakes[0],
+            "w:9:1: www.a.example.test is below the DNAME of a.example.test in z; take one of the "
+            "two out");
+}
+
+TEST(ZoneBuilder, ASetThatFitsNoMessageIsRefused) {
+  std::string text = top;
+  const std::string long_text(250, 'x');
+  for (int i = 0; i < 260; ++i) text += "big 60 IN TXT " + long_text + std::to_string(i) + "\n";
+  const auto mistakes = mistakes_of(text);
+  ASSERT_EQ(mistakes.size(), 1U);
+  EXPECT_EQ(mistakes[0].substr(0, 40), "z:3: the TXT set of big.example.test tak");
 }
 
 TEST(ZoneBuilder, EqualRecordsAreKeptOnce) {  // RFC 2181 s5

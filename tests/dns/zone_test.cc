@@ -35,7 +35,7 @@ class ZoneSemantics : public ::testing::TestWithParam<Row> {};
 
 TEST_P(ZoneSemantics, MatchesByTheRfc) {
   const Name name = *Name::parse(GetParam().name);
-  EXPECT_EQ(zone().find(name.wire(), GetParam().type).kind, GetParam().kind);
+  EXPECT_EQ(zone().find(Key(name.wire()), GetParam().type).kind, GetParam().kind);
 }
 
 using Kind = Zone::Kind;
@@ -70,6 +70,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"GlueIsNotAnswered", "ns.child.example.test", Type::a, Kind::referral},
         Row{"DsBelongsToTheParent", "child.example.test", Type::ds, Kind::no_data},
         Row{"DsBelowADelegation", "a.child.example.test", Type::ds, Kind::referral},
+        // RFC 6672 s3.2: the DNAME covers what is below it, not its own name.
+        Row{"DnameItself", "moved.example.test", Type::dname, Kind::found},
+        Row{"DnameOwnName", "moved.example.test", Type::a, Kind::no_data},
+        Row{"BelowADname", "a.moved.example.test", Type::a, Kind::renamed},
+        Row{"FarBelowADname", "a.b.c.moved.example.test", Type::dname, Kind::renamed},
         Row{"Steered", "www.example.test", Type::a, Kind::steered},
         Row{"SteeredIpv6", "www.example.test", Type::aaaa, Kind::steered},
         Row{"SteeredOtherType", "www.example.test", Type::mx, Kind::no_data},
@@ -78,12 +83,12 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return std::string(test.param.title); });
 
 TEST(Zone, SaysWhichSteeredName) {
-  EXPECT_EQ(zone().find(Name::parse("www.example.test")->wire(), Type::a).steered, 5U);
+  EXPECT_EQ(zone().find(Key(Name::parse("www.example.test")->wire()), Type::a).steered, 5U);
 }
 
 TEST(Zone, ReferralsSayWhereTheDelegationBegins) {
   const Name name = *Name::parse("a.b.child.example.test");
-  const Zone::Match match = zone().find(name.wire(), Type::a);
+  const Zone::Match match = zone().find(Key(name.wire()), Type::a);
   EXPECT_EQ(Name::from_wire(name.wire().subspan(match.owner_start)),
             *Name::parse("child.example.test"));
   EXPECT_EQ(match.set->count, 2);
