@@ -34,31 +34,33 @@ Rcode check_kind(const Query& query) {
 class Walker {
  public:
   Walker(const Query& query, const Snapshot& snapshot, const Address& asker, Answer& answer)
-      : query_(query), snapshot_(snapshot), asker_(asker), answer_(answer) {}
+      : query_(query),
+        snapshot_(snapshot),
+        asker_(asker),
+        answer_(answer),
+        owner_({.in = Owner::In::question, .size = static_cast<std::uint8_t>(query.name.size())}),
+        key_(query.name.wire()) {}
 
   void walk();
 
  private:
-  /// A name on the way, where it stands in the message, and what tables are asked with.
-  struct Stop {
-    Owner owner;
-    Key key;
-  };
-
-  bool step(const Zone& zone, const Stop& stop);
-  bool rename(const Stop& stop, const Zone::Match& match);
-  void add_steered(const Zone& zone, const Owner& owner, std::uint32_t index);
-  void add_negative(const Zone& zone, const Owner& owner, Rcode rcode);
-  void add_referral(const Owner& owner, const Zone::Match& match);
-  void add(const Owner& owner, const RrSet& set) {
-    answer_.answer.push_back({.owner = owner, .set = &set, .ttl = set.ttl});
+  bool step(const Zone& zone);
+  bool rename(const Zone::Match& match);
+  void add_steered(const Zone& zone, std::uint32_t index);
+  void add_negative(const Zone& zone, Rcode rcode);
+  void add_referral(const Zone::Match& match);
+  void add(const RrSet& set) {
+    answer_.answer.push_back({.owner = owner_, .set = &set, .ttl = set.ttl});
   }
-  std::optional<Stop> next() const;
+  void go_on();
 
   const Query& query_;
   const Snapshot& snapshot_;
   const Address& asker_;
   Answer& answer_;
+  // The name that the walk has come to: where it stands in the message, and as tables know it.
+  Owner owner_;
+  Key key_;
   int followed_ = 0;
 };
 
@@ -69,17 +71,17 @@ Owner from(Owner owner, std::size_t octets) {
   return owner;
 }
 
-void Walker::add_negative(const Zone& zone, const Owner& owner, Rcode rcode) {
+void Walker::add_negative(const Zone& zone, Rcode rcode) {
   answer_.rcode = rcode;
   const RrSet& soa = zone.negative_soa();
   answer_.authority.push_back(
-      {.owner = from(owner, owner.size - soa.owner_size), .set = &soa, .ttl = soa.ttl});
+      {.owner = from(owner_, owner_.size - soa.owner_size), .set = &soa, .ttl = soa.ttl});
 }
 
 /// The NS set of a delegation and the addresses that we know of the servers it names.
-void Walker::add_referral(const Owner& owner, const Zone::Match& match) {
+void Walker::add_referral(const Zone::Match& match) {
   answer_.authority.push_back(
-      {.owner = from(owner, match.owner_start), .set = match.set, .ttl = match.set->ttl});
+      {.owner = from(owner_, match.owner_start), .set = match.set, .ttl = match.set->ttl});
   answer_.authoritative = !answer_.answer.empty();  // It is, of the CNAMEs before.
   for (const Glue& glue : match.glue) {
     if (answer_.additional.full()) return;
@@ -89,7 +91,7 @@ void Walker::add_referral(const Owner& owner, const Zone::Match& match) {
   }
 }
 
-void Walker::add_steered(const Zone& zone, const Owner& owner, std::uint32_t index) {
+void Walker::add_steered(const Zone& zone, std::uint32_t index) {
   if (!answer_.answer.empty()) return;  // Rule 4.
   if (!snapshot_.rooms.complete()) {
     answer_.authoritative = false;
@@ -101,12 +103,12 @@ void Walker::add_steered(const Zone& zone, const Owner& owner, std::uint32_t ind
   const View view = make_view(snapshot_, snapshot_.directory->names[index], query_.type,
                               client_of(subnet, asker_));
   if (!view.has_room) {
-    add_negative(zone, owner, Rcode::noerror);
+    add_negative(zone, Rcode::noerror);
     return;
   }
   const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(view.ttl).count();
   const RrSet& set = snapshot_.directory->rooms[view.room].addresses[family_of(query_.type)];
-  answer_.answer.push_back({.owner = owner, .set = &set, .ttl = static_cast<std::uint32_t>(ttl)});
+  answer_.answer.push_back({.owner = owner_, .set = &set, .ttl = static_cast<std::uint32_t>(ttl)});
   answer_.room = view.room;
   if (subnet == nullptr || subnet->opted_out() || !view.tailored) return;
   // 0 would say "for everybody", also where one family has a single answer.
@@ -114,11 +116,11 @@ void Walker::add_steered(const Zone& zone, const Owner& owner, std::uint32_t ind
 }
 
 /// The DNAME above the name, and the CNAME it makes for it (RFC 6672 s3.1).
-bool Walker::rename(const Stop& stop, const Zone::Match& match) {
+bool Walker::rename(const Zone::Match& match) {
   const RrSet& rename = *match.set;
   answer_.answer.push_back(
-      {.owner = from(stop.owner, match.owner_start), .set = &rename, .ttl = rename.ttl});
-  const auto target = Name::join(stop.key.wire().first(match.owner_start), rename.first());
+      {.owner = from(owner_, match.owner_start), .set = &rename, .ttl = rename.ttl});
+  const auto target = Name::join(key_.wire().first(match.owner_start), rename.first());
   if (!target) {
     answer_.rcode = Rcode::yxdomain;
     return false;
@@ -126,67 +128,63 @@ bool Walker::rename(const Stop& stop, const Zone::Match& match) {
   const auto index = static_cast<std::uint8_t>(answer_.synthesized.size());
   answer_.synthesized.push_back(*target);
   answer_.answer.push_back(
-      {.owner = stop.owner, .set = nullptr, .ttl = rename.ttl, .synthesized = index});
+      {.owner = owner_, .set = nullptr, .ttl = rename.ttl, .synthesized = index});
   return query_.type != Type::cname && query_.type != Type::any;
 }
 
 /// Adds what is known of one name; true if it leads on to another.
-bool Walker::step(const Zone& zone, const Stop& stop) {
-  const Zone::Match match = zone.find(stop.key, query_.type);
+bool Walker::step(const Zone& zone) {
+  const Zone::Match match = zone.find(key_, query_.type);
   switch (match.kind) {
     case Zone::Kind::found:
-      add(stop.owner, *match.set);
+      add(*match.set);
       return false;
     case Zone::Kind::any:
-      add(stop.owner, minimal_any());
+      add(minimal_any());
       return false;
     case Zone::Kind::alias:
-      add(stop.owner, *match.set);
+      add(*match.set);
       return true;
     case Zone::Kind::renamed:
-      return rename(stop, match);
+      return rename(match);
     case Zone::Kind::steered:
-      add_steered(zone, stop.owner, match.steered);
+      add_steered(zone, match.steered);
       return false;
     case Zone::Kind::no_data:
-      add_negative(zone, stop.owner, Rcode::noerror);
+      add_negative(zone, Rcode::noerror);
       return false;
     case Zone::Kind::no_name:
-      add_negative(zone, stop.owner, Rcode::nxdomain);
+      add_negative(zone, Rcode::nxdomain);
       return false;
     case Zone::Kind::referral:
-      add_referral(stop.owner, match);
+      add_referral(match);
       return false;
   }
   return false;
 }
 
-/// Where the CNAME that was added last leads.
-std::optional<Walker::Stop> Walker::next() const {
-  const Item& last = answer_.answer[answer_.answer.size() - 1];
+/// To where the CNAME that was added last leads.
+void Walker::go_on() {
+  const auto index = static_cast<std::uint8_t>(answer_.answer.size() - 1);
+  const Item& last = answer_.answer[index];
   const ByteView target =
       last.set != nullptr ? last.set->first() : answer_.synthesized[last.synthesized].wire();
-  const Owner owner = {.in = Owner::In::answer,
-                       .size = static_cast<std::uint8_t>(target.size()),
-                       .item = static_cast<std::uint8_t>(answer_.answer.size() - 1)};
-  return Stop{.owner = owner, .key = Key(target)};
+  owner_ = {
+      .in = Owner::In::answer, .size = static_cast<std::uint8_t>(target.size()), .item = index};
+  key_.assign(target);
 }
 
 void Walker::walk() {
-  const ByteView asked = query_.name.wire();
-  const Owner question = {.in = Owner::In::question,
-                          .size = static_cast<std::uint8_t>(asked.size())};
-  std::optional<Stop> stop(Stop{.owner = question, .key = Key(asked)});
-  const Zone* zone = snapshot_.directory->find_zone(stop->key, query_.type);
+  const Zone* zone = snapshot_.directory->find_zone(key_, query_.type);
   if (zone == nullptr) {
     answer_.rcode = Rcode::refused;
     answer_.edns.ede = Ede::not_authoritative;
     return;
   }
   answer_.authoritative = true;
-  while (step(*zone, *stop) && ++followed_ <= cname_chain_max) {
-    stop = next();
-    if (snapshot_.directory->find_zone(stop->key, query_.type) != zone) return;
+  while (step(*zone) && ++followed_ <= cname_chain_max) {
+    go_on();
+    if (snapshot_.directory->find_zone(key_, query_.type) != zone) return;
   }
 }
 

@@ -168,8 +168,9 @@ std::optional<Name> Name::child(std::string_view label) const {
   return result;
 }
 
-Key::Key(ByteView wire) {
+void Key::assign(ByteView wire) {
   std::size_t at = 0;
+  labels_ = 0;
   while (true) {
     const auto length = std::to_integer<std::size_t>(wire[at]);
     starts_[static_cast<std::size_t>(labels_)] = static_cast<std::uint8_t>(at);

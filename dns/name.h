@@ -57,7 +57,8 @@ class Name {
 class Key {
  public:
   /// Precondition: `wire` begins with a well-formed name.
-  explicit Key(ByteView wire);
+  explicit Key(ByteView wire) { assign(wire); }
+  void assign(ByteView wire);
 
   ByteView wire() const { return {octets_.data(), size_}; }
   /// How many labels, the root not counted.

@@ -71,23 +71,20 @@ Rcode read_sections(Reader& in, Query& query) {
 
 }  // namespace
 
-std::optional<Query> decode(ByteView packet) {
-  if (packet.size() < header_size) return std::optional<Query>();
+bool decode(ByteView packet, Query& query) {
+  if (packet.size() < header_size) return false;
   Reader in(packet);
-  std::optional<Query> result(std::in_place);  // Made where the caller has it: it is large.
-  Query& query = *result;
   query.id = in.u16();
   const std::uint16_t flags = in.u16();
-  if ((flags & flag_response) != 0) {
-    result.reset();
-    return result;
-  }
+  if ((flags & flag_response) != 0) return false;
   query.opcode = static_cast<std::uint8_t>(flags >> 11U & 0xfU);
   query.recursion_desired = (flags & flag_recursion_desired) != 0;
   query.checking_disabled = (flags & flag_checking_disabled) != 0;
+  query.has_question = false;
+  query.edns.reset();
   query.problem = query.opcode == 0 ? read_sections(in, query) : Rcode::notimp;
   if (query.problem == Rcode::formerr && query.edns) forget_options(*query.edns);
-  return result;
+  return true;
 }
 
 }  // namespace hither::dns

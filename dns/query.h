@@ -27,7 +27,8 @@ struct Query {
   std::optional<Edns> edns;
 };
 
-/// Reads a message. nullopt means silence, for what cannot be a query: less than a header, and
+/// Reads a message into `query`, which is made where the caller has it because it is large: what
+/// was in it does not matter. false means silence, for what cannot be a query: less than a header, and
 /// messages that are responses themselves (answering those is how two servers talk to each other
 /// for ever). Everything else is answered:
 ///  1. an opcode other than QUERY: NOTIMP, nothing else of it is read;
@@ -36,6 +37,6 @@ struct Query {
 ///  3. a second OPT record, or one whose owner is not the root (RFC 6891 s6.1.1): FORMERR;
 ///  4. what read_opt() (dns/edns.h) says of the OPT record: BADVERS or FORMERR.
 /// After a FORMERR, wherever it comes from, no option of the query is left.
-std::optional<Query> decode(ByteView packet);
+[[nodiscard]] bool decode(ByteView packet, Query& query);
 
 }  // namespace hither::dns

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/responder.h"
 
-#include <optional>
-
 #include "base/assert.h"
 #include "dns/encode.h"
 #include "dns/query.h"
@@ -11,14 +9,14 @@ namespace hither::dns {
 
 std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out) {
   ASSERT(out.size() >= udp_payload_max);
-  const std::optional<Query> query = decode(packet);
-  if (!query) {
+  Query query;
+  if (!decode(packet, query)) {
     counters_.ignored.add();
     return 0;
   }
-  const Answer answer = make_answer(*query, *snapshot_, arrival.client);
-  const std::size_t size = encode(*query, answer, answer_size_max(*query, arrival.transport), out);
-  counters_.count(*query, answer, arrival.transport);
+  const Answer answer = make_answer(query, *snapshot_, arrival.client);
+  const std::size_t size = encode(query, answer, answer_size_max(query, arrival.transport), out);
+  counters_.count(query, answer, arrival.transport);
   if ((out[2] & std::byte{0x02}) != std::byte{0}) counters_.truncated.add();
   return size;
 }

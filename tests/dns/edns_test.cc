@@ -21,7 +21,7 @@ constexpr std::uint16_t cookie = 10;
 constexpr std::uint16_t keepalive = 11;
 
 Query read(const Ask& query) {
-  const auto result = decode(query.packet());
+  const auto result = testing::decoded(query.packet());
   EXPECT_TRUE(result);
   return result ? *result : Query{};
 }

@@ -12,13 +12,13 @@ using testing::ask;
 using testing::subnet_data;
 
 Rcode problem_of(const Bytes& packet) {
-  const auto query = decode(packet);
+  const auto query = testing::decoded(packet);
   EXPECT_TRUE(query) << "silence";
   return query ? query->problem : Rcode::noerror;
 }
 
 TEST(Query, ReadsItsFields) {
-  const auto query = decode(ask("WWW.example.test", Type::mx).packet());
+  const auto query = testing::decoded(ask("WWW.example.test", Type::mx).packet());
 
   ASSERT_TRUE(query);
   EXPECT_EQ(query->problem, Rcode::noerror);
@@ -31,7 +31,7 @@ TEST(Query, ReadsItsFields) {
 }
 
 TEST(Query, ReadsEdns) {
-  const auto query = decode(ask("a.test").with_edns(4096).subnet("10.1.0.0/16").packet());
+  const auto query = testing::decoded(ask("a.test").with_edns(4096).subnet("10.1.0.0/16").packet());
 
   ASSERT_TRUE(query && query->edns);
   EXPECT_EQ(query->edns->payload_size, 4096);
@@ -40,7 +40,7 @@ TEST(Query, ReadsEdns) {
 }
 
 TEST(Query, UnknownOptionsArePassedOver) {
-  const auto query = decode(
+  const auto query = testing::decoded(
       ask("a.test").option(65001, {std::byte{1}}).subnet("10.0.0.0/8").option(3, {}).packet());
 
   ASSERT_TRUE(query && query->edns);
@@ -51,14 +51,14 @@ TEST(Query, UnknownOptionsArePassedOver) {
 TEST(Query, LessThanAHeaderGetsSilence) {
   const Bytes packet = ask("a.test").packet();
   for (std::size_t size = 0; size < header_size; ++size) {
-    EXPECT_FALSE(decode(ByteView(packet).first(size))) << size;
+    EXPECT_FALSE(testing::decoded(ByteView(packet).first(size))) << size;
   }
 }
 
 TEST(Query, ResponsesGetSilence) {
   testing::Ask response = ask("a.test");
   response.flags = 0x8000;
-  EXPECT_FALSE(decode(response.packet()));
+  EXPECT_FALSE(testing::decoded(response.packet()));
 }
 
 TEST(Query, OtherOpcodesAreNotImplemented) {
@@ -66,7 +66,7 @@ TEST(Query, OtherOpcodesAreNotImplemented) {
     testing::Ask other = ask("a.test");
     other.flags = static_cast<std::uint16_t>(opcode << 11U);
     EXPECT_EQ(problem_of(other.packet()), Rcode::notimp) << opcode;
-    EXPECT_EQ(decode(other.packet())->opcode, opcode);
+    EXPECT_EQ(testing::decoded(other.packet())->opcode, opcode);
   }
 }
 
@@ -81,7 +81,7 @@ TEST(Query, ExactlyOneQuestionIsAsked) {  // RFC 9619
 TEST(Query, EveryCutIsAFormatError) {
   const Bytes packet = ask("www.example.test").with_edns().subnet("10.1.0.0/16").packet();
   for (std::size_t size = header_size; size < packet.size(); ++size) {
-    const auto query = decode(ByteView(packet).first(size));
+    const auto query = testing::decoded(ByteView(packet).first(size));
     ASSERT_TRUE(query) << size;
     EXPECT_EQ(query->problem, Rcode::formerr) << size;
   }
@@ -133,7 +133,7 @@ TEST(Query, LaterEdnsVersionsAreBadVersionWhateverTheirOptions) {
   testing::Ask later = ask("a.test").option(8, {std::byte{9}});
   later.version = 1;
   EXPECT_EQ(problem_of(later.packet()), Rcode::badvers);
-  EXPECT_TRUE(decode(later.packet())->edns);
+  EXPECT_TRUE(testing::decoded(later.packet())->edns);
 }
 
 TEST(Query, OptionsMustFillTheOptRecord) {
@@ -147,11 +147,11 @@ TEST(Query, OptionsMustFillTheOptRecord) {
 TEST(Query, ABadOrSecondClientSubnetIsAFormatErrorAndNotEchoed) {
   const Bytes bad = ask("a.test").option(8, subnet_data(1, 33, 0, {})).packet();
   EXPECT_EQ(problem_of(bad), Rcode::formerr);
-  EXPECT_FALSE(decode(bad)->edns->subnet);
+  EXPECT_FALSE(testing::decoded(bad)->edns->subnet);
 
   const Bytes twice = ask("a.test").subnet("10.0.0.0/8").subnet("10.0.0.0/8").packet();
   EXPECT_EQ(problem_of(twice), Rcode::formerr);
-  EXPECT_FALSE(decode(twice)->edns->subnet);
+  EXPECT_FALSE(testing::decoded(twice)->edns->subnet);
 }
 
 }  // namespace

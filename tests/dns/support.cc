@@ -73,6 +73,12 @@ Ask ask(std::string name, Type type) {
   return result;
 }
 
+std::optional<Query> decoded(ByteView packet) {
+  Query query;
+  if (!decode(packet, query)) return std::nullopt;
+  return query;
+}
+
 Bytes subnet_data(std::uint16_t family, std::uint8_t source, std::uint8_t scope,
                   const std::vector<unsigned>& octets) {
   Bytes data;

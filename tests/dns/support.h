@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "dns/query.h"
 #include "dns/responder.h"
 #include "dns/snapshot.h"
 #include "topology/description.h"
@@ -49,6 +50,9 @@ struct Ask {
   Bytes packet() const;
 };
 Ask ask(std::string name, Type type = Type::a);
+
+/// decode(), nullopt for silence.
+std::optional<Query> decoded(ByteView packet);
 
 /// The data of a client subnet option, field by field.
 Bytes subnet_data(std::uint16_t family, std::uint8_t source, std::uint8_t scope,
