@@ -4,8 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+// Behind the standard library, which its own bool breaks.
+#include <ldns/ldns.h>
 
 #include "base/assert.h"
 #include "dns/client_map.h"
@@ -21,9 +25,15 @@ constexpr const char* zone_text = R"($TTL 300
 ns1      IN A 192.0.2.53
 alias    IN CNAME ns1
 loop     IN CNAME loop
-*.wild   IN MX 10 mail
+*.wild   IN MX 10 mail.wild
+moved    IN DNAME deep.new
+*.new    IN CNAME alias
+twice    IN DNAME twice.twice
 child    IN NS ns.child
 ns.child IN A 192.0.2.54
+sibling  IN NS ns.child
+sibling  IN NS a.servers.elsewhere.invalid.
+sibling  IN NS b.servers.elsewhere.invalid.
 )";
 
 topology::Description make_description() {
@@ -69,6 +79,15 @@ Responder make_responder() {
   return Responder(std::make_shared<const Snapshot>(Snapshot{std::move(directory), states}));
 }
 
+/// Reads the message with somebody else's reader: every name and pointer, every count and length.
+void check_readable(ByteView message) {
+  ldns_pkt* raw = nullptr;
+  const auto* octets = reinterpret_cast<const std::uint8_t*>(message.data());
+  const ldns_status status = ldns_wire2pkt(&raw, octets, message.size());
+  ASSERT(status == LDNS_STATUS_OK);
+  ldns_pkt_free(raw);
+}
+
 void check(ByteView packet, Transport transport) {
   static Responder responder = make_responder();
   static std::vector<std::byte> out(message_size_max);
@@ -83,6 +102,7 @@ void check(ByteView packet, Transport transport) {
   ASSERT(transport == Transport::tcp || size <= udp_payload_max);
   ASSERT(out[0] == packet[0] && out[1] == packet[1]);
   ASSERT((out[2] & std::byte{0x80}) != std::byte{0});
+  check_readable(ByteView(out).first(size));
 }
 
 }  // namespace
