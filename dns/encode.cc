@@ -87,13 +87,14 @@ std::size_t Body::advance(std::size_t at, std::size_t octets) const {
 }
 
 Name Body::name_at(std::size_t at) const {
-  Bytes wire;
-  while (true) {
+  std::array<std::byte, name_octets_max> wire;
+  for (std::size_t size = 0;;) {
     at = advance(at, 0);
-    const std::size_t size = u8_at(at) + 1;
-    append(wire, {out_ + at, size});
-    if (size == 1) return Name::from_wire(wire);
-    at += size;
+    const std::size_t label_size = u8_at(at) + 1;
+    std::memcpy(wire.data() + size, out_ + at, label_size);
+    size += label_size;
+    if (label_size == 1) return Name::from_wire(ByteView(wire).first(size));
+    at += label_size;
   }
 }
 

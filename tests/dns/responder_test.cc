@@ -227,7 +227,8 @@ TEST(Responder, DoesNotAllocate) {
   for (const std::string name :
        {"www.example.test", "shop.example.test", "spare.example.test", "mail.example.test",
         "alias.example.test", "loop1.example.test", "nothing.example.test", "x.wild.example.test",
-        "a.child.example.test", "other.invalid"}) {
+        "a.child.example.test", "a.moved.example.test", "c.moved.example.test",
+        "x.yy.wildmx.example.test", "x.child2.example.test", "other.invalid"}) {
     for (const Type type : {Type::a, Type::aaaa, Type::mx, Type::any, Type::axfr}) {
       packets.push_back(ask(name, type).packet());
       packets.push_back(ask(name, type).with_edns().subnet("10.3.0.0/24").packet());
