@@ -60,6 +60,49 @@ std::optional<GeoTable::Found> GeoTable::find(const Address& address) const {
   return Found{widest_block_around(bits, first, last), place};
 }
 
+class GeoTable::Steps4 : public GeoSteps {
+ public:
+  explicit Steps4(const GeoTable& table) : table_(table) {}
+  std::size_t read(std::span<GeoStep> out) override {
+    const std::size_t count = std::min(out.size(), table_.first4_.size() - next_);
+    for (std::size_t i = 0; i < count; ++i, ++next_) {
+      out[i] = {v4_first + table_.first4_[next_], table_.place4_[next_]};
+    }
+    return count;
+  }
+
+ private:
+  const GeoTable& table_;
+  std::size_t next_ = 0;
+};
+
+class GeoTable::Steps6 : public GeoSteps {
+ public:
+  explicit Steps6(const GeoTable& table) : table_(table) {}
+  std::size_t read(std::span<GeoStep> out) override {
+    const std::size_t count = std::min(out.size(), table_.high6_.size() - next_);
+    for (std::size_t i = 0; i < count; ++i, ++next_) {
+      out[i] = {table_.first6(next_), table_.place6_[next_]};
+    }
+    return count;
+  }
+
+ private:
+  const GeoTable& table_;
+  std::size_t next_ = 0;
+};
+
+std::unique_ptr<GeoSteps> GeoTable::steps(Family family) const {
+  if (family == Family::v4) return std::make_unique<Steps4>(*this);
+  return std::make_unique<Steps6>(*this);
+}
+
+std::optional<GeoSource::Located> GeoTable::locate(const Address& address) const {
+  const auto found = find(address);
+  if (!found) return std::nullopt;
+  return Located{found->block, places_[found->place], name_};
+}
+
 std::size_t GeoTable::bytes() const {
   return bytes_of(places_) + bytes_of(first4_) + bytes_of(place4_) + bytes_of(high6_) +
          bytes_of(low6_) + bytes_of(place6_);

@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,14 +32,57 @@ struct GeoPlace {
 /// Where a country is, for databases that know nothing finer. nullopt for a code it does not know.
 using CountryPlace = std::function<std::optional<GeoPlace>(CountryCode country)>;
 
+/// The two parts of the address space that never share a block; v6 is all but the place of IPv4.
+enum class Family : std::uint8_t { v4, v6 };
+
+/// From `first` on the place is `place`, a number of its source or GeoSource::nowhere.
+struct GeoStep {
+  Bits128 first = 0;
+  std::uint32_t place = 0;
+};
+
+/// Reads the steps of one family in address order, once.
+class GeoSteps {
+ public:
+  virtual ~GeoSteps() = default;
+  /// Puts the next steps into `out` and says how many; 0 behind the last. The very first is at
+  /// 0.0.0.0 (v4_first) or ::, they ascend, and neighbours may be equal. What steps of v6 say of
+  /// the place of IPv4 is without meaning.
+  virtual std::size_t read(std::span<GeoStep> out) = 0;
+};
+
+/// Who knows where addresses are: a database. All of it can be walked until it is let go; single
+/// addresses can be asked for at any time. Threads may read one at once while none lets it go.
+class GeoSource {
+ public:
+  static constexpr std::uint32_t nowhere = 0xffffffff;
+
+  struct Located {
+    Prefix block;  ///< of the database, around the address
+    GeoPlace place;
+    std::string source;  ///< name(), and what else there is to say of it
+  };
+
+  virtual ~GeoSource() = default;
+  /// For people: "builtin (2026-06-17)" or the path of a file.
+  virtual const std::string& name() const = 0;
+  /// What the numbers of steps mean.
+  virtual std::span<const GeoPlace> places() const = 0;
+  /// The source must outlive them.
+  virtual std::unique_ptr<GeoSteps> steps(Family family) const = 0;
+  /// nullopt where it knows nothing. For explain: it may open a file and make strings.
+  virtual std::optional<Located> locate(const Address& address) const = 0;
+  /// Gives back all that is not needed for name() and locate(); those are all that may be asked
+  /// from then on.
+  virtual void let_go() = 0;
+};
+
 /// What a database says about all addresses: a step function over the address space. From one step
 /// to the next the place is the same; a step takes 8 bytes for IPv4 and 12 for IPv6 (20 if the
 /// database goes beyond /64), a place is kept once. So a city database of millions of blocks fits
 /// in tens of MiB. Made by GeoTableBuilder and never changed: any number of threads may read one.
-class GeoTable {
+class GeoTable : public GeoSource {
  public:
-  static constexpr std::uint32_t nowhere = 0xffffffff;
-
   struct Found {
     Prefix block;  ///< the widest block around the address in which the place is the same
     std::uint32_t place = nowhere;
@@ -45,19 +90,24 @@ class GeoTable {
 
   GeoTable();
 
-  /// For people: "builtin (2026-06-17)" or the path of a file.
-  const std::string& name() const { return name_; }
-  const std::vector<GeoPlace>& places() const { return places_; }
+  const std::string& name() const override { return name_; }
+  std::span<const GeoPlace> places() const override { return places_; }
+  std::unique_ptr<GeoSteps> steps(Family family) const override;
+  std::optional<Located> locate(const Address& address) const override;
+  /// Nothing: find() needs all of it.
+  void let_go() override {}
   /// Binary search. nullopt where the database knows nothing.
   std::optional<Found> find(const Address& address) const;
   /// Steps of both families.
-  std::size_t steps() const { return first4_.size() + high6_.size(); }
+  std::size_t step_count() const { return first4_.size() + high6_.size(); }
   /// Memory of steps and places.
   std::size_t bytes() const;
 
  private:
   friend class GeoTableBuilder;
   friend class GeoCursor;
+  class Steps4;
+  class Steps6;
 
   Bits128 first6(std::size_t index) const {
     return bits128(high6_[index], low6_.empty() ? 0 : low6_[index]);

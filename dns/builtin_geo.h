@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "base/bytes.h"
@@ -15,6 +16,9 @@ namespace hither::dns {
 
 /// The table, decoded anew (about 10 ms, 7 MiB). Called "builtin (2026-06-17)".
 [[nodiscard]] Result<GeoTable> builtin_geo();
+
+/// The same as a source, which keeps the table until it is let go and decodes it anew for locate().
+[[nodiscard]] Result<std::unique_ptr<GeoSource>> builtin_source();
 
 /// Where the built-in database puts a country; for databases that know nothing but countries.
 std::optional<GeoPlace> builtin_country(CountryCode country);

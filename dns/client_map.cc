@@ -73,7 +73,7 @@ ClientMap::ClientMap(PrefixMap map, std::size_t room_count, std::vector<std::uin
     : map_(std::move(map)), room_count_(room_count), orders_(std::move(orders)) {}
 
 ClientMap ClientMap::build(const Geography& geography, std::span<const topology::Room> rooms,
-                           std::size_t rankings_max) {
+                           std::size_t rankings_max, const RunBoth& run_both) {
   ASSERT(!rooms.empty() && rooms.size() <= PrefixMap::value_max);
   ASSERT(rankings_max > 0 && rankings_max <= PrefixMap::value_max + std::size_t{1});
   std::vector<std::uint32_t> ranking_of(geography.places());
@@ -86,11 +86,30 @@ ClientMap ClientMap::build(const Geography& geography, std::span<const topology:
     }
     if (rankings.count() <= rankings_max) orders = rankings.take();
   }
+  const auto ranking = [&](std::uint32_t place) {
+    return place == Geography::nowhere ? 0 : ranking_of[place];
+  };
   PrefixMapBuilder builder;
-  geography.walk([&](const Address& first, std::uint32_t place) {
-    builder.step(first, place == Geography::nowhere ? 0 : ranking_of[place]);
-  });
+  run_both(
+      [&] {
+        geography.walk(Family::v4, [&](Bits128 first, std::uint32_t place) {
+          builder.step4(static_cast<std::uint32_t>(first), ranking(place));
+        });
+        builder.pack4();
+      },
+      [&] {
+        geography.walk(Family::v6, [&](Bits128 first, std::uint32_t place) {
+          builder.step6(first, ranking(place));
+        });
+        builder.pack6();
+      });
   return {builder.finish(), rooms.size(), std::move(orders)};
+}
+
+void ClientMap::one_after_the_other(const std::function<void()>& one,
+                                    const std::function<void()>& other) {
+  one();
+  other();
 }
 
 }  // namespace hither::dns

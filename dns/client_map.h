@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -27,6 +28,10 @@ class ClientMap {
   /// nearest 4, 2 or 1 are ranked.
   static constexpr std::size_t ranked_max = 8;
 
+  using RunBoth = std::function<void(const std::function<void()>&, const std::function<void()>&)>;
+  static void one_after_the_other(const std::function<void()>& one,
+                                  const std::function<void()>& other);
+
   struct Match {
     std::uint32_t ranking = 0;
     /// Every address with these leading bits (of 128) gets the same ranking, and no wider block
@@ -39,8 +44,10 @@ class ClientMap {
   /// Orders the rooms for every place of `geography`: cost is the great-circle distance in whole
   /// metres (so that the last bit of a sine cannot make two servers disagree), ties by index. What
   /// nobody knows gets the catch-all ranking 0, the rooms by index. Precondition: 1 to 32766 rooms.
+  /// `run_both` runs the two independent halves of the work; a driver may use two threads.
   static ClientMap build(const Geography& geography, std::span<const topology::Room> rooms,
-                         std::size_t rankings_max = PrefixMap::value_max + std::size_t{1});
+                         std::size_t rankings_max = PrefixMap::value_max + std::size_t{1},
+                         const RunBoth& run_both = one_after_the_other);
 
   /// A few dependent loads, no allocation: see base/prefix_map.h for figures.
   Match find(const Address& client) const {

@@ -14,60 +14,77 @@ namespace {
 
 constexpr double earth_radius_km = 6371.0088;
 
-/// One source of places while all of them are read side by side. The place now, and the step after
-/// it.
-class Layer {
+/// What [[network]]s say of one family.
+class OverrideSteps : public GeoSteps {
  public:
-  Layer(const GeoTable& table, std::uint32_t offset) : cursor_(table), offset_(offset) {
-    place_ = numbered(cursor_->place());
-    load();
+  OverrideSteps(std::span<const PrefixStep> steps, Family family) {
+    if (family == Family::v6) {
+      rest_ = steps;
+      return;
+    }
+    const auto behind =
+        std::ranges::upper_bound(steps, to_address(v4_first), {}, &PrefixStep::first);
+    const auto end = std::ranges::upper_bound(steps, to_address(v4_last), {}, &PrefixStep::first);
+    in_force_ = GeoStep{v4_first, std::prev(behind)->value};
+    rest_ = {behind, end};
   }
-  explicit Layer(std::span<const PrefixStep> steps)
-      : steps_(steps.subspan(1)), place_(steps.front().value) {
-    load();
-  }
-
-  std::uint32_t place() const { return place_; }
-  bool more() const { return more_; }
-  Bits128 next() const { return next_; }
-  void advance() {
-    place_ = next_place_;
-    load();
+  std::size_t read(std::span<GeoStep> out) override {
+    std::size_t count = 0;
+    if (in_force_) out[count++] = *in_force_;
+    in_force_.reset();
+    for (; count < out.size() && !rest_.empty(); rest_ = rest_.subspan(1)) {
+      out[count++] = {to_bits(rest_.front().first), rest_.front().value};
+    }
+    return count;
   }
 
  private:
-  std::uint32_t numbered(std::uint32_t place) const {
-    return place == GeoTable::nowhere ? GeoTable::nowhere : place + offset_;
-  }
-  void load() {
-    if (cursor_) {
-      more_ = cursor_->next();
-      next_ = cursor_->first();
-      next_place_ = numbered(cursor_->place());
-    } else if (!steps_.empty()) {
-      next_ = to_bits(steps_.front().first);
-      next_place_ = steps_.front().value;
-      steps_ = steps_.subspan(1);
-    } else {
-      more_ = false;
-    }
+  std::optional<GeoStep> in_force_;
+  std::span<const PrefixStep> rest_;
+};
+
+/// One source of places while all of them are read side by side: the place now, and the step after
+/// it.
+class Layer {
+ public:
+  Layer(std::unique_ptr<GeoSteps> steps, std::uint32_t offset)
+      : steps_(std::move(steps)), offset_(offset), buffer_(buffer_steps) {
+    load();
+    advance();
   }
 
-  std::optional<GeoCursor> cursor_;
-  std::span<const PrefixStep> steps_;
-  std::uint32_t offset_ = 0;
-  std::uint32_t place_ = GeoTable::nowhere;
-  bool more_ = true;
-  Bits128 next_ = 0;
-  std::uint32_t next_place_ = GeoTable::nowhere;
+  std::uint32_t place() const { return place_; }
+  bool more() const { return next_ < count_; }
+  /// Precondition: more().
+  Bits128 next() const { return buffer_[next_].first; }
+  void advance() {
+    const std::uint32_t place = buffer_[next_].place;
+    place_ = place == GeoSource::nowhere ? place : place + offset_;
+    if (++next_ == count_) load();
+  }
+
+ private:
+  static constexpr std::size_t buffer_steps = 256;
+
+  void load() {
+    next_ = 0;
+    count_ = steps_->read(buffer_);
+  }
+
+  std::unique_ptr<GeoSteps> steps_;
+  std::uint32_t offset_;
+  std::vector<GeoStep> buffer_;
+  std::size_t next_ = 0;
+  std::size_t count_ = 0;
+  std::uint32_t place_ = GeoSource::nowhere;
 };
 
 /// What the first layer that knows anything says.
 std::uint32_t place_of(std::span<const Layer> layers) {
   for (const Layer& layer : layers) {
-    if (layer.place() != GeoTable::nowhere) return layer.place();
+    if (layer.place() != GeoSource::nowhere) return layer.place();
   }
-  return GeoTable::nowhere;
+  return GeoSource::nowhere;
 }
 
 std::string to_text(CountryCode country) {
@@ -99,17 +116,21 @@ double distance_km(const topology::Location& one, const topology::Location& othe
   return globe_distance_km(on_globe(one), on_globe(other));
 }
 
-Geography::Geography(std::vector<GeoTable> databases, std::span<const topology::Network> networks)
-    : databases_(std::move(databases)), networks_(networks.begin(), networks.end()) {
+Geography::Sources::Sources(std::vector<GeoTable> tables) {
+  for (GeoTable& table : tables) add(std::make_unique<GeoTable>(std::move(table)));
+}
+
+Geography::Geography(Sources sources, std::span<const topology::Network> networks)
+    : sources_(std::move(sources)), networks_(networks.begin(), networks.end()) {
   std::vector<PrefixBlock> blocks;
   for (const topology::Network& network : networks_) {
     blocks.push_back({network.prefix, static_cast<std::uint32_t>(blocks.size())});
   }
   overrides_ = flatten(blocks, nowhere);
   places_ = static_cast<std::uint32_t>(networks_.size());
-  for (const GeoTable& database : databases_) {
+  for (const auto& source : sources_.all()) {
     offsets_.push_back(places_);
-    places_ += static_cast<std::uint32_t>(database.places().size());
+    places_ += static_cast<std::uint32_t>(source->places().size());
   }
 }
 
@@ -120,24 +141,24 @@ std::optional<Geography::Found> Geography::find(const Address& address) const {
     const topology::Network& network = networks_[index];
     return Found{network.prefix, {network.location, "", network.title}, "[[network]]"};
   }
-  for (const GeoTable& database : databases_) {
-    if (const auto found = database.find(address)) {
-      const GeoPlace& place = database.places()[found->place];
+  for (const auto& source : sources_.all()) {
+    if (const auto found = source->locate(address)) {
+      const GeoPlace& place = found->place;
       return Found{found->block,
                    {{place.latitude, place.longitude}, to_text(place.country), ""},
-                   database.name()};
+                   found->source};
     }
   }
   return std::nullopt;
 }
 
-void Geography::walk(const Visit& visit) const {
+void Geography::walk(Family family, const Visit& visit) const {
   std::vector<Layer> layers;
-  layers.emplace_back(overrides_);
-  for (std::size_t i = 0; i < databases_.size(); ++i) {
-    layers.emplace_back(databases_[i], offsets_[i]);
+  layers.emplace_back(std::make_unique<OverrideSteps>(overrides_, family), 0);
+  for (std::size_t i = 0; i < sources_.all().size(); ++i) {
+    layers.emplace_back(sources_.all()[i]->steps(family), offsets_[i]);
   }
-  visit(Address(), place_of(layers));
+  visit(family == Family::v4 ? v4_first : 0, place_of(layers));
   while (true) {
     const Layer* nearest = nullptr;
     for (const Layer& layer : layers) {
@@ -148,23 +169,37 @@ void Geography::walk(const Visit& visit) const {
     for (Layer& layer : layers) {
       if (layer.more() && layer.next() == first) layer.advance();
     }
-    visit(to_address(first), place_of(layers));
+    visit(first, place_of(layers));
   }
 }
 
-topology::Location Geography::location(std::uint32_t place) const {
+const GeoPlace* Geography::known(std::uint32_t place) const {
   ASSERT(place < places_);
-  if (place < networks_.size()) return networks_[place].location;
+  if (place < networks_.size()) return nullptr;
   const auto after = std::ranges::upper_bound(offsets_, place);
-  const auto database = static_cast<std::size_t>(after - offsets_.begin()) - 1;
-  const GeoPlace& found = databases_[database].places()[place - offsets_[database]];
-  return {found.latitude, found.longitude};
+  const auto source = static_cast<std::size_t>(after - offsets_.begin()) - 1;
+  return &sources_.all()[source]->places()[place - offsets_[source]];
 }
 
-std::size_t Geography::bytes() const {
-  std::size_t bytes = overrides_.size() * sizeof(PrefixStep);
-  for (const GeoTable& database : databases_) bytes += database.bytes();
-  return bytes;
+topology::Location Geography::location(std::uint32_t place) const {
+  const GeoPlace* found = known(place);
+  if (found == nullptr) return networks_[place].location;
+  return {found->latitude, found->longitude};
+}
+
+CountryCode Geography::country(std::uint32_t place) const {
+  const GeoPlace* found = known(place);
+  return found == nullptr ? CountryCode{} : found->country;
+}
+
+std::vector<std::string> Geography::sources() const {
+  std::vector<std::string> names;
+  for (const auto& source : sources_.all()) names.push_back(source->name());
+  return names;
+}
+
+void Geography::let_go() {
+  for (const auto& source : sources_.all()) source->let_go();
 }
 
 }  // namespace hither::dns

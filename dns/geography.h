@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/bits128.h"
 #include "base/geo.h"
 #include "base/ip.h"
 #include "base/prefix_map.h"
@@ -30,22 +33,22 @@ double globe_distance_km(const GlobePoint& one, const GlobePoint& other);
 
 /// Where clients are, as far as anybody told us: the description's [[network]]s over one database
 /// or several. A network always wins over a database, the longest network over a shorter one, and
-/// an earlier database over a later one. Pure and never changed after it is made: any number of
-/// threads may read it.
-///
-/// How a driver makes one from `geo = [...]` (dns may not open files, io may not know of dns):
-///
-///   std::vector<GeoTable> databases;
-///   for (const std::string& geo : description.dns.geo) {
-///     auto table = geo == "builtin" ? builtin_geo() : io::read_geo_db(geo, builtin_country);
-///     if (!table) return tl::unexpected(table.error());        // "FILE: what; what would be
-///     right" databases.push_back(std::move(*table));
-///   }
-///   const Geography geography(std::move(databases), description.networks);
-///
+/// an earlier database over a later one. Pure: drivers open the databases (dns may not open files).
+/// Any number of threads may read one; let_go() has it for itself.
 class Geography {
  public:
-  static constexpr std::uint32_t nowhere = GeoTable::nowhere;
+  static constexpr std::uint32_t nowhere = GeoSource::nowhere;
+  /// Databases in the order of their precedence.
+  class Sources {
+   public:
+    Sources() = default;
+    Sources(std::vector<GeoTable> tables);  // NOLINT(*-explicit-*): tables are sources
+    void add(std::unique_ptr<GeoSource> source) { all_.push_back(std::move(source)); }
+    std::span<const std::unique_ptr<GeoSource>> all() const { return all_; }
+
+   private:
+    std::vector<std::unique_ptr<GeoSource>> all_;
+  };
 
   struct Place {
     topology::Location location;
@@ -53,32 +56,42 @@ class Geography {
     std::string title;    ///< of a [[network]]; else empty
   };
   struct Found {
-    Prefix block;  ///< the network, or the widest block the database treats alike
+    Prefix block;  ///< the network, or the database's block
     Place place;
     std::string source;  ///< for explain: "[[network]]", "builtin (2026-06-17)", "path.mmdb"
   };
-  using Visit = std::function<void(const Address& first, std::uint32_t place)>;
+  using Visit = std::function<void(Bits128 first, std::uint32_t place)>;
 
   /// Two networks with one prefix are a mistake that topology/check reports; here the later one
   /// wins.
-  Geography(std::vector<GeoTable> databases, std::span<const topology::Network> networks);
+  Geography(Sources sources, std::span<const topology::Network> networks);
 
-  /// Where an address is, and who says so. nullopt if nobody knows. For explain: it makes strings.
+  /// Where an address is, and who says so. nullopt if nobody knows. For explain: it makes strings,
+  /// and may open files.
   std::optional<Found> find(const Address& address) const;
 
-  /// Walks the whole address space in order: from `first` until the next call the place is number
-  /// `place`, or nowhere. The first call is for ::. Neighbours may be equal. No memory per block.
-  void walk(const Visit& visit) const;
+  /// Walks one family in address order: from `first` until the next call the place is number
+  /// `place`, or nowhere. The first call is for 0.0.0.0 (v4_first) or ::. Neighbours may be equal.
+  /// No memory per block. What calls of v6 say of the place of IPv4 is without meaning.
+  void walk(Family family, const Visit& visit) const;
   /// Places are numbered 0 .. places()-1 over all sources.
   std::uint32_t places() const { return places_; }
   topology::Location location(std::uint32_t place) const;
+  /// Two zero bytes for a [[network]], and where a database does not know it.
+  CountryCode country(std::uint32_t place) const;
 
-  std::span<const GeoTable> databases() const { return databases_; }
-  std::size_t bytes() const;
+  /// What the databases are called, in their order.
+  std::vector<std::string> sources() const;
+  /// Gives back what only walk(), location() and country() need: tens of MiB of a city database.
+  /// Only find() and sources() may be called from then on.
+  void let_go();
 
  private:
-  std::vector<GeoTable> databases_;
-  std::vector<std::uint32_t> offsets_;  // of each database's places; networks come first, from 0
+  /// The place as its source has it; nullptr for a [[network]].
+  const GeoPlace* known(std::uint32_t place) const;
+
+  Sources sources_;
+  std::vector<std::uint32_t> offsets_;  // of each source's places; networks come first, from 0
   std::vector<topology::Network> networks_;
   std::vector<PrefixStep> overrides_;  // networks_ flattened: value is an index or nowhere
   std::uint32_t places_ = 0;

@@ -128,12 +128,10 @@ void Server::publish() {
 }
 
 StatusInput Server::status_input() const {
-  std::vector<std::string> databases;
-  for (const GeoTable& table : loaded_.geography->databases()) databases.push_back(table.name());
   return {.settings = settings_,
           .rooms = snapshot_->rooms,
           .threads = counters_,
-          .databases = std::move(databases),
+          .databases = loaded_.geography->sources(),
           .started = started_,
           .now = io::monotonic_now()};
 }

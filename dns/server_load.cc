@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/server_load.h"
 
+#include <malloc.h>
+
+#include <functional>
+#include <future>
 #include <string>
+#include <thread>
 
 #include "dns/builtin_geo.h"
 #include "dns/client_map.h"
@@ -11,18 +16,32 @@
 namespace hither::dns {
 namespace {
 
-std::vector<GeoTable> read_databases(const std::vector<std::string>& geo,
-                                     std::vector<Error>& mistakes) {
-  std::vector<GeoTable> databases;
+/// Each in a thread of its own: most of the time goes into decoding records.
+Geography::Sources open_databases(const std::vector<std::string>& geo,
+                                  std::vector<Error>& mistakes) {
+  using Source = std::unique_ptr<GeoSource>;
+  std::vector<std::future<Result<Source>>> opening;
   for (const std::string& one : geo) {
-    auto table = one == "builtin" ? builtin_geo() : io::read_geo_db(one, builtin_country);
-    if (table) {
-      databases.push_back(std::move(*table));
+    opening.push_back(std::async(std::launch::async, [&one]() -> Result<Source> {
+      if (one != "builtin") return io::open_geo_db(one, builtin_country);
+      return builtin_source();
+    }));
+  }
+  Geography::Sources sources;
+  for (auto& one : opening) {
+    auto source = one.get();
+    if (source) {
+      sources.add(std::move(*source));
     } else {
-      mistakes.push_back(table.error());
+      mistakes.push_back(source.error());
     }
   }
-  return databases;
+  return sources;
+}
+
+void in_two_threads(const std::function<void()>& one, const std::function<void()>& other) {
+  const std::jthread beside(one);
+  other();
 }
 
 std::vector<std::string> read_zone_files(const std::vector<topology::Zone>& zones,
@@ -45,12 +64,15 @@ std::vector<std::string> read_zone_files(const std::vector<topology::Zone>& zone
 std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes) {
   const std::size_t before = mistakes.size();
   const topology::Description& description = settings.description;
-  auto databases = read_databases(description.dns.geo, mistakes);
+  auto sources = open_databases(description.dns.geo, mistakes);
   const auto texts = read_zone_files(description.zones, mistakes);
   if (mistakes.size() > before) return std::nullopt;
-  auto geography = std::make_unique<const Geography>(std::move(databases), description.networks);
-  auto directory = build_directory(description, texts,
-                                   ClientMap::build(*geography, description.rooms), mistakes);
+  auto geography = std::make_unique<Geography>(std::move(sources), description.networks);
+  auto map = ClientMap::build(*geography, description.rooms, PrefixMap::value_max + std::size_t{1},
+                              in_two_threads);
+  geography->let_go();
+  auto directory = build_directory(description, texts, std::move(map), mistakes);
+  malloc_trim(0);  // what loading needed besides is not needed again
   if (directory == nullptr) return std::nullopt;
   return Loaded{.directory = std::move(directory), .geography = std::move(geography)};
 }

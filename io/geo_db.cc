@@ -5,13 +5,21 @@
 #include <fmt/format.h>
 #include <maxminddb.h>
 
+#include <array>
+#include <bit>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "io/geo_tree.h"
 
 namespace hither::io {
 namespace {
@@ -43,6 +51,9 @@ class Database {
                   ".mmdb file itself");
     }
     database.open_ = true;
+    if (!database.is_sound()) {
+      return fail(path + ": damaged: it says of itself what cannot be; download it again");
+    }
     return database;
   }
 
@@ -55,11 +66,39 @@ class Database {
     if (open_) MMDB_close(&mmdb_);
   }
 
+  /// What tells two versions of a file apart.
+  struct Identity {
+    std::uint64_t build_epoch = 0;
+    std::int64_t file_bytes = 0;
+    std::uint32_t nodes = 0;
+
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  Identity identity() const {
+    return {mmdb_.metadata.build_epoch, static_cast<std::int64_t>(mmdb_.file_size),
+            mmdb_.metadata.node_count};
+  }
+  GeoTree tree() const { return GeoTree(layout()); }
+
   const MMDB_s& operator*() const { return mmdb_; }
   const MMDB_s* operator->() const { return &mmdb_; }
 
  private:
   Database() = default;
+
+  GeoTree::Layout layout() const {
+    return {.bytes = {mmdb_.file_content, static_cast<std::size_t>(mmdb_.file_size)},
+            .node_count = mmdb_.metadata.node_count,
+            .record_bits = mmdb_.metadata.record_size,
+            .v4_only = mmdb_.metadata.ip_version == 4,
+            .data_bytes = mmdb_.data_section_size};
+  }
+  bool is_sound() const {
+    const unsigned bits = mmdb_.metadata.record_size;
+    const std::size_t tree_bytes = std::size_t{bits} / 4 * mmdb_.metadata.node_count;
+    return (bits == 24 || bits == 28 || bits == 32) &&
+           tree_bytes <= static_cast<std::size_t>(mmdb_.file_size);
+  }
 
   MMDB_s mmdb_{};
   bool open_ = false;
@@ -74,105 +113,24 @@ constexpr const char* country_paths[][3] = {{"country", "iso_code", nullptr},
                                             {"country", nullptr, nullptr},
                                             {"registered_country", "iso_code", nullptr}};
 
-/// Walks the tree of one file in address order.
-class Walk {
+/// Records to places.
+class Decoder {
  public:
-  Walk(const Database& database, const std::string& path, const CountryPlace& country_place)
-      : database_(database), path_(path), country_place_(country_place) {
-    const MMDB_s& mmdb = *database_;
-    budget_ = 4 * std::uint64_t{mmdb.metadata.node_count} + 1024;
-    const bool v4_tree = mmdb.metadata.ip_version == 4;
-    if (!v4_tree && mmdb.ipv4_start_node.node_value < mmdb.metadata.node_count) {
-      v4_node_ = mmdb.ipv4_start_node.node_value;
-    }
-    // Not more steps than records: memory that is not touched costs nothing.
-    if (v4_tree) {
-      builder_.reserve4(mmdb.metadata.node_count + std::size_t{1});
-    } else {
-      builder_.reserve6(mmdb.metadata.node_count + std::size_t{1});
-    }
-  }
+  Decoder(const MMDB_s& mmdb, const CountryPlace& country_place)
+      : mmdb_(mmdb), country_place_(country_place) {}
 
-  Result<GeoTable> run() {
-    const bool v4_tree = database_->metadata.ip_version == 4;
-    if (database_->metadata.node_count > 0) visit(0, v4_tree ? v4_first : 0, v4_tree ? 96 : 0);
-    if (!problem_.empty()) return fail(std::move(problem_));
-    GeoTable table = builder_.finish(path_);
-    if (table.places().empty()) {
-      return fail(fmt::format(
-          "{}: knows neither coordinates nor countries (its type is '{}'); use a city or "
-          "country database",
-          path_, database_->metadata.database_type));
-    }
-    return table;
-  }
-
- private:
-  void visit(std::uint32_t number, Bits128 first, int depth) {
-    if (!problem_.empty()) return;
-    MMDB_search_node_s node;
-    if (budget_-- == 0 || depth >= 128 ||
-        MMDB_read_node(&*database_, number, &node) != MMDB_SUCCESS) {
-      damaged();
-      return;
-    }
-    const Bits128 half = Bits128{1} << static_cast<unsigned>(127 - depth);
-    record(node.left_record_type, node.left_record, node.left_record_entry, {first, depth + 1});
-    record(node.right_record_type, node.right_record, node.right_record_entry,
-           {first | half, depth + 1});
-  }
-
-  struct Block {
-    Bits128 first;
-    int depth;
-  };
-
-  void record(std::uint8_t type, std::uint64_t value, MMDB_entry_s entry, Block block) {
-    if (type == MMDB_RECORD_TYPE_EMPTY || !problem_.empty()) return;
-    const bool v4_tree = database_->metadata.ip_version == 4;
-    if (type == MMDB_RECORD_TYPE_SEARCH_NODE) {
-      if (!v4_tree && block.depth == 96 && (block.first == 0 || block.first == v4_first)) {
-        // IPv4 lies at ::/96; a tree that has it at ::ffff:0:0/96 alone is read from there.
-        if (!std::exchange(v4_done_, true)) visit(static_cast<std::uint32_t>(value), v4_first, 96);
-        return;
-      }
-      if (!v4_tree && value == v4_node_ && block.depth < 96 && block.first != 0)
-        return;  // An alias.
-      visit(static_cast<std::uint32_t>(value), block.first, block.depth);
-    } else if (type == MMDB_RECORD_TYPE_DATA) {
-      leaf(entry, block);
-    } else {
-      damaged();
-    }
-  }
-
-  void leaf(MMDB_entry_s entry, Block block) {
-    const std::uint32_t place = place_at(entry);
-    if (place == GeoTable::nowhere) return;
-    if (block.first == 0 && block.depth <= 96 && !std::exchange(v4_done_, true)) {
-      builder_.add({to_address(v4_first), 96}, place);
-      if (block.depth == 96) return;
-    }
-    if (block.first == v4_first && block.depth == 96 && std::exchange(v4_done_, true)) return;
-    builder_.add({to_address(block.first), block.depth}, place);
-  }
-
-  /// The place of a record. Records are shared by many blocks, so each is decoded once.
-  std::uint32_t place_at(MMDB_entry_s entry) {
-    const auto [found, fresh] = places_.try_emplace(entry.offset, GeoTable::nowhere);
-    if (fresh) {
-      if (const auto place = decode(entry)) found->second = builder_.place(*place);
-    }
-    return found->second;
-  }
-
-  std::optional<GeoPlace> decode(MMDB_entry_s entry) {
+  /// What one means; nullopt if it says nothing that is understood.
+  std::optional<GeoPlace> decode(std::uint32_t offset) {
+    MMDB_entry_s entry{&mmdb_, offset};
     const CountryCode country = country_of(entry);
     for (std::size_t i = 0; i < std::size(latitude_paths); ++i) {
-      const auto latitude = number_at(entry, latitude_paths[i]);
+      // The records of a file are of one kind: what the last one had is tried first.
+      const std::size_t path = (i + latest_) % std::size(latitude_paths);
+      const auto latitude = number_at(entry, latitude_paths[path]);
       if (!latitude) continue;
-      const auto longitude = number_at(entry, longitude_paths[i]);
+      const auto longitude = number_at(entry, longitude_paths[path]);
       if (longitude && std::abs(*latitude) <= 90 && std::abs(*longitude) <= 180) {
+        latest_ = path;
         return GeoPlace{*latitude, *longitude, country};
       }
     }
@@ -181,55 +139,169 @@ class Walk {
     if (place) place->country = country;
     return place;
   }
+  /// Whether a record made no sense.
+  bool damaged() const { return damaged_; }
 
-  CountryCode country_of(MMDB_entry_s entry) {
-    for (const auto& path : country_paths) {
-      const auto data = value_at(entry, path);
+ private:
+  CountryCode country_of(MMDB_entry_s& entry) {
+    for (std::size_t i = 0; i < std::size(country_paths); ++i) {
+      const std::size_t path = (i + latest_country_) % std::size(country_paths);
+      const auto data = value_at(entry, country_paths[path]);
       if (!data || data->type != MMDB_DATA_TYPE_UTF8_STRING || data->data_size != 2) continue;
       const char one = data->utf8_string[0];
       const char two = data->utf8_string[1];
-      if (one >= 'A' && one <= 'Z' && two >= 'A' && two <= 'Z') return {one, two};
+      if (one < 'A' || one > 'Z' || two < 'A' || two > 'Z') continue;
+      latest_country_ = path;
+      return {one, two};
     }
     return {};
   }
 
-  std::optional<double> number_at(MMDB_entry_s entry, const char* const* path) {
+  std::optional<double> number_at(MMDB_entry_s& entry, const char* const* path) {
     const auto data = value_at(entry, path);
     if (data && data->type == MMDB_DATA_TYPE_DOUBLE) return data->double_value;
     if (data && data->type == MMDB_DATA_TYPE_FLOAT) return double{data->float_value};
     return std::nullopt;
   }
 
-  std::optional<MMDB_entry_data_s> value_at(MMDB_entry_s entry, const char* const* path) {
+  std::optional<MMDB_entry_data_s> value_at(MMDB_entry_s& entry, const char* const* path) {
     MMDB_entry_data_s data;
     const int code = MMDB_aget_value(&entry, &data, path);
     if (code == MMDB_SUCCESS && data.has_data) return data;
-    if (code != MMDB_SUCCESS && code != MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR) damaged();
+    if (code != MMDB_SUCCESS && code != MMDB_LOOKUP_PATH_DOES_NOT_MATCH_DATA_ERROR) damaged_ = true;
     return std::nullopt;
   }
 
-  void damaged() {
-    problem_ =
-        fmt::format("{}: damaged: its search tree or data make no sense; download it again", path_);
+  const MMDB_s& mmdb_;
+  const CountryPlace& country_place_;
+  std::size_t latest_ = 0;
+  std::size_t latest_country_ = 0;
+  bool damaged_ = false;
+};
+
+struct PlaceHash {
+  std::size_t operator()(const GeoPlace& place) const {
+    // + 0.0 makes one of the two zeros, which are equal.
+    return hash_pair(std::bit_cast<std::uint64_t>(place.latitude + 0.0),
+                     std::bit_cast<std::uint64_t>(place.longitude + 0.0));
+  }
+};
+
+/// An open or closed file as a source: open until it is let go, opened anew by locate().
+class FileSource : public GeoSource {
+ public:
+  static Result<std::unique_ptr<GeoSource>> open(const std::string& path,
+                                                 const CountryPlace& country_place) {
+    auto database = Database::open(path);
+    if (!database) return tl::unexpected(database.error());
+    std::unique_ptr<FileSource> source(new FileSource(path, country_place, std::move(*database)));
+    if (!source->read()) {
+      return fail(fmt::format(
+          "{}: damaged: its search tree or data make no sense; download it again", path));
+    }
+    if (source->places_.empty()) {
+      return fail(fmt::format(
+          "{}: knows neither coordinates nor countries (its type is '{}'); use a city or "
+          "country database",
+          path, (*source->database_)->metadata.database_type));
+    }
+    return source;
   }
 
-  const Database& database_;
-  const std::string& path_;
-  const CountryPlace& country_place_;
-  GeoTableBuilder builder_;
-  std::unordered_map<std::uint32_t, std::uint32_t> places_;  // by offset in the data section
-  std::string problem_;
-  std::uint64_t budget_ = 0;  // nodes to visit, so that a tree with loops ends
-  std::uint64_t v4_node_ = ~std::uint64_t{0};
-  bool v4_done_ = false;
+  const std::string& name() const override { return path_; }
+  std::span<const GeoPlace> places() const override { return places_; }
+  std::unique_ptr<GeoSteps> steps(Family family) const override {
+    ASSERT(database_.has_value());
+    return tree_.steps(family, records_, place_of_record_);
+  }
+
+  std::optional<Located> locate(const Address& address) const override {
+    const auto database = Database::open(path_);
+    if (!database) return std::nullopt;
+    const GeoTree::Found found = database->tree().find(address);
+    if (found.link.kind != GeoTree::Kind::data) return std::nullopt;
+    const auto place = Decoder(**database, country_place_).decode(found.link.value);
+    if (!place) return std::nullopt;
+    const bool same = database->identity() == identity_;
+    return Located{prefix_of(address, found.depth), *place,
+                   same ? path_ : path_ + " (replaced since it was read)"};
+  }
+
+  void let_go() override {
+    places_ = {};
+    place_of_record_ = {};
+    records_ = RecordNumbers(0);
+    database_.reset();
+  }
+
+ private:
+  FileSource(const std::string& path, const CountryPlace& country_place, Database database)
+      : path_(path),
+        country_place_(country_place),
+        identity_(database.identity()),
+        database_(std::move(database)),
+        tree_(database_->tree()),
+        records_((**database_).data_section_size) {}
+
+  /// Every record once, in the order of the file.
+  bool read() {
+    if (!tree_.scan(records_)) return false;
+    place_of_record_.reserve(records_.count());
+    Decoder decoder(**database_, country_place_);
+    std::unordered_map<GeoPlace, std::uint32_t, PlaceHash> numbers;
+    records_.for_each([&](std::uint32_t offset) {
+      const auto place = decoder.decode(offset);
+      std::uint32_t number = nowhere;
+      if (place) {
+        const auto fresh = static_cast<std::uint32_t>(places_.size());
+        const auto [found, is_fresh] = numbers.try_emplace(*place, fresh);
+        if (is_fresh) places_.push_back(*place);
+        number = found->second;
+      }
+      place_of_record_.push_back(number);
+    });
+    return !decoder.damaged();
+  }
+
+  std::string path_;
+  CountryPlace country_place_;
+  Database::Identity identity_;
+  std::optional<Database> database_;
+  GeoTree tree_;
+  RecordNumbers records_;
+  std::vector<std::uint32_t> place_of_record_;
+  std::vector<GeoPlace> places_;
 };
 
 }  // namespace
 
+Result<std::unique_ptr<GeoSource>> open_geo_db(const std::string& path,
+                                               const CountryPlace& country_place) {
+  return FileSource::open(path, country_place);
+}
+
 Result<GeoTable> read_geo_db(const std::string& path, const CountryPlace& country_place) {
-  const auto database = Database::open(path);
-  if (!database) return tl::unexpected(database.error());
-  return Walk(*database, path, country_place).run();
+  const auto source = open_geo_db(path, country_place);
+  if (!source) return tl::unexpected(source.error());
+  GeoTableBuilder builder;
+  std::vector<std::uint32_t> numbers;
+  for (const GeoPlace& place : (*source)->places()) numbers.push_back(builder.place(place));
+  std::array<GeoStep, 256> steps;
+  for (const Family family : {Family::v4, Family::v6}) {
+    const auto reader = (*source)->steps(family);
+    while (const std::size_t count = reader->read(steps)) {
+      for (const GeoStep& step : std::span(steps).first(count)) {
+        const std::uint32_t place =
+            step.place == GeoSource::nowhere ? GeoSource::nowhere : numbers[step.place];
+        if (family == Family::v4) {
+          builder.step4(static_cast<std::uint32_t>(step.first), place);
+        } else {
+          builder.step6(step.first, place);
+        }
+      }
+    }
+  }
+  return builder.finish(path);
 }
 
 Result<std::string> date_of_geo_db(const std::string& path) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/geo.h"
@@ -8,14 +9,14 @@
 
 namespace hither::io {
 
-/// Reads a whole MaxMind-format file (.mmdb, format 2.0) into a table of places, and closes it:
-/// nothing of the file is needed afterwards, so it may be replaced at any time (by a rename; a file
-/// that shrinks while it is read is a bus error, as with every reader that maps it).
+/// Opens a MaxMind-format file (.mmdb, format 2.0) and reads its records. The file is mapped until
+/// the source is let go (GeoSource::let_go); then it may be replaced at any time by a rename, and
+/// locate() opens it anew for each address. A file that shrinks while it is mapped is a bus error,
+/// as with every reader that maps it.
 ///
 /// Understood are, for every record, in this order:
 /// - coordinates: `location.latitude` and `location.longitude` (GeoLite2, GeoIP2), or `latitude`
-/// and
-///   `longitude` (DB-IP as ip-location-db ships it), or `lat` and `lng`;
+///   and `longitude` (DB-IP as ip-location-db ships it), or `lat` and `lng`;
 /// - country: `country.iso_code`, `country_code`, `country`, or `registered_country.iso_code`.
 /// A record without coordinates lies where `country_place` says its country is; if that knows
 /// nothing either, the record is skipped. The IPv4 part of an IPv6 tree is read once, from ::/96;
@@ -23,6 +24,10 @@ namespace hither::io {
 ///
 /// The error names the file and the cure: missing, unreadable, truncated, not of this format,
 /// damaged, or without any place in it.
+[[nodiscard]] Result<std::unique_ptr<GeoSource>> open_geo_db(const std::string& path,
+                                                             const CountryPlace& country_place);
+
+/// The same as a table in memory, for tools that need all of it; the file is closed.
 [[nodiscard]] Result<GeoTable> read_geo_db(const std::string& path,
                                            const CountryPlace& country_place);
 

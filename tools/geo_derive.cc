@@ -80,7 +80,7 @@ int derive(const std::string& database, const std::string& coordinates, const st
   }
   const hither::Bytes bytes = hither::dns::encode_geo(*table, *date);
   const auto again = hither::dns::decode_geo(bytes, "country.bin");
-  if (!again || again->steps() != table->steps()) {
+  if (!again || again->step_count() != table->step_count()) {
     std::fprintf(stderr, "%s: what was written does not read back; nothing was kept\n",
                  out.c_str());
     return 1;
@@ -96,7 +96,7 @@ int derive(const std::string& database, const std::string& coordinates, const st
     std::printf("skipped %c%c: no coordinates\n", country[0], country[1]);
   }
   std::printf("%s: %zu countries, %zu steps, %zu bytes, data of %s\n", out.c_str(),
-              table->places().size(), table->steps(), bytes.size(), date->c_str());
+              table->places().size(), table->step_count(), bytes.size(), date->c_str());
   return 0;
 }
 

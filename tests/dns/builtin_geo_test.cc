@@ -141,7 +141,7 @@ TEST(GeoCodec, SurvivesDamageBehindARightHash) {
       bad[8 + i] = static_cast<std::byte>(hash >> (56U - 8U * i) & 0xffU);
     const auto table = decode_geo(bad, "bad");
     if (table) {
-      EXPECT_GE(table->steps(), 2U);
+      EXPECT_GE(table->step_count(), 2U);
     }
   }
 }

@@ -114,26 +114,51 @@ TEST(Geography, WalksEverySourceInAddressOrder) {
   databases.push_back(database("two", {{"11.0.0.0/8", "DE"}, {"2001:db9::/32", "DE"}}));
   const Geography geography(std::move(databases), networks);
 
-  std::vector<std::string> steps;
-  Address before;
-  geography.walk([&](const Address& first, std::uint32_t place) {
-    EXPECT_TRUE(steps.empty() || before < first) << to_text(first);
-    before = first;
-    const std::string latitude =
-        place == Geography::nowhere
-            ? "?"
-            : std::to_string(static_cast<int>(geography.location(place).latitude));
-    // What changes nothing is allowed and of no interest.
-    if (steps.empty() || steps.back().substr(steps.back().find(' ') + 1) != latitude) {
-      steps.push_back(to_text(first) + " " + latitude);
-    }
-  });
+  const auto steps_of = [&](Family family) {
+    std::vector<std::string> steps;
+    Bits128 before = 0;
+    geography.walk(family, [&](Bits128 first, std::uint32_t place) {
+      EXPECT_TRUE(steps.empty() || before < first) << to_text(to_address(first));
+      before = first;
+      const bool of_v4 = first >= v4_first && first <= v4_last;
+      if (of_v4 != (family == Family::v4)) return;  // without meaning
+      const std::string latitude =
+          place == Geography::nowhere
+              ? "?"
+              : std::to_string(static_cast<int>(geography.location(place).latitude));
+      // What changes nothing is allowed and of no interest.
+      if (steps.empty() || steps.back().substr(steps.back().find(' ') + 1) != latitude) {
+        steps.push_back(to_text(to_address(first)) + " " + latitude);
+      }
+    });
+    return steps;
+  };
 
-  const std::vector<std::string> wanted = {":: ?",          "10.0.0.0 10",     "10.1.0.0 -1",
-                                           "10.2.0.0 10",   "11.0.0.0 4",      "12.0.0.0 ?",
-                                           "2001:db8:: 10", "2001:db8:1:: -1", "2001:db8:2:: 10",
-                                           "2001:db9:: 4",  "2001:dba:: ?"};
-  EXPECT_EQ(steps, wanted);
+  EXPECT_EQ(steps_of(Family::v4),
+            (std::vector<std::string>{"0.0.0.0 ?", "10.0.0.0 10", "10.1.0.0 -1", "10.2.0.0 10",
+                                      "11.0.0.0 4", "12.0.0.0 ?"}));
+  EXPECT_EQ(steps_of(Family::v6),
+            (std::vector<std::string>{":: ?", "2001:db8:: 10", "2001:db8:1:: -1", "2001:db8:2:: 10",
+                                      "2001:db9:: 4", "2001:dba:: ?"}));
+}
+
+TEST(Geography, ANetworkAroundIpv4HoldsInBothFamilies) {
+  const std::vector<topology::Network> networks = {network("::/0", "all")};
+  const Geography geography({}, networks);
+
+  for (const Family family : {Family::v4, Family::v6}) {
+    geography.walk(family, [](Bits128, std::uint32_t place) { EXPECT_EQ(place, 0U); });
+  }
+}
+
+TEST(Geography, StillSaysWhereAddressesAreAfterItWasLetGo) {
+  std::vector<GeoTable> databases;
+  databases.push_back(database("db", {{"10.0.0.0/8", "JP"}}));
+  Geography geography(std::move(databases), {});
+  geography.let_go();
+
+  EXPECT_EQ(in_words(geography, "10.1.0.1"), "10.0.0.0/8 JP by db");
+  EXPECT_EQ(geography.sources(), std::vector<std::string>{"db"});
 }
 
 }  // namespace

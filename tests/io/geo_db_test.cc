@@ -130,7 +130,7 @@ TEST_F(GeoDb, DoesNotFollowAliasesOfIpv4) {
   EXPECT_EQ(place_in_words(*table, "133.11.0.1"), "133.11.0.0/16 JP 36.000000 138.000000");
   EXPECT_EQ(place_in_words(*table, "2002:850b:1::1"), "nowhere");
   EXPECT_EQ(place_in_words(*table, "2001:0:850b:1::1"), "nowhere");
-  EXPECT_EQ(table->steps(), 2U + 1U + 2U + 1U);
+  EXPECT_EQ(table->step_count(), 2U + 1U + 2U + 1U);
 }
 
 TEST_F(GeoDb, ALeafAroundIpv4SpeaksForItToo) {
@@ -259,6 +259,59 @@ TEST_F(GeoDb, AnySingleBadByteIsAnErrorOrATable) {
       EXPECT_FALSE(table.error().message.empty()) << at;
     }
   }
+}
+
+TEST_F(GeoDb, FindsSingleAddressesAfterItWasLetGo) {
+  MmdbWriter writer(6);
+  writer.add(prefix("133.11.0.0/16"),
+             {{"country_code", "JP"}, {"latitude", 35.5}, {"longitude", 139.75}});
+  writer.add(prefix("2001:200::/23"), {{"country_code", "JP"}});
+  writer.alias_v4(prefix("2002::/16"));
+  const auto source = open_geo_db(file(writer.bytes()), country_place);
+  ASSERT_TRUE(source) << source.error().message;
+  (*source)->let_go();
+
+  const auto v4 = (*source)->locate(address("133.11.0.1"));
+  ASSERT_TRUE(v4);
+  EXPECT_EQ(v4->block, prefix("133.11.0.0/16"));
+  EXPECT_EQ(v4->place, (GeoPlace{35.5, 139.75, {'J', 'P'}}));
+  EXPECT_EQ(v4->source, (*source)->name());
+  const auto v6 = (*source)->locate(address("2001:200::1"));
+  ASSERT_TRUE(v6);
+  EXPECT_EQ(v6->block, prefix("2001:200::/23"));
+  EXPECT_FALSE((*source)->locate(address("2002:850b:1::1")));
+  EXPECT_FALSE((*source)->locate(address("133.12.0.1")));
+}
+
+TEST_F(GeoDb, SaysWhereItAsksAnotherVersionThanWasRead) {
+  MmdbWriter writer(4);
+  writer.add(prefix("10.0.0.0/8"), {{"country_code", "JP"}});
+  const auto source = open_geo_db(file(writer.bytes()), country_place);
+  ASSERT_TRUE(source) << source.error().message;
+  (*source)->let_go();
+  std::filesystem::remove((*source)->name());
+  EXPECT_FALSE((*source)->locate(address("10.0.0.1")));
+  file(writer.bytes("Test", 1));
+
+  const auto found = (*source)->locate(address("10.0.0.1"));
+
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->source, (*source)->name() + " (replaced since it was read)");
+}
+
+// Each node names the next one twice: 2^100 ways down, though no loop.
+TEST_F(GeoDb, RefusesATreeThatCannotBeWalkedInItsTime) {
+  MmdbWriter writer(6);
+  writer.add(prefix("2001:db8::/120"), {{"country_code", "JP"}});
+  std::string bytes = writer.bytes();
+  for (std::size_t node = 8; node < 100; ++node) {
+    for (const std::size_t side : {0U, 3U}) {
+      bytes[node * 6 + side + 1] = '\0';
+      bytes[node * 6 + side + 2] = static_cast<char>(node + 1);
+    }
+  }
+
+  EXPECT_NE(error_of(file(bytes)).find("damaged"), std::string::npos);
 }
 
 TEST_F(GeoDb, KnowsItsDay) {

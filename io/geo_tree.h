@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/bits128.h"
+#include "base/geo.h"
+#include "base/ip.h"
+
+namespace hither::io {
+
+/// Numbers the records of a data section by their offsets, in order: a bit per offset, and how many
+/// come before each word of 64. Three bytes of memory for eight of data, and two loads to read.
+class RecordNumbers {
+ public:
+  explicit RecordNumbers(std::size_t offsets) : words_(offsets / 64 + 1) {}
+
+  void add(std::uint32_t offset) { words_[offset / 64] |= std::uint64_t{1} << offset % 64; }
+  /// Once all are added. How many there are.
+  std::uint32_t count();
+  /// Preconditions: count() was called; the offset was added.
+  std::uint32_t operator[](std::uint32_t offset) const;
+  /// Calls take(offset) for each, in order.
+  template <class Take>
+  void for_each(Take take) const {
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      for (std::uint64_t word = words_[i]; word != 0; word &= word - 1) {
+        take(static_cast<std::uint32_t>(i * 64 + static_cast<unsigned>(std::countr_zero(word))));
+      }
+    }
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+  std::vector<std::uint32_t> before_;
+};
+
+/// The search tree of a MaxMind-format file (format 2.0) where it lies in memory: a trie over
+/// IPv4 or IPv6 whose nodes are two records of 24, 28 or 32 bits. Of an IPv6 tree IPv4 is read
+/// once, from ::/96 (or ::ffff:0:0/96 if only that is there); the aliases that lead to it (6to4,
+/// Teredo) are not followed. Reads nothing outside of `bytes`, whatever they say. A plain view:
+/// what it looks at must outlive it.
+class GeoTree {
+ public:
+  enum class Kind : std::uint8_t { empty, node, data };
+  struct Link {
+    Kind kind = Kind::empty;
+    std::uint32_t value = 0;  ///< number of a node, or offset in the data section
+
+    friend bool operator==(const Link&, const Link&) = default;
+  };
+  struct Layout {
+    std::span<const std::uint8_t> bytes;  ///< node_count nodes, at least
+    std::uint32_t node_count = 0;
+    unsigned record_bits = 0;
+    bool v4_only = false;
+    std::size_t data_bytes = 0;  ///< of the data section
+  };
+  struct Found {
+    Link link;
+    int depth = 0;  ///< of 128
+  };
+
+  GeoTree() = default;
+  /// Precondition: the record size is 24, 28 or 32, and the bytes are there.
+  explicit GeoTree(const Layout& layout);
+
+  /// Adds every data record that a node names. False if the tree makes no sense: a link that leads
+  /// nowhere, or subtrees so tangled that walking them would not end soon.
+  bool scan(RecordNumbers& records) const;
+  /// The steps of one family; `place` maps the numbers of records to places.
+  std::unique_ptr<GeoSteps> steps(Family family, const RecordNumbers& records,
+                                  std::span<const std::uint32_t> place) const;
+  /// The data or the gap that an address comes to.
+  Found find(const Address& address) const;
+
+ private:
+  friend class GeoTreeSteps;
+
+  Link left(std::uint32_t node) const { return link(raw_left(node)); }
+  Link right(std::uint32_t node) const { return link(raw_right(node)); }
+  std::uint32_t raw_left(std::uint32_t node) const;
+  std::uint32_t raw_right(std::uint32_t node) const;
+  Link link(std::uint32_t raw) const {
+    if (raw < layout_.node_count) return {Kind::node, raw};
+    const std::uint32_t offset = raw - layout_.node_count;  // 16 bytes of zeros are between
+    if (offset < 16 || offset - 16 >= layout_.data_bytes) return {};
+    return {Kind::data, offset - 16};
+  }
+  bool dangles(std::uint32_t raw) const {
+    return raw > layout_.node_count && link(raw).kind == Kind::empty;
+  }
+  Found descend(Found from, Bits128 bits, int depth_max) const;
+  Link find_v4() const;
+  /// No part of IPv6: the place of IPv4, and the aliases.
+  bool stands_for_v4(Link link, Bits128 first, int depth) const {
+    if (layout_.v4_only || link.kind != Kind::node) return false;
+    return depth == 96 ? first == 0 || first == v4_first : depth < 96 && first != 0 && link == v4_;
+  }
+  bool ends() const;
+
+  Layout layout_;
+  std::size_t node_bytes_ = 0;
+  Link v4_;  // where IPv4 begins
+};
+
+}  // namespace hither::io
