@@ -28,9 +28,9 @@ struct Query {
 };
 
 /// Reads a message into `query`, which is made where the caller has it because it is large: what
-/// was in it does not matter. false means silence, for what cannot be a query: less than a header, and
-/// messages that are responses themselves (answering those is how two servers talk to each other
-/// for ever). Everything else is answered:
+/// was in it does not matter. false means silence, for what cannot be a query: less than a header,
+/// and messages that are responses themselves (answering those is how two servers talk to each
+/// other for ever). Everything else is answered:
 ///  1. an opcode other than QUERY: NOTIMP, nothing else of it is read;
 ///  2. not exactly one question (RFC 9619), a question that cannot be read, records before the
 ///     additional section, records that run past the end, bytes behind the last one: FORMERR;
