@@ -78,7 +78,7 @@ Result<void> Server::listen() {
     auto sockets = open_sockets();
     if (!sockets) return tl::unexpected(sockets.error());
     threads_.push_back(std::make_unique<ServerThread>(std::move(*sockets), snapshot_));
-    counters_.push_back(&threads_.back()->counters());
+    for (const Counters* one : threads_.back()->counters()) counters_.push_back(one);
   }
   add_pages();
   const auto admin = admin_.listen(settings_.admin);

@@ -9,8 +9,6 @@
 namespace hither::dns {
 namespace {
 
-/// So many batches in a row before TCP and posted work get their turn.
-constexpr int batches_in_a_row = 8;
 constexpr std::size_t tcp_connections_max = 2000;  // per thread
 
 /// The pure session under io's drive.
@@ -32,20 +30,9 @@ class DrivenSession : public io::Session {
 
 }  // namespace
 
-struct ServerThread::Udp {
-  Udp(ServerThread& owner, io::Fd fd, const Endpoint& endpoint)
-      : socket(std::move(fd), endpoint, udp_payload_max),
-        watch(owner.loop_, socket.fd(), [&owner, this] { owner.answer_batches(socket); }) {
-    watch.want_read(true);
-  }
-
-  io::UdpSocket socket;
-  io::FdWatch watch;
-};
-
 ServerThread::ServerThread(std::vector<ListenSockets> sockets,
                            std::shared_ptr<const Snapshot> snapshot)
-    : responder_(std::move(snapshot)),
+    : responder_(snapshot),
       scratch_(message_size_max),
       tcp_(loop_,
            [this](const Endpoint& peer) {
@@ -54,7 +41,7 @@ ServerThread::ServerThread(std::vector<ListenSockets> sockets,
            },
            {.connections_max = tcp_connections_max}) {
   for (ListenSockets& one : sockets) {
-    udp_.push_back(std::make_unique<Udp>(*this, std::move(one.udp), one.endpoint));
+    udp_.push_back(std::make_unique<UdpThread>(std::move(one.udp), one.endpoint, snapshot));
     tcp_.add_listener(std::move(one.tcp));
   }
 }
@@ -65,26 +52,19 @@ ServerThread::~ServerThread() {
 }
 
 void ServerThread::start() {
+  for (const auto& udp : udp_) udp->start();
   thread_ = std::jthread([this] { loop_.run(); });
 }
 
 void ServerThread::publish(std::shared_ptr<const Snapshot> snapshot) {
+  for (const auto& udp : udp_) udp->publish(snapshot);
   loop_.post([this, next = std::move(snapshot)] { responder_.set_snapshot(next); });
 }
 
-void ServerThread::answer_batches(io::UdpSocket& socket) {
-  for (int batch = 0; batch < batches_in_a_row; ++batch) {
-    const std::size_t count = socket.receive();
-    const Instant now = io::monotonic_now();
-    for (std::size_t i = 0; i < count; ++i) {
-      const Endpoint peer = socket.peer(i);
-      if (peer.port == 0) continue;  // Nobody can hear at port 0: forged.
-      socket.reply(i, responder_.respond(socket.packet(i), {.client = peer.address, .at = now},
-                                         socket.buffer(i)));
-    }
-    socket.send();
-    if (count < io::UdpSocket::width) return;
-  }
+std::vector<const Counters*> ServerThread::counters() const {
+  std::vector<const Counters*> all = {&responder_.counters()};
+  for (const auto& udp : udp_) all.push_back(&udp->counters());
+  return all;
 }
 
 }  // namespace hither::dns

@@ -8,10 +8,10 @@
 
 #include "base/result.h"
 #include "dns/responder.h"
+#include "dns/server_udp.h"
 #include "io/loop.h"
 #include "io/socket.h"
 #include "io/stream_server.h"
-#include "io/udp_socket.h"
 
 namespace hither::dns {
 
@@ -22,9 +22,10 @@ struct ListenSockets {
   io::Fd tcp;
 };
 
-/// One data thread: its own loop, sockets (SO_REUSEPORT), responder and counters; shares nothing
-/// but the immutable snapshot it is handed. Made, started, published to and destroyed by the main
-/// thread.
+/// One share of the work, with sockets of its own on every address (SO_REUSEPORT): a thread with a
+/// loop for TCP, and one that waits for packets on each UDP socket. Each has its own responder and
+/// counters and shares nothing but the immutable snapshot it is handed. Made, started, published to
+/// and destroyed by the main thread.
 class ServerThread {
  public:
   ServerThread(std::vector<ListenSockets> sockets, std::shared_ptr<const Snapshot> snapshot);
@@ -36,18 +37,14 @@ class ServerThread {
   void start();
   /// From the next batch on this snapshot is answered from. Any thread.
   void publish(std::shared_ptr<const Snapshot> snapshot);
-  /// Any thread may read them.
-  const Counters& counters() const { return responder_.counters(); }
+  /// Of all its threads. Any thread may read them.
+  std::vector<const Counters*> counters() const;
 
  private:
-  struct Udp;
-
-  void answer_batches(io::UdpSocket& socket);
-
   io::Loop loop_;
   Responder responder_;
   std::vector<std::byte> scratch_;  ///< for one answer over TCP
-  std::vector<std::unique_ptr<Udp>> udp_;
+  std::vector<std::unique_ptr<UdpThread>> udp_;
   io::StreamServer tcp_;
   std::jthread thread_;
 };

@@ -97,7 +97,7 @@ std::string status_json(const StatusInput& input) {
                      {"world", description.name},
                      {"ready", input.rooms.complete()},
                      {"uptime_s", to_seconds(input.now - input.started)},
-                     {"threads", input.threads.size()},
+                     {"threads", input.settings.threads},
                      {"queries", queries(input.threads)},
                      {"listen", listen},
                      {"geo", input.databases},

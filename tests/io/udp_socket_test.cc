@@ -7,6 +7,9 @@
 
 #include <array>
 #include <string>
+#include <thread>
+
+#include "io/clock.h"
 
 namespace hither::io {
 namespace {
@@ -109,6 +112,40 @@ TEST(UdpSocket, NothingWaitingIsAnEmptyBatch) {
 
   EXPECT_EQ(pair.server->receive(), 0U);
   EXPECT_EQ(pair.server->send(), 0U);
+}
+
+TEST(UdpSocket, WaitsForTheFirstPacketOfABatch) {
+  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  std::thread asker([&] { say(pair, "late"); });
+
+  std::size_t count = 0;
+  while (count == 0) count = pair.server->wait();
+
+  asker.join();
+  ASSERT_EQ(count, 1U);
+  EXPECT_EQ(as_text(pair.server->packet(0)), "late");
+}
+
+TEST(UdpSocket, ShuttingItEndsTheWaitAndAllLaterOnes) {
+  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const Instant start = monotonic_now();
+  std::thread other([&] { pair.server->shut(); });
+
+  other.join();
+  for (int i = 0; i < 1000; ++i) pair.server->wait();
+
+  EXPECT_LT(monotonic_now(), start + 100 * UdpSocket::patience);
+}
+
+TEST(UdpSocket, ABatchAfterAShorterOneIsReadWhole) {
+  const Pair pair = make_pair("0.0.0.0", "127.0.0.9");
+  for (const std::size_t size : {3U, 1U, 3U}) {
+    for (std::size_t i = 0; i < size; ++i) say(pair, std::string(1 + i, 'x'));
+    std::size_t heard = 0;
+    while (heard < size) heard += echo_batch(*pair.server);
+
+    for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(hear(pair), "re: " + std::string(1 + i, 'x'));
+  }
 }
 
 }  // namespace

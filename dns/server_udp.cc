@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/server_udp.h"
+
+#include <utility>
+
+#include "io/clock.h"
+
+namespace hither::dns {
+
+UdpThread::UdpThread(io::Fd socket, const Endpoint& endpoint,
+                     std::shared_ptr<const Snapshot> snapshot)
+    : socket_(std::move(socket), endpoint, udp_payload_max), responder_(std::move(snapshot)) {}
+
+UdpThread::~UdpThread() {
+  stopped_ = true;
+  socket_.shut();
+}
+
+void UdpThread::start() {
+  thread_ = std::jthread([this] { run(); });
+}
+
+void UdpThread::publish(std::shared_ptr<const Snapshot> snapshot) {
+  const std::lock_guard lock(mutex_);
+  next_ = std::move(snapshot);
+  posted_ = true;
+}
+
+void UdpThread::take_snapshot() {
+  std::shared_ptr<const Snapshot> next;
+  {
+    const std::lock_guard lock(mutex_);
+    next = std::move(next_);
+    posted_ = false;
+  }
+  responder_.set_snapshot(std::move(next));
+}
+
+void UdpThread::run() {
+  while (!stopped_.load(std::memory_order_relaxed)) {
+    const std::size_t count = socket_.wait();
+    if (posted_.load(std::memory_order_acquire)) take_snapshot();
+    if (count > 0) answer(count);
+  }
+}
+
+void UdpThread::answer(std::size_t count) {
+  const Instant now = io::monotonic_now();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Endpoint peer = socket_.peer(i);
+    if (peer.port == 0) continue;  // Nobody can hear at port 0: forged.
+    socket_.reply(i, responder_.respond(socket_.packet(i), {.client = peer.address, .at = now},
+                                        socket_.buffer(i)));
+  }
+  socket_.send();
+}
+
+}  // namespace hither::dns
