@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/bench dns and tools/bench soak: hither-dns beside gdnsd, Knot and NSD, and under stress.
+
+The servers share one core, the load has another. They take turns, in another order every time;
+every figure is the median of its runs. What counts first is the processor time of a server per
+answer, user and system, from the scheduler's own account: these machines are shared and their
+speed drifts, which moves rates more than it moves work.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import bench_servers
+from bench_servers import LOAD_CORE, ROOT
+
+NETWORKS = 19_000
+CHANGE_AFTER = 1.2  # seconds between two changes of the room that flaps, and two reloads
+CLIENTS = 200_000
+STEERED, STATIC, NXDOMAIN = "steered", "static", "nxdomain"
+TITLES = {
+    STEERED: f"steered name, random ECS /24 over {NETWORKS:,} networks",
+    STATIC: "static name, no EDNS",
+    NXDOMAIN: "NXDOMAIN flood, random names",
+}
+
+
+def progress(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Field:
+    """All servers of one comparison, up and answering."""
+
+    def __init__(self, programs, folder, peers):
+        self.programs, self.folder = programs, folder
+        self.numbers = iter(range(1, 250))
+        self.port = 20_000 + os.getpid() % 9_000
+        self.servers = {}
+        self.clients = str(pathlib.Path(folder) / "clients")
+        self.networks = bench_servers.Networks(NETWORKS)
+        self.networks.write_clients(self.clients, CLIENTS)
+        self.reports = bench_servers.RoomReports(self.port + 2)
+        self.add(bench_servers.hither(*self.place(), programs, self.networks, self.port + 2))
+        if peers:
+            self.add(bench_servers.gdnsd(*self.place(), self.networks))
+            self.add(bench_servers.knot(*self.place(), self.networks))
+            self.add(bench_servers.nsd(*self.place()))
+
+    def place(self):
+        return self.folder, next(self.numbers), self.port
+
+    def add(self, server):
+        self.servers[server.name] = server
+        return server
+
+    def add_echo(self, reply_bytes):
+        return self.add(bench_servers.echo(*self.place(), self.programs, reply_bytes))
+
+    def add_flapping(self):
+        return self.add(bench_servers.hither(*self.place(), self.programs, self.networks,
+                                             self.port + 2, "hither-flaps", bench_servers.QUICK))
+
+    def wait(self):
+        for server in self.servers.values():
+            began = time.monotonic()
+            if server.name.startswith("echo"):
+                server.wait_until(lambda s=server: self.load(s, ["--any-answer"], 0.05)["answered"])
+            else:
+                server.wait_until(lambda s=server: self.load(s, workload(STATIC, self), 0.05,
+                                                             in_flight=1)["answered"])
+            if server.name.startswith(("hither", "gdnsd", "knot")):
+                server.wait_until(lambda s=server: self.is_right(s))
+            progress(f"{server.name} answers after {time.monotonic() - began:.1f} s")
+
+    def is_right(self, server):
+        got = self.load(server, workload(STEERED, self), 0.1)
+        return got["answered"] > 0 and got["wrong"] == 0
+
+    def load(self, server, arguments, seconds, in_flight=128, rate=0):
+        """One run; what hither-bench-load printed, and the server's own time per answer."""
+        command = ["taskset", "-c", LOAD_CORE, str(self.programs / "hither-bench-load"),
+                   "--server", server.endpoint, "--seconds", str(seconds), "--in-flight",
+                   str(in_flight), "--rate", str(rate), "--seed",
+                   str(random.randrange(1 << 30))] + arguments
+        before = server.cpu_ns()
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        got = json.loads(run.stdout)
+        got["cpu_ns"] = (server.cpu_ns() - before) / max(1, got["answered"])
+        return got
+
+    def close(self):
+        for server in self.servers.values():
+            server.stop()
+        self.reports.close()
+
+
+@contextlib.contextmanager
+def field(programs, peers=True):
+    folder = tempfile.mkdtemp(prefix="hither-bench-")
+    servers = None
+    try:
+        servers = Field(programs, folder, peers)
+        yield servers
+    finally:
+        if servers:
+            servers.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def workload(kind, servers):
+    if kind == STEERED:
+        return ["--name", "www.example.test", "--ecs", "--clients", servers.clients]
+    if kind == STATIC:
+        return ["--name", "static.example.test"]
+    return ["--name", "example.test", "--random-label", "--rcode", "3"]
+
+
+def reply_bytes(server, kind):
+    """How long hither's answer is; the echo sends as much."""
+    name = {STEERED: "www.example.test", STATIC: "static.example.test",
+            NXDOMAIN: "0123456789.example.test"}[kind]
+    question = b"".join(bytes([len(one)]) + one.encode() for one in name.split(".")) + b"\0\0\1\0\1"
+    opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\x07\0\1\x18\0\x55\x01\x01"
+    packet = b"\0\1\0\0\0\1\0\0\0\0" + (b"\0\1" + question + opt if kind == STEERED
+                                         else b"\0\0" + question)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.settimeout(5)
+        one.sendto(packet, (server.ip, server.port))
+        return len(one.recv(4096))
+
+
+def medians(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+
+def take_turns(servers, names, kind, runs, seconds, rate=0):
+    """Medians by server over runs in shuffled order."""
+    results = {name: [] for name in names}
+    for run in range(runs):
+        progress(f"{TITLES[kind]}{f' at {rate:.0f}/s' if rate else ''}: run {run + 1} of {runs}")
+        for name in random.sample(names, len(names)):
+            arguments = workload(kind, servers)
+            if name.startswith("echo"):
+                arguments = arguments + ["--any-answer"]
+            results[name].append(servers.load(servers.servers[name], arguments, seconds, rate=rate))
+    return {name: medians(got) for name, got in results.items()}
+
+
+@contextlib.contextmanager
+def weather(servers, server, reloads):
+    """One room goes and comes, and the server reads its files again, if it can."""
+    done = threading.Event()
+
+    def change():
+        while not done.wait(CHANGE_AFTER):
+            servers.reports.down = not servers.reports.down
+            if reloads:
+                server.process.send_signal(signal.SIGHUP)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        servers.reports.down = False
+
+
+def measure_flaps(servers, runs, seconds):
+    """The rate with flaps (and reloads) over the rate without, runs of both in turns."""
+    server = servers.servers["hither-flaps"]
+    reloads = server.reloads()
+    calm, rough = [], []
+    for run in range(runs):
+        progress(f"flaps{' and reloads' if reloads else ''}: run {run + 1} of {runs}")
+        calm.append(servers.load(server, workload(STEERED, servers), seconds))
+        with weather(servers, server, reloads):
+            rough.append(servers.load(server, workload(STEERED, servers), seconds))
+    return {"reloads": reloads, "calm": medians(calm), "rough": medians(rough),
+            "lost": sum(one["lost"] for one in rough), "wrong": sum(one["wrong"] for one in rough)}
+
+
+def measure(programs, runs, seconds):
+    with field(programs) as servers:
+        echoes = {}
+        sizes = {kind: reply_bytes_when_up(servers, kind) for kind in TITLES}
+        for kind, size in sizes.items():
+            echoes[kind] = f"echo {size}"
+            if echoes[kind] not in servers.servers:
+                servers.add_echo(size)
+        servers.add_flapping()
+        servers.wait()
+        peers = {STEERED: ["gdnsd", "knot"], STATIC: ["gdnsd", "knot", "nsd"],
+                 NXDOMAIN: ["gdnsd", "knot", "nsd"]}
+        report = {"sizes": sizes, "closed": {}, "open": {}}
+        for kind in TITLES:
+            names = ["hither", *peers[kind], echoes[kind]]
+            got = take_turns(servers, names, kind, runs, seconds)
+            got["echo"] = got.pop(echoes[kind])
+            report["closed"][kind] = got
+        for kind in (STEERED, STATIC, NXDOMAIN):
+            rate = report["closed"][kind]["hither"]["rate"] / 2
+            report["open"][kind] = take_turns(servers, ["hither", *peers[kind]], kind, runs,
+                                              seconds, rate)
+        report["flaps"] = measure_flaps(servers, runs, seconds)
+        return report
+
+
+def reply_bytes_when_up(servers, kind):
+    server = servers.servers["hither"]
+    server.wait_until(lambda: servers.is_right(server))
+    return reply_bytes(server, kind)
+
+
+def ratio_rows(report):
+    """The table of the aims: figure, value, the bound and which way it counts."""
+    rows = []
+
+    def row(kind, figure, value, bound, at_most=True):
+        rows.append({"workload": kind, "figure": figure, "value": value, "bound": bound,
+                     "at_most": at_most, "reached": value <= bound if at_most else value >= bound})
+
+    steered = report["closed"][STEERED]
+    cpu = {name: got["cpu_ns"] for name, got in steered.items()}
+    row(TITLES[STEERED], "CPU per answer / gdnsd", cpu["hither"] / cpu["gdnsd"], 0.90)
+    row(TITLES[STEERED], "CPU per answer / Knot mod-geoip", cpu["hither"] / cpu["knot"], 0.60)
+    row(TITLES[STEERED], "CPU per answer / bare echo", cpu["hither"] / cpu["echo"], 1.07)
+    row(TITLES[STEERED], "answers/s / gdnsd",
+        steered["hither"]["rate"] / steered["gdnsd"]["rate"], 1.05, at_most=False)
+    for kind in (STATIC, NXDOMAIN):
+        got = report["closed"][kind]
+        best = min((name for name in got if name not in ("hither", "echo")),
+                   key=lambda name: got[name]["cpu_ns"])
+        row(TITLES[kind], f"CPU per answer / best peer ({best})",
+            got["hither"]["cpu_ns"] / got[best]["cpu_ns"], 1.0)
+    for kind, got in report["open"].items():
+        best = min((name for name in got if name != "hither"), key=lambda name: got[name]["p99_us"])
+        row(f"{TITLES[kind]}, at half the rate", f"p99 / best peer ({best})",
+            got["hither"]["p99_us"] / got[best]["p99_us"], 1.0)
+    flaps = report["flaps"]
+    what = "flaps and reloads" if flaps["reloads"] else "flaps only, it takes no SIGHUP"
+    row(TITLES[STEERED], f"answers/s with {what} / without",
+        flaps["rough"]["rate"] / flaps["calm"]["rate"], 0.97, at_most=False)
+    row(TITLES[STEERED], f"queries lost with {what}", flaps["lost"], 0)
+    row(TITLES[STEERED], f"answers wrong with {what}", flaps["wrong"], 0)
+    return rows
+
+
+def versions():
+    run = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", "gdnsd", "knot",
+                          "nsd"], capture_output=True, text=True, check=False)
+    return run.stdout.rstrip(", ")
+
+
+def machine():
+    model = next((line.split(":", 1)[1].strip()
+                  for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), "unknown")
+    return {"cpu": model, "cores": os.cpu_count(), "kernel": os.uname().release,
+            "load_average": os.getloadavg()[0], "peers": versions()}
+
+
+def tables(report):
+    """Markdown for people and for docs/performance.md."""
+    lines = ["| workload | figure | measured | must be |", "|---|---|---|---|"]
+    for one in report["ratios"]:
+        bound = f"{'<=' if one['at_most'] else '>='} {one['bound']}"
+        mark = "" if one["reached"] else " **missed**"
+        lines.append(f"| {one['workload']} | {one['figure']} | {one['value']:.2f} "
+                     f"| {bound}{mark} |")
+    lines += ["", "Closed loop, 128 queries in flight:", "",
+              "| workload | server | CPU per answer | answers/s | lost | wrong |",
+              "|---|---|---|---|---|---|"]
+    for kind, got in report["closed"].items():
+        for name, one in sorted(got.items(), key=lambda item: item[1]["cpu_ns"]):
+            lines.append(f"| {TITLES[kind]} | {name} | {one['cpu_ns']:.0f} ns | {one['rate']:.0f} "
+                         f"| {one['lost']:.0f} | {one['wrong']:.0f} |")
+    lines += ["", "Open loop, at half the rate that hither-dns reached:", "",
+              "| workload | server | p50 | p99 | CPU per answer | lost |",
+              "|---|---|---|---|---|---|"]
+    for kind, got in report["open"].items():
+        for name, one in sorted(got.items(), key=lambda item: item[1]["p99_us"]):
+            lines.append(f"| {TITLES[kind]} | {name} | {one['p50_us']:.0f} us "
+                         f"| {one['p99_us']:.0f} us | {one['cpu_ns']:.0f} ns | {one['lost']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGE = """# Performance of hither-dns
+
+Written by `tools/bench dns --write`; do not edit. To repeat it: `tools/bench dns` (about ten
+minutes; it installs the peers where they are missing), `tools/bench dns --quick` for three short
+runs.
+
+- Machine: {cpu}, {cores} cores, Linux {kernel}; load average {load_average:.1f} when it
+  began{busy}.
+- Peers: {peers} (Debian 12), each in the foreground with one worker for UDP.
+- One core has the servers, the other the load (`hither-bench-load`: 8 source ports; in the closed
+  loop a batch of queries goes down as one datagram that the kernel cuts, so that asking costs less
+  than answering; every answer is checked: ID, RCODE and address). The servers take turns in random
+  order; all figures are medians of {runs} runs of {seconds} s.
+- CPU per answer: user + system of all threads of the server, from the scheduler's account
+  (`/proc/PID/task/*/schedstat`), over the queries that were answered. On a shared machine it drifts
+  less than rates do.
+- Steered: one name, 30 rooms, {networks} disjoint networks of /12 to /24, each at the place of a
+  room; the load asks with random /24s inside of them. hither: `[[network]]` entries, policy
+  nearest, all rooms probed; gdnsd: geoip plugin, `nets` with three datacenters each, monitoring
+  `up`; Knot: mod-geoip, mode subnet, no monitoring. The same address is right from all of them.
+- The bare echo waits for up to 32 packets in `recvmmsg` and sends back as many octets as hither-dns
+  answers with ({sizes}).
+- Flaps: one room fails or returns every {change} s and is probed every 0.5 s, fall 3; reloads:
+  SIGHUP as often.
+
+{tables}"""
+
+
+def write_page(report):
+    head = report["machine"]
+    busy = " (a busy machine: preliminary)" if head["load_average"] > 2.5 else ""
+    sizes = ", ".join(f"{kind} {size}" for kind, size in report["sizes"].items())
+    page = PAGE.format(**head, busy=busy, runs=report["runs"], seconds=report["seconds"],
+                       networks=f"{NETWORKS:,}", sizes=sizes, change=CHANGE_AFTER,
+                       tables=tables(report))
+    (ROOT / "docs" / "performance.md").write_text(page)
+
+
+def bench_dns(programs, options):
+    runs, seconds = (3, 0.5) if options.quick else (options.runs, options.seconds)
+    head = machine()
+    report = measure(programs, runs, seconds)
+    report.update({"machine": head, "runs": runs, "seconds": seconds})
+    report["ratios"] = ratio_rows(report)
+    if options.json:
+        print(json.dumps(report, indent=2))
+    else:
+        print(f"medians of {runs} runs of {seconds} s; load average {head['load_average']:.1f}\n")
+        print(tables(report), end="")
+    if options.write:
+        write_page(report)
+    return 0 if all(row["reached"] for row in report["ratios"]) else 1
+
+
+def bench_soak(programs, options):
+    """Everything at once for minutes: right answers, none lost, and no memory that grows."""
+    with field(programs, peers=False) as servers:
+        server = servers.add_flapping()
+        servers.wait()
+        reloads = server.reloads()
+        total = {"sent": 0, "answered": 0, "wrong": 0, "lost": 0, "noise": 0, "noise_answered": 0}
+        memory = []
+        end = time.monotonic() + options.seconds
+        with weather(servers, server, reloads):
+            while time.monotonic() < end and server.process.poll() is None:
+                got = servers.load(server, workload(STEERED, servers) + ["--noise", "0.25"],
+                                   min(5, options.seconds))
+                for key in total:
+                    total[key] += got[key]
+                memory.append(server.rss_mib())
+                progress(f"{end - time.monotonic():.0f} s left: {total}, {memory[-1]:.1f} MiB")
+        alive = server.process.poll() is None
+    settled = memory[len(memory) // 4:] or [0.0]
+    growth = max(settled[len(settled) // 2:]) - max(settled[:len(settled) // 2 + 1])
+    faults = [text for bad, text in [
+        (not alive, "the server ended"), (total["answered"] == 0, "nothing was answered"),
+        (total["wrong"] > 0, f"{total['wrong']} wrong answers"),
+        (total["lost"] > 0, f"{total['lost']} queries lost"),
+        (growth > 4, f"memory grew by {growth:.1f} MiB")] if bad]
+    verdict = {**total, "reloads": reloads, "rss_mib": settled[-1], "growth_mib": growth,
+               "faults": faults}
+    print(json.dumps(verdict, indent=2) if options.json else
+          f"{'failed: ' + '; '.join(faults) if faults else 'passed'}\n{verdict}")
+    return 1 if faults else 0
