@@ -94,6 +94,9 @@ class Build {
     dns.health = dns_health_of(section.inside("health"));
     dns.guard = guard_of(section.inside("guard"), dns.health);
     dns.query_log_one_in = section.inside("query_log").integer("one_in");
+    dns.protocol = read_dns_protocol(section);
+    std::string& secrets = dns.protocol.cookie_secrets;
+    if (!secrets.empty()) secrets = resolve(description_.file, secrets);
     dns.where_listen = section.where("listen");
     dns.where_geo = section.where("geo");
     dns.where_health = section.inside("health").where();

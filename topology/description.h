@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "topology/dns_protocol.h"
 
 namespace hither::topology {
 
@@ -79,6 +80,7 @@ struct Dns {
   HealthLimits health;  ///< how the DNS watches the balancers
   GuardRule guard;
   int query_log_one_in = 0;  ///< 0: none
+  DnsProtocol protocol;
   Position where_listen;
   Position where_geo;
   Position where_health;

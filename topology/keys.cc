@@ -16,6 +16,8 @@ constexpr std::array<std::string_view, 3> policies = {"nearest", "weighted", "or
 constexpr std::array<std::string_view, 2> modes = {"http", "tcp"};
 constexpr std::array<std::string_view, 3> probes = {"report", "http", "tcp"};
 constexpr std::array<std::string_view, 2> balances = {"least-request", "round-robin"};
+constexpr std::array<std::string_view, 3> tellings = {"version", "id", "nsid"};
+constexpr std::array<std::string_view, 2> private_subnets = {"use", "resolver"};
 
 constexpr double shortest_probe = 0.01;
 constexpr double hour = 3600;
@@ -82,6 +84,69 @@ const auto table_of_keys = std::to_array<Key>({
      .least = 1,
      .most = 100,
      .text = "Passes in a row that bring a room back up."},
+    {.path = "dns.node",
+     .type = string,
+     .fallback = "(the host's name)",
+     .text = "What this server calls itself, to those it tells; HITHER_NODE wins."},
+    {.path = "dns.tell",
+     .type = word,
+     .shape = Shape::list,
+     .fallback = "[]",
+     .items_most = 3,
+     .words = tellings,
+     .text = "What it tells about itself to whoever asks: its version (CH TXT version.bind), its "
+             "name (CH TXT id.server), its name beside answers (NSID)."},
+    {.path = "dns.cookie_secrets",
+     .type = string,
+     .fallback = "(one made at random at every start)",
+     .text =
+         "The file of the secrets that DNS cookies are made with; servers that share an address "
+         "share it."},
+    {.path = "dns.private_subnets",
+     .type = word,
+     .fallback = "\"use\"",
+     .words = private_subnets,
+     .text = "What decides for a client subnet of private addresses: they themselves, or the "
+             "resolver's address."},
+    {.path = "dns.rate_limit", .text = "How many answers over UDP one network gets."},
+    {.path = "dns.rate_limit.per_second",
+     .type = integer,
+     .fallback = "0",
+     .least = 0,
+     .most = 1000000,
+     .text = "Answers a second to one address; 0 is no limit."},
+    {.path = "dns.rate_limit.slip",
+     .type = integer,
+     .fallback = "2",
+     .least = 0,
+     .most = 10,
+     .text = "Every so many-th answer beyond the limit is cut short instead of left out; 0 is "
+             "none."},
+    {.path = "dns.rate_limit.exempt",
+     .type = prefix,
+     .shape = Shape::list,
+     .fallback = "[]",
+     .items_most = 100,
+     .text = "Networks that are never limited."},
+    {.path = "dns.tcp", .text = "How many connections clients may have, and for how long."},
+    {.path = "dns.tcp.connections",
+     .type = integer,
+     .fallback = "4000",
+     .least = 1,
+     .most = 1000000,
+     .text = "Connections in all; beyond them the one longest idle is closed."},
+    {.path = "dns.tcp.per_client",
+     .type = integer,
+     .fallback = "200",
+     .least = 1,
+     .most = 1000000,
+     .text = "Connections of one IPv4 address or IPv6 /64."},
+    {.path = "dns.tcp.idle",
+     .type = duration,
+     .fallback = "\"10s\"",
+     .least = 1,
+     .most = hour,
+     .text = "How long a connection may go without a query."},
 
     {.path = "dns.guard", .text = "What happens when most rooms seem to fail at once."},
     {.path = "dns.guard.percent",

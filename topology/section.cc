@@ -134,4 +134,12 @@ std::vector<Address> Section::addresses(std::string_view name) const {
   return addresses;
 }
 
+std::vector<Prefix> Section::prefixes(std::string_view name) const {
+  std::vector<Prefix> prefixes;
+  for (const std::string& text : texts(name)) {
+    if (const auto prefix = parse_prefix(text)) prefixes.push_back(*prefix);
+  }
+  return prefixes;
+}
+
 }  // namespace hither::topology

@@ -40,6 +40,7 @@ class Section {
   std::vector<std::string> texts(std::string_view name) const;
   std::vector<Endpoint> endpoints(std::string_view name) const;
   std::vector<Address> addresses(std::string_view name) const;
+  std::vector<Prefix> prefixes(std::string_view name) const;
 
  private:
   const Key& key(std::string_view name) const;
