@@ -48,9 +48,9 @@ struct State {
 }  // namespace siphash_detail
 
 /// SipHash-2-4 (Aumasson and Bernstein): a 64-bit code of `bytes` that only who knows `key` can
-/// make. The library's (EVP_MAC of OpenSSL) costs about four times as much for the 20 to 32 octets of a
-/// DNS cookie and may allocate; a query with a cookie needs one or two. Its number is what the
-/// reference writes as eight octets, the lowest first.
+/// make. The library's (EVP_MAC of OpenSSL) costs about four times as much for the 20 to 32 octets
+/// of a DNS cookie, and may allocate; a query with a cookie needs one or two. Its number is what
+/// the reference writes as eight octets, the lowest first.
 inline std::uint64_t siphash(const SipKey& key, ByteView bytes) {
   using siphash_detail::little_endian;
   const std::uint64_t k0 = little_endian(key.data());

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "dns/private_blocks.h"
+#include "dns/protocol.h"
 #include "dns/view.h"
 
 namespace hither::dns {
@@ -29,6 +31,25 @@ Rcode check_kind(const Query& query) {
   if (number > 128 && query.type < Type::any) return Rcode::notimp;
   return Rcode::noerror;
 }
+
+/// Which client subnet decides, and for how wide a block, where private ones may not.
+struct SubnetUse {
+  SubnetUse(const ClientSubnet* asked, const Protocol* protocol) : subnet(asked) {
+    if (asked == nullptr || protocol == nullptr || !protocol->private_by_resolver) return;
+    const std::optional<int> block = private_block_length(asked->first());
+    if (block) {
+      subnet = nullptr;
+      fixed = *block;
+    } else {
+      least = widest_public_length(asked->first());
+    }
+  }
+  int depth(int of_view) const { return fixed > 0 ? fixed : std::max(of_view, least); }
+
+  const ClientSubnet* subnet;  ///< nullptr: the resolver's address decides
+  int fixed = 0;
+  int least = 0;
+};
 
 /// One walk from the name that was asked along its CNAMEs.
 class Walker {
@@ -100,8 +121,9 @@ void Walker::add_steered(const Zone& zone, std::uint32_t index) {
     return;
   }
   const ClientSubnet* subnet = query_.edns && query_.edns->subnet ? &*query_.edns->subnet : nullptr;
-  const View view = make_view(snapshot_, snapshot_.directory->names[index], query_.type,
-                              client_of(subnet, asker_));
+  const SteeredName& name = snapshot_.directory->names[index];
+  const SubnetUse use(subnet, snapshot_.protocol.get());
+  const View view = make_view(snapshot_, name, query_.type, client_of(use.subnet, asker_));
   if (!view.has_room) {
     add_negative(zone, Rcode::noerror);
     return;
@@ -110,9 +132,10 @@ void Walker::add_steered(const Zone& zone, std::uint32_t index) {
   const RrSet& set = snapshot_.directory->rooms[view.room].addresses[family_of(query_.type)];
   answer_.answer.push_back({.owner = owner_, .set = &set, .ttl = static_cast<std::uint32_t>(ttl)});
   answer_.room = view.room;
+  if (snapshot_.rooms.stale(name.farm)) answer_.edns.ede = Ede::stale;
   if (subnet == nullptr || subnet->opted_out() || !view.tailored) return;
   // 0 would say "for everybody", also where one family has a single answer.
-  answer_.edns.scope = std::max<std::uint8_t>(subnet->scope_of(view.depth), 1);
+  answer_.edns.scope = std::max<std::uint8_t>(subnet->scope_of(use.depth(view.depth)), 1);
 }
 
 /// The DNAME above the name, and the CNAME it makes for it (RFC 6672 s3.1).

@@ -42,8 +42,9 @@ MetricFamily by_type(const Threads& threads) {
 
 MetricFamily by_rcode(const Threads& threads) {
   MetricFamily result = family("hither_dns_responses_total", "Responses by code.");
-  for (const Rcode rcode : {Rcode::noerror, Rcode::formerr, Rcode::servfail, Rcode::nxdomain,
-                            Rcode::notimp, Rcode::refused, Rcode::yxdomain, Rcode::badvers}) {
+  for (const Rcode rcode :
+       {Rcode::noerror, Rcode::formerr, Rcode::servfail, Rcode::nxdomain, Rcode::notimp,
+        Rcode::refused, Rcode::yxdomain, Rcode::badvers, Rcode::badcookie}) {
     const auto i = static_cast<std::size_t>(rcode);
     result.samples.push_back({.labels = {{"rcode", std::string(to_text(rcode))}},
                               .value = sum(threads, [i](const Counters& c) -> const Counter& {
@@ -62,6 +63,29 @@ MetricFamily by_transport(const Threads& threads) {
                                 return c.by_transport[i];
                               })});
   }
+  return result;
+}
+
+MetricFamily by_cookie(const Threads& threads) {
+  constexpr std::array<std::string_view, 3> names = {"client_only", "bad", "good"};
+  MetricFamily result = family("hither_dns_cookies_total", "Queries that brought a cookie.");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    result.samples.push_back({.labels = {{"kind", std::string(names[i])}},
+                              .value = sum(threads, [i](const Counters& c) -> const Counter& {
+                                return c.by_cookie[i + 1];
+                              })});
+  }
+  return result;
+}
+
+MetricFamily rate_limited(const Threads& threads) {
+  MetricFamily result = family("hither_dns_rate_limited_total", "Answers beyond a rate limit.");
+  result.samples.push_back(
+      {.labels = {{"result", "cut"}},
+       .value = sum(threads, [](const Counters& c) -> const Counter& { return c.rate_cut; })});
+  result.samples.push_back(
+      {.labels = {{"result", "dropped"}},
+       .value = sum(threads, [](const Counters& c) -> const Counter& { return c.rate_dropped; })});
   return result;
 }
 
@@ -89,8 +113,8 @@ void Counters::count(const Query& query, const Answer& answer, Transport transpo
 }
 
 Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms) {
-  Metrics metrics = {by_type(threads), by_rcode(threads), by_transport(threads),
-                     by_room(threads, rooms)};
+  Metrics metrics = {by_type(threads),        by_rcode(threads),  by_transport(threads),
+                     by_room(threads, rooms), by_cookie(threads), rate_limited(threads)};
   metrics.push_back(single(threads, "hither_dns_ignored_total", "Packets that got no answer.",
                            [](const Counters& c) -> const Counter& { return c.ignored; }));
   metrics.push_back(single(threads, "hither_dns_truncated_total", "Answers with the TC bit.",

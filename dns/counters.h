@@ -18,7 +18,7 @@ struct Counters {
   static constexpr std::array<Type, 9> types = {Type::a,   Type::aaaa,  Type::ns,
                                                 Type::soa, Type::cname, Type::mx,
                                                 Type::txt, Type::ptr,   Type::any};
-  static constexpr std::size_t rcodes = 17;  ///< NOERROR to BADVERS
+  static constexpr std::size_t rcodes = 24;  ///< NOERROR to BADCOOKIE
 
   std::array<Counter, 2> by_transport;  ///< queries that were answered: UDP, TCP
   std::array<Counter, types.size() + 1> by_type;
@@ -26,6 +26,9 @@ struct Counters {
   Counter ignored;    ///< packets that got silence
   Counter truncated;  ///< answers with TC
   Counter with_subnet;
+  std::array<Counter, 4> by_cookie;        ///< by CookieVerdict; those without one are not counted
+  Counter rate_cut;                        ///< answers beyond a rate limit that were cut short
+  Counter rate_dropped;                    ///< and those that were not sent
   std::array<Counter, rooms_max> by_room;  ///< answers that named it
 
   void count(const Query& query, const Answer& answer, Transport transport);

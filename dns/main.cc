@@ -43,6 +43,7 @@ void add_flags(CLI::App& app, CommandLine& line) {
       "ADDRESS:PORT of the status pages");
   add("--threads", "HITHER_THREADS", flags.threads,
       "threads that answer; one per core if not said");
+  add("--node", "HITHER_NODE", flags.node, "what this server calls itself, where dns.tell lets it");
   add("--log", "HITHER_LOG", line.log, "debug, info, warning or error");
   add("--log-format", "HITHER_LOG_FORMAT", line.log_format, "text or json");
 }

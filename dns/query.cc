@@ -46,11 +46,20 @@ Rcode read_additional(Reader& in, int count, Query& query) {
   return problem;
 }
 
+/// A message without a question is one for a cookie (RFC 7873 s5.4), or a mistake.
+Rcode read_cookie(Reader& in, int additional, Query& query) {
+  const Rcode problem = read_additional(in, additional, query);
+  if (in.left() > 0) return Rcode::formerr;
+  if (problem != Rcode::noerror) return problem;
+  return query.edns && query.edns->cookie ? Rcode::noerror : Rcode::formerr;
+}
+
 Rcode read_sections(Reader& in, Query& query) {
   const int questions = in.u16();
   const int answers = in.u16();
   const int authorities = in.u16();
   const int additional = in.u16();
+  if (questions == 0 && answers == 0 && authorities == 0) return read_cookie(in, additional, query);
   if (questions != 1) return Rcode::formerr;
   const bool named = query.name.assign(in);
   query.type = static_cast<Type>(in.u16());

@@ -32,8 +32,9 @@ struct Query {
 /// and messages that are responses themselves (answering those is how two servers talk to each
 /// other for ever). Everything else is answered:
 ///  1. an opcode other than QUERY: NOTIMP, nothing else of it is read;
-///  2. not exactly one question (RFC 9619), a question that cannot be read, records before the
-///     additional section, records that run past the end, bytes behind the last one: FORMERR;
+///  2. not exactly one question (RFC 9619; without any, a cookie is asked for, RFC 7873 s5.4), a
+///     question that cannot be read, records before the additional section, records that run past
+///     the end, bytes behind the last one: FORMERR;
 ///  3. a second OPT record, or one whose owner is not the root (RFC 6891 s6.1.1): FORMERR;
 ///  4. what read_opt() (dns/edns.h) says of the OPT record: BADVERS or FORMERR.
 /// After a FORMERR, wherever it comes from, no option of the query is left.

@@ -1,11 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/responder.h"
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
 #include "base/assert.h"
 #include "dns/encode.h"
+#include "dns/protocol.h"
 #include "dns/query.h"
 
 namespace hither::dns {
+namespace {
+
+constexpr std::byte flag_truncated{0x02};  // in the third octet of a message
+
+/// RFC 7828 s3.1: tenths of a second in sixteen bits.
+std::uint16_t keepalive_of(Duration time) {
+  const auto tenths = time / std::chrono::milliseconds(100);
+  return static_cast<std::uint16_t>(std::clamp<std::int64_t>(tenths, 0, 65535));
+}
+
+/// What the OPT record of the answer says that does not depend on the answer.
+void add_options(const Edns& asked, const Protocol& protocol, const Arrival& arrival,
+                 EdnsAnswer& edns) {
+  if (asked.wants_nsid) edns.nsid = as_bytes(protocol.nsid);
+  if (asked.wants_keepalive && arrival.transport == Transport::tcp) {
+    edns.keepalive = keepalive_of(arrival.keepalive);
+  }
+}
+
+/// Beyond a rate limit.
+Answer cut_answer(CookieVerdict cookie) {
+  Answer answer;
+  if (cookie != CookieVerdict::none) answer.rcode = Rcode::badcookie;
+  return answer;
+}
+
+/// A query without a question asks for a cookie (RFC 7873 s5.4).
+Answer answer_cookie(CookieVerdict cookie) {
+  Answer answer;
+  if (cookie == CookieVerdict::bad) answer.rcode = Rcode::badcookie;
+  return answer;
+}
+
+Answer answer_of(const Query& query, const Snapshot& snapshot, const Address& client,
+                 CookieVerdict cookie) {
+  if (query.problem == Rcode::noerror && snapshot.protocol != nullptr) {
+    if (!query.has_question) return answer_cookie(cookie);
+    if (query.class_of == Class::ch) return answer_about_server(query, *snapshot.protocol);
+  }
+  return make_answer(query, snapshot, client);
+}
+
+}  // namespace
+
+Responder::Responder(std::shared_ptr<const Snapshot> snapshot) {
+  set_snapshot(std::move(snapshot));
+}
+
+void Responder::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  const Protocol* protocol = snapshot_->protocol.get();
+  if (protocol == nullptr || protocol->rate_limit.per_second == 0) {
+    limiter_.reset();
+  } else if (limiter_ == nullptr || limiter_->limits() != protocol->rate_limit) {
+    limiter_ = std::make_unique<RateLimiter>(protocol->rate_limit);
+  }
+}
+
+/// What its cookie shows, and what to answer it with.
+CookieAnswer Responder::judge_cookie(const Query& query, const Arrival& arrival) {
+  if (!query.edns || !query.edns->cookie || snapshot_->protocol == nullptr) return {};
+  const CookieAnswer cookie = snapshot_->protocol->cookies.answer(
+      *query.edns->cookie, arrival.client, arrival.unix_seconds);
+  counters_.by_cookie[static_cast<std::size_t>(cookie.verdict)].add();
+  return cookie;
+}
+
+RateLimiter::Verdict Responder::limit(const Arrival& arrival, CookieVerdict cookie) {
+  if (limiter_ == nullptr || arrival.transport == Transport::tcp || cookie == CookieVerdict::good) {
+    return RateLimiter::Verdict::send;
+  }
+  const RateLimiter::Verdict verdict = limiter_->check(arrival.client, arrival.at);
+  if (verdict == RateLimiter::Verdict::cut) counters_.rate_cut.add();
+  if (verdict == RateLimiter::Verdict::drop) counters_.rate_dropped.add();
+  return verdict;
+}
 
 std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out) {
   ASSERT(out.size() >= udp_payload_max);
@@ -14,10 +95,20 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
     counters_.ignored.add();
     return 0;
   }
-  const Answer answer = make_answer(query, *snapshot_, arrival.client);
+  const CookieAnswer cookie = judge_cookie(query, arrival);
+  const RateLimiter::Verdict verdict = limit(arrival, cookie.verdict);
+  if (verdict == RateLimiter::Verdict::drop) return 0;
+  const bool cut = verdict == RateLimiter::Verdict::cut;
+  Answer answer = cut ? cut_answer(cookie.verdict)
+                      : answer_of(query, *snapshot_, arrival.client, cookie.verdict);
+  if (query.edns && snapshot_->protocol != nullptr) {
+    add_options(*query.edns, *snapshot_->protocol, arrival, answer.edns);
+    if (cookie.verdict != CookieVerdict::none) answer.edns.cookie = cookie.cookie;
+  }
   const std::size_t size = encode(query, answer, answer_size_max(query, arrival.transport), out);
+  if (cut && cookie.verdict == CookieVerdict::none) out[2] |= flag_truncated;
   counters_.count(query, answer, arrival.transport);
-  if ((out[2] & std::byte{0x02}) != std::byte{0}) counters_.truncated.add();
+  if ((out[2] & flag_truncated) != std::byte{0}) counters_.truncated.add();
   return size;
 }
 

@@ -9,7 +9,9 @@
 #include "base/bytes.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "dns/cookie.h"
 #include "dns/counters.h"
+#include "dns/rate_limit.h"
 #include "dns/snapshot.h"
 #include "dns/types.h"
 
@@ -19,15 +21,22 @@ namespace hither::dns {
 struct Arrival {
   Address client;
   Transport transport = Transport::udp;
-  Instant at{};  ///< recorded with the query; no answer of today depends on it
+  Instant at{};                    ///< rate limits count by it
+  std::uint32_t unix_seconds = 0;  ///< the wall clock, which cookies are dated by
+  Duration keepalive{};            ///< over TCP: how long the connection may go without a query
 };
 
 /// packet -> query -> view -> answer -> packet: the whole pipeline, without a socket. Runs under
 /// UDP, TCP, the simulation and the fuzzer. One per thread; nothing is shared but the immutable
 /// snapshot. respond() does not allocate, lock or log.
+///
+/// Before the answer is made the query is counted against the rate limits, where there are any and
+/// its source could be forged: over UDP, without a valid cookie. What is beyond the limit gets
+/// silence, or every so many-th time an empty answer: BADCOOKIE to those who brought a cookie, so
+/// that they come back with ours (RFC 7873 s5.2.3), TC to all others.
 class Responder {
  public:
-  explicit Responder(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {}
+  explicit Responder(std::shared_ptr<const Snapshot> snapshot);
 
   /// Writes the answer to `packet` into `out` and returns its size; 0: say nothing. Over UDP it is
   /// at most what the asker can take and udp_payload_max. Precondition: `out` has room for
@@ -35,12 +44,17 @@ class Responder {
   std::size_t respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out);
 
   /// From the next query on. The caller's thread rule: between two calls of respond().
-  void set_snapshot(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  /// Rate limits count on, unless they are other ones.
+  void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   const Snapshot& snapshot() const { return *snapshot_; }
   const Counters& counters() const { return counters_; }
 
  private:
+  CookieAnswer judge_cookie(const Query& query, const Arrival& arrival);
+  RateLimiter::Verdict limit(const Arrival& arrival, CookieVerdict cookie);
+
   std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<RateLimiter> limiter_;  ///< nullptr: no limit
   Counters counters_;
 };
 

@@ -53,7 +53,8 @@ Server::Server(io::Loop& loop, const Settings& settings, Loaded loaded)
       loaded_(std::move(loaded)),
       started_(io::monotonic_now()),
       watch_(settings.description, started_),
-      snapshot_(std::make_shared<const Snapshot>(Snapshot{loaded_.directory, watch_.states()})),
+      snapshot_(std::make_shared<const Snapshot>(
+          Snapshot{loaded_.directory, watch_.states(), loaded_.protocol})),
       admin_(loop),
       probes_(settings.description.rooms.size()),
       probe_timer_(loop, [this] { probe_due_rooms(); }) {}
@@ -123,7 +124,8 @@ void Server::on_reply(std::uint16_t room, const io::HttpReply& reply) {
 
 void Server::publish() {
   if (watch_.states() == snapshot_->rooms) return;
-  snapshot_ = std::make_shared<const Snapshot>(Snapshot{loaded_.directory, watch_.states()});
+  snapshot_ = std::make_shared<const Snapshot>(
+      Snapshot{loaded_.directory, watch_.states(), loaded_.protocol});
   for (const auto& thread : threads_) thread->publish(snapshot_);
 }
 

@@ -2,14 +2,19 @@
 #include "dns/server_load.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "dns/builtin_geo.h"
 #include "dns/client_map.h"
+#include "io/clock.h"
 #include "io/files.h"
 #include "io/geo_db.h"
 
@@ -59,6 +64,28 @@ std::vector<std::string> read_zone_files(const std::vector<topology::Zone>& zone
   return texts;
 }
 
+/// One made at random where no file is named: good until the next start, and for nobody else.
+std::vector<SipKey> read_secrets(const std::string& file, std::vector<Error>& mistakes) {
+  if (file.empty()) {
+    SipKey key;
+    const std::array<std::uint64_t, 2> random = {io::random_seed(), io::random_seed()};
+    std::memcpy(key.data(), random.data(), key.size());
+    return {key};
+  }
+  const auto text = io::read_file(file);
+  auto secrets = text ? parse_cookie_secrets(*text, file)
+                      : Result<std::vector<SipKey>>(tl::unexpected(text.error()));
+  if (secrets) return std::move(*secrets);
+  mistakes.push_back(secrets.error());
+  return {};
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
 }  // namespace
 
 std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes) {
@@ -66,6 +93,8 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   const topology::Description& description = settings.description;
   auto sources = open_databases(description.dns.geo, mistakes);
   const auto texts = read_zone_files(description.zones, mistakes);
+  const topology::DnsProtocol& rules = description.dns.protocol;
+  auto secrets = read_secrets(rules.cookie_secrets, mistakes);
   if (mistakes.size() > before) return std::nullopt;
   auto geography = std::make_unique<Geography>(std::move(sources), description.networks);
   auto map = ClientMap::build(*geography, description.rooms, PrefixMap::value_max + std::size_t{1},
@@ -74,7 +103,13 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   auto directory = build_directory(description, texts, std::move(map), mistakes);
   malloc_trim(0);  // what loading needed besides is not needed again
   if (directory == nullptr) return std::nullopt;
-  return Loaded{.directory = std::move(directory), .geography = std::move(geography)};
+  auto protocol = make_protocol(rules, {.node = settings.node.empty() ? host_name() : settings.node,
+                                        .secrets = std::move(secrets),
+                                        .seed = io::random_seed(),
+                                        .threads = settings.threads});
+  return Loaded{.directory = std::move(directory),
+                .geography = std::move(geography),
+                .protocol = std::move(protocol)};
 }
 
 }  // namespace hither::dns

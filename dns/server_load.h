@@ -7,15 +7,18 @@
 
 #include "base/result.h"
 #include "dns/geography.h"
+#include "dns/protocol.h"
 #include "dns/settings.h"
 #include "dns/snapshot.h"
 
 namespace hither::dns {
 
-/// What the description names and this program reads once: zone files and geo databases.
+/// What the description names and this program reads once: zone files, geo databases and
+/// the secrets of cookies.
 struct Loaded {
   std::shared_ptr<const Directory> directory;
   std::unique_ptr<const Geography> geography;
+  std::shared_ptr<const Protocol> protocol;
 };
 
 /// Opens and reads all of it. Every mistake is added to `mistakes` as one line with its cure; then

@@ -60,6 +60,7 @@ std::optional<Settings> make_settings(const Flags& flags, const topology::Descri
     settings.listen = parse_host_and_port(flags, mistakes);
   }
   settings.description.dns.listen = settings.listen;
+  settings.node = flags.node.empty() ? description.dns.protocol.node : flags.node;
   settings.threads = parse_threads(flags.threads, std::max(cores, 1), mistakes);
   if (!flags.admin_listen.empty()) {
     const auto admin = parse_endpoint(flags.admin_listen);

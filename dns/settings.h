@@ -19,6 +19,7 @@ struct Flags {
   std::string port;          ///< PORT
   std::string admin_listen;  ///< HITHER_ADMIN_LISTEN
   std::string threads;       ///< HITHER_THREADS
+  std::string node;          ///< HITHER_NODE
 };
 
 /// What this program runs by: the description, and what the environment puts over it. Never changed
@@ -30,6 +31,7 @@ struct Settings {
   std::vector<Endpoint> listen;
   Endpoint admin;
   int threads = 1;
+  std::string node;  ///< what the server calls itself; empty: the host's name
 };
 
 /// HITHER_DNS_LISTEN wins over HOST and PORT, which win over the description; HOST alone says

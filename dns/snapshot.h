@@ -21,6 +21,8 @@
 
 namespace hither::dns {
 
+struct Protocol;
+
 /// The two address families as an index: 0 for A, 1 for AAAA.
 constexpr std::size_t family_of(Type type) { return type == Type::aaaa ? 1 : 0; }
 
@@ -78,6 +80,7 @@ std::shared_ptr<const Directory> build_directory(const topology::Description& de
 struct Snapshot {
   std::shared_ptr<const Directory> directory;
   RoomStates rooms;
+  std::shared_ptr<const Protocol> protocol = nullptr;  ///< nullptr: plain DNS, nothing told
 };
 
 }  // namespace hither::dns

@@ -63,6 +63,8 @@ std::string_view to_text(Rcode rcode) {
       return "YXDOMAIN";
     case Rcode::badvers:
       return "BADVERS";
+    case Rcode::badcookie:
+      return "BADCOOKIE";
   }
   return "OTHER";
 }

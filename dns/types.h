@@ -43,10 +43,17 @@ enum class Rcode : std::uint16_t {
   refused = 5,
   yxdomain = 6,
   badvers = 16,
+  badcookie = 23,
 };
 
 /// Extended errors (RFC 8914 s5.2). They are said only to those who sent an OPT record.
-enum class Ede : std::uint16_t { not_ready = 14, not_authoritative = 20, not_supported = 21 };
+enum class Ede : std::uint16_t {
+  stale = 3,
+  not_ready = 14,
+  prohibited = 18,
+  not_authoritative = 20,
+  not_supported = 21,
+};
 
 /// The options of the OPT record that we read or write.
 enum class Option : std::uint16_t {

@@ -15,6 +15,12 @@ Instant monotonic_now() {
   return Instant(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
+std::uint32_t unix_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &time);
+  return static_cast<std::uint32_t>(time.tv_sec);
+}
+
 std::string wall_clock_text() {
   timespec time{};
   clock_gettime(CLOCK_REALTIME, &time);

@@ -10,6 +10,9 @@ namespace hither::io {
 /// The one real reading of the monotonic clock. Any thread; no system call (vDSO).
 Instant monotonic_now();
 
+/// Seconds since 1970, modulo 2^32: what DNS cookies are dated by. Any thread; no system call.
+std::uint32_t unix_seconds();
+
 /// UTC as "2026-11-23T03:02:59.123Z", for log lines and reports; never for decisions.
 std::string wall_clock_text();
 

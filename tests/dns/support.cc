@@ -239,12 +239,16 @@ RoomStates World::states() const {
       state.holds_for = holds_for;
     }
   }
+  for (std::size_t f = 0; f < description_.farms.size(); ++f) {
+    states.set_stale(f, stale.contains(description_.farms[f]));
+  }
   states.set_complete(complete);
   return states;
 }
 
 std::shared_ptr<const Snapshot> World::snapshot() const {
-  return std::make_shared<const Snapshot>(Snapshot{.directory = directory_, .rooms = states()});
+  return std::make_shared<const Snapshot>(
+      Snapshot{.directory = directory_, .rooms = states(), .protocol = protocol});
 }
 
 Reply World::respond(const Ask& query, std::string_view from, Transport transport) const {

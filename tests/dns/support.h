@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "dns/protocol.h"
 #include "dns/query.h"
 #include "dns/responder.h"
 #include "dns/snapshot.h"
@@ -97,6 +98,8 @@ class World {
   std::set<std::string> draining;
   bool complete = true;
   Duration holds_for = std::chrono::seconds(10);
+  std::set<std::string> stale;  ///< farms whose states are held
+  std::shared_ptr<const Protocol> protocol;
 
   const topology::Description& description() const { return description_; }
   const Geography& geography() const { return *geography_; }

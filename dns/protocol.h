@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "dns/answer.h"
+#include "dns/cookie.h"
+#include "dns/query.h"
+#include "dns/rate_limit.h"
+#include "dns/record.h"
+#include "topology/dns_protocol.h"
+
+namespace hither::dns {
+
+/// How the server speaks, apart from what its zones say: made at load from the keys of [dns] and
+/// what the driver knows, part of every snapshot, never changed.
+struct Protocol {
+  RrSet version;                     ///< the TXT record of version.bind; empty: not told
+  RrSet identity;                    ///< that of id.server; empty: not told
+  std::string nsid;                  ///< empty: not told
+  bool private_by_resolver = false;  ///< dns.private_subnets (dns/private_blocks.h)
+  Cookies cookies{{SipKey{}}};
+  RateLimits rate_limit;  ///< of one data thread
+};
+
+/// What no description can say.
+struct ProtocolInput {
+  std::string node;             ///< what the server calls itself
+  std::vector<SipKey> secrets;  ///< at least one
+  std::uint64_t seed = 0;       ///< secret
+  int threads = 1;              ///< that share the limits
+};
+
+std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules,
+                                              const ProtocolInput& input);
+
+/// The answer to a question of class CH: TXT (or ANY) version.bind and version.server, id.server
+/// and hostname.bind (RFC 4892), in the asker's class. All else, and what is not told, is REFUSED.
+Answer answer_about_server(const Query& query, const Protocol& protocol);
+
+}  // namespace hither::dns

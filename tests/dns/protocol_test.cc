@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the server says beside its zones, asked through the whole pipeline.
+#include "dns/protocol.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Ask;
+using testing::ask;
+using testing::Reply;
+using testing::World;
+
+constexpr int refused = 5;
+constexpr int badcookie = 23;
+constexpr std::uint16_t nsid_option = 3;
+constexpr std::uint16_t cookie_option = 10;
+constexpr std::uint16_t keepalive_option = 11;
+
+std::shared_ptr<const Protocol> protocol_of(const topology::DnsProtocol& rules, int threads = 1) {
+  return make_protocol(
+      rules, {.node = "ns1.fra", .secrets = {SipKey{std::byte{1}}}, .seed = 7, .threads = threads});
+}
+
+/// One server that goes on living, and its clock.
+class Served {
+ public:
+  explicit Served(const topology::DnsProtocol& rules = {}) { world_.protocol = protocol_of(rules); }
+
+  Reply respond(const Ask& query, const std::string& from = "192.0.2.1",
+                Transport transport = Transport::udp) {
+    const Bytes packet = query.packet();
+    const std::size_t size = responder().respond(packet,
+                                                 {.client = *parse_address(from),
+                                                  .transport = transport,
+                                                  .at = now,
+                                                  .unix_seconds = 1'700'000'000,
+                                                  .keepalive = 10s},
+                                                 out_);
+    return testing::parse_reply(ByteView(out_).first(size));
+  }
+  /// A cookie that it gave to this address.
+  Bytes cookie_for(const std::string& from = "192.0.2.1") {
+    return respond(ask("example.test", Type::soa).option(cookie_option, Bytes(8)), from)
+        .options.at(cookie_option);
+  }
+  const Counters& counters() { return responder().counters(); }
+
+  Instant now = Instant{} + 1h;
+
+ private:
+  Responder& responder() {
+    if (!responder_) responder_ = std::make_unique<Responder>(world_.snapshot());
+    return *responder_;
+  }
+
+  World world_;
+  std::unique_ptr<Responder> responder_;
+  std::vector<std::byte> out_ = std::vector<std::byte>(message_size_max);
+};
+
+Ask chaos(const std::string& name, Type type = Type::txt) {
+  Ask query = ask(name, type);
+  query.class_of = Class::ch;
+  return query;
+}
+
+TEST(Chaos, SaysWhatItIsToldToSay) {
+  Served told({.tell_version = true, .tell_id = true});
+  for (const std::string name : {"id.server", "hostname.bind", "ID.Server"}) {
+    const Reply reply = told.respond(chaos(name));
+    EXPECT_EQ(reply.rcode, 0);
+    ASSERT_EQ(reply.answer.size(), 1U) << name;
+    EXPECT_EQ(reply.answer[0], name + ". 0 CH TXT \"ns1.fra\"");
+  }
+  for (const std::string name : {"version.bind", "version.server"}) {
+    const Reply reply = told.respond(chaos(name));
+    ASSERT_EQ(reply.answer.size(), 1U) << name;
+    EXPECT_EQ(reply.answer[0].find(name + ". 0 CH TXT \"hither-dns "), 0U) << reply.answer[0];
+  }
+}
+
+TEST(Chaos, SaysNothingElse) {
+  Served silent;
+  Served told({.tell_version = true});
+  EXPECT_EQ(silent.respond(chaos("version.bind")).rcode, refused);
+  EXPECT_EQ(silent.respond(chaos("id.server")).rcode, refused);
+  EXPECT_EQ(told.respond(chaos("id.server")).rcode, refused);
+  EXPECT_EQ(told.respond(chaos("version.bind", Type::a)).rcode, refused);
+  EXPECT_EQ(told.respond(chaos("www.example.test")).rcode, refused);
+  EXPECT_EQ(told.respond(ask("version.bind", Type::txt)).rcode, refused) << "in class IN";
+}
+
+TEST(Nsid, IsToldToThoseWhoAskWhereItMayBe) {  // RFC 5001
+  const Ask asking = ask("www.example.test").option(nsid_option, {});
+  Served told({.tell_nsid = true});
+  const Bytes name = told.respond(asking).options.at(nsid_option);
+  EXPECT_EQ(as_text(name), "ns1.fra");
+  EXPECT_FALSE(told.respond(ask("www.example.test").with_edns()).options.contains(nsid_option));
+  EXPECT_FALSE(Served().respond(asking).options.contains(nsid_option));
+}
+
+TEST(Keepalive, IsToldOverTcpOnly) {  // RFC 7828
+  Served server;
+  const Ask asking = ask("www.example.test").option(keepalive_option, {});
+  EXPECT_EQ(server.respond(asking, "192.0.2.1", Transport::tcp).options.at(keepalive_option),
+            (Bytes{std::byte{0}, std::byte{100}}));
+  EXPECT_FALSE(server.respond(asking).options.contains(keepalive_option));
+  EXPECT_FALSE(server.respond(ask("www.example.test").with_edns(), "192.0.2.1", Transport::tcp)
+                   .options.contains(keepalive_option));
+}
+
+TEST(CookieAnswers, EveryCookieIsAnsweredWithAGoodOne) {
+  Served server;
+  const Bytes given = server.cookie_for();
+  ASSERT_EQ(given.size(), 24U);
+  for (const Bytes& sent : {Bytes(8), Bytes(24), given}) {
+    const Reply reply = server.respond(ask("www.example.test").option(cookie_option, sent));
+    EXPECT_EQ(reply.rcode, 0);
+    EXPECT_EQ(reply.answer.size(), 1U);
+    EXPECT_EQ(reply.options.at(cookie_option), given);
+  }
+  EXPECT_EQ(server.counters().by_cookie[static_cast<std::size_t>(CookieVerdict::good)].total(), 1U);
+  EXPECT_FALSE(server.respond(ask("www.example.test").with_edns()).options.contains(cookie_option));
+}
+
+/// A message without a question that carries a cookie.
+Bytes cookie_request(const Bytes& cookie) {
+  const Ask with_question = ask("a.test").option(cookie_option, cookie);
+  Bytes packet = with_question.packet();
+  packet[5] = std::byte{0};
+  const std::size_t question = Name::parse("a.test")->size() + 4;
+  packet.erase(packet.begin() + header_size,
+               packet.begin() + static_cast<std::ptrdiff_t>(header_size + question));
+  return packet;
+}
+
+TEST(CookieAnswers, OneMayAskForACookieWithoutAQuestion) {  // RFC 7873 s5.4
+  World world;
+  world.protocol = protocol_of({});
+  Responder responder(world.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const auto rcode_for = [&](const Bytes& cookie) {
+    const Bytes packet = cookie_request(cookie);
+    const std::size_t size =
+        responder.respond(packet, {.client = *parse_address("192.0.2.1")}, out);
+    const Reply reply = testing::parse_reply(ByteView(out).first(size));
+    EXPECT_EQ(reply.options.contains(cookie_option), reply.rcode != 1);
+    return reply.rcode;
+  };
+  EXPECT_EQ(rcode_for(Bytes(8)), 0);
+  EXPECT_EQ(rcode_for(Bytes(24)), badcookie);
+  EXPECT_EQ(rcode_for(Bytes(9)), 1);
+}
+
+TEST(RateLimited, OtherAnswersAreLeftOutOrCutShort) {
+  Served server({.rate_limit = {.per_second = 5, .slip = 2}});
+  int whole = 0;
+  int cut = 0;
+  int silent = 0;
+  for (int i = 0; i < 25; ++i) {
+    const Reply reply = server.respond(ask("www.example.test").with_edns());
+    silent += reply.silent ? 1 : 0;
+    cut += reply.truncated && reply.answer.empty() ? 1 : 0;
+    whole += reply.answer.size() == 1 ? 1 : 0;
+  }
+  EXPECT_EQ(whole, 5);
+  EXPECT_EQ(cut, 10);
+  EXPECT_EQ(silent, 10);
+  EXPECT_EQ(server.counters().rate_cut.total(), 10U);
+  EXPECT_EQ(server.counters().rate_dropped.total(), 10U);
+}
+
+TEST(RateLimited, WhoseSourceIsNotForgedIsNotLimited) {
+  Served server({.rate_limit = {.per_second = 5, .slip = 1}});
+  const Bytes cookie = server.cookie_for();
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(server.respond(ask("www.example.test").option(cookie_option, cookie)).rcode, 0);
+    EXPECT_EQ(server.respond(ask("www.example.test"), "192.0.2.1", Transport::tcp).answer.size(),
+              1U);
+  }
+}
+
+TEST(RateLimited, ACookieThatIsNotGoodGetsBadcookieAndAGoodOne) {  // RFC 7873 s5.2.3
+  Served server({.rate_limit = {.per_second = 1, .slip = 1}});
+  const Bytes good = server.cookie_for();
+  for (const Bytes& sent : {Bytes(8), Bytes(24)}) {
+    const Reply reply = server.respond(ask("www.example.test").option(cookie_option, sent));
+    EXPECT_EQ(reply.rcode, badcookie);
+    EXPECT_FALSE(reply.truncated);
+    EXPECT_TRUE(reply.answer.empty());
+    EXPECT_EQ(reply.options.at(cookie_option), good);
+  }
+}
+
+TEST(RateLimited, ALimitIsSharedByTheThreadsAndKeptWhenRoomsChange) {
+  const topology::DnsProtocol rules{.rate_limit = {.per_second = 10, .slip = 0}};
+  EXPECT_EQ(protocol_of(rules, 4)->rate_limit.per_second, 3);
+
+  World world;
+  world.protocol = protocol_of(rules);
+  Responder responder(world.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const Bytes packet = ask("www.example.test").packet();
+  int answered = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (i % 10 == 0) responder.set_snapshot(world.snapshot());
+    const std::size_t size =
+        responder.respond(packet, {.client = *parse_address("192.0.2.1")}, out);
+    answered += size > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(answered, 10);
+}
+
+TEST(Stale, IsSaidOfAnswersFromStatesThatAreHeld) {  // RFC 8914 s4.4
+  World world;
+  EXPECT_FALSE(world.respond(ask("www.example.test").with_edns()).extended_error());
+  world.stale = {"web"};
+  const Reply reply = world.respond(ask("www.example.test").with_edns());
+  EXPECT_EQ(reply.extended_error(), 3);
+  EXPECT_EQ(reply.answer.size(), 1U);
+  EXPECT_FALSE(world.respond(ask("example.test", Type::soa).with_edns()).extended_error());
+}
+
+}  // namespace
+}  // namespace hither::dns
