@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
@@ -19,7 +20,10 @@ class Rankings {
  public:
   /// Orders the nearest `ranked` of the rooms.
   Rankings(std::span<const topology::Room> rooms, std::size_t ranked)
-      : ranked_(std::min(ranked, rooms.size())), costs_(rooms.size()), order_(rooms.size()) {
+      : ranked_(std::min(ranked, rooms.size())),
+        squares_(rooms.size()),
+        placed_(rooms.size()),
+        order_(rooms.size()) {
     for (const topology::Room& room : rooms) points_.push_back(on_globe(room.location));
     std::iota(order_.begin(), order_.end(), std::uint16_t{0});
     number_of_order();
@@ -28,13 +32,18 @@ class Rankings {
   std::uint32_t number(const topology::Location& location) {
     const GlobePoint client = on_globe(location);
     for (std::size_t i = 0; i < points_.size(); ++i) {
-      costs_[i] = {std::llround(globe_distance_km(client, points_[i]) * 1000),
-                   static_cast<std::uint16_t>(i)};
+      squares_[i] = chord_squared(client, points_[i]);
     }
-    const auto tail = costs_.begin() + static_cast<std::ptrdiff_t>(ranked_);
-    std::ranges::partial_sort(costs_, tail);
-    std::ranges::sort(tail, costs_.end(), {}, &Cost::second);
-    std::ranges::transform(costs_, order_.begin(), &Cost::second);
+    const double bound = bound_of_ranked();
+    costs_.clear();
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      if (squares_[i] > bound) continue;
+      costs_.emplace_back(std::llround(chord_to_km(squares_[i]) * 1000),
+                          static_cast<std::uint16_t>(i));
+    }
+    std::ranges::partial_sort(costs_, costs_.begin() + static_cast<std::ptrdiff_t>(ranked_));
+    for (std::size_t i = 0; i < ranked_; ++i) order_[i] = costs_[i].second;
+    put_rest();
     return number_of_order();
   }
 
@@ -43,10 +52,33 @@ class Rankings {
 
  private:
   using Cost = std::pair<long long, std::uint16_t>;  // metres and room: ties end in the index
+  // A metre more is at most 2 / 6371 km in the square of a chord of the unit sphere.
+  static constexpr double two_metres = 4.0 / 6'371'000.0;
+
+  /// Only rooms up to here can be among the ranked: an arc sine for each of many costs most.
+  double bound_of_ranked() {
+    if (ranked_ == 0) return -1;
+    if (ranked_ == squares_.size()) return std::numeric_limits<double>::max();
+    sorted_ = squares_;
+    const auto last = sorted_.begin() + static_cast<std::ptrdiff_t>(ranked_) - 1;
+    std::ranges::nth_element(sorted_, last);
+    return *last + two_metres;
+  }
+
+  /// Behind the ranked come the others by index.
+  void put_rest() {
+    if (ranked_ == order_.size()) return;
+    std::ranges::fill(placed_, false);
+    for (std::size_t i = 0; i < ranked_; ++i) placed_[order_[i]] = true;
+    std::size_t next = ranked_;
+    for (std::size_t i = 0; i < placed_.size(); ++i) {
+      if (!placed_[i]) order_[next++] = static_cast<std::uint16_t>(i);
+    }
+  }
 
   std::uint32_t number_of_order() {
     const std::string_view bytes(reinterpret_cast<const char*>(order_.data()),
-                                 order_.size() * sizeof(std::uint16_t));
+                                 ranked_ * sizeof(std::uint16_t));  // the rest follows from it
     const std::uint64_t hash = hash_bytes(bytes);
     const auto [begin, end] = numbers_.equal_range(hash);
     for (auto found = begin; found != end; ++found) {
@@ -61,7 +93,10 @@ class Rankings {
 
   std::size_t ranked_;
   std::vector<GlobePoint> points_;
+  std::vector<double> squares_;  // of the chords to all rooms
+  std::vector<double> sorted_;
   std::vector<Cost> costs_;
+  std::vector<char> placed_;
   std::vector<std::uint16_t> order_;
   std::vector<std::uint16_t> orders_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> numbers_;
@@ -76,18 +111,18 @@ ClientMap ClientMap::build(const Geography& geography, std::span<const topology:
                            std::size_t rankings_max, const RunBoth& run_both) {
   ASSERT(!rooms.empty() && rooms.size() <= PrefixMap::value_max);
   ASSERT(rankings_max > 0 && rankings_max <= PrefixMap::value_max + std::size_t{1});
-  std::vector<std::uint32_t> ranking_of(geography.places());
+  std::vector<std::uint16_t> ranking_of(geography.places());
   std::vector<std::uint16_t> orders;
   // It ends: with 1 ranked room there is a ranking for each, with none only the catch-all.
   for (std::size_t ranked = ranked_max; orders.empty(); ranked /= 2) {
     Rankings rankings(rooms, ranked);
     for (std::uint32_t i = 0; i < geography.places() && rankings.count() <= rankings_max; ++i) {
-      ranking_of[i] = rankings.number(geography.location(i));
+      ranking_of[i] = static_cast<std::uint16_t>(rankings.number(geography.location(i)));
     }
     if (rankings.count() <= rankings_max) orders = rankings.take();
   }
   const auto ranking = [&](std::uint32_t place) {
-    return place == Geography::nowhere ? 0 : ranking_of[place];
+    return place == Geography::nowhere ? 0U : std::uint32_t{ranking_of[place]};
   };
   PrefixMapBuilder builder;
   run_both(

@@ -104,12 +104,12 @@ GlobePoint on_globe(const topology::Location& location) {
 // The haversine of the central angle is a quarter of the squared chord: sin^2(dlat / 2) + cos(lat1)
 // cos(lat2) sin^2(dlon / 2) written with points on the unit sphere, with the same good behaviour
 // for small distances.
+double chord_to_km(double squared) {
+  return 2 * earth_radius_km * std::asin(std::sqrt(std::min(1.0, squared / 4)));
+}
+
 double globe_distance_km(const GlobePoint& one, const GlobePoint& other) {
-  const double x = one.x - other.x;
-  const double y = one.y - other.y;
-  const double z = one.z - other.z;
-  const double haversine = std::min(1.0, (x * x + y * y + z * z) / 4);
-  return 2 * earth_radius_km * std::asin(std::sqrt(haversine));
+  return chord_to_km(chord_squared(one, other));
 }
 
 double distance_km(const topology::Location& one, const topology::Location& other) {

@@ -30,6 +30,14 @@ struct GlobePoint {
 GlobePoint on_globe(const topology::Location& location);
 /// The same numbers as distance_km() of the locations, bit for bit.
 double globe_distance_km(const GlobePoint& one, const GlobePoint& other);
+/// The square of the straight line between them, through the globe: cheaper, and in the same order.
+constexpr double chord_squared(const GlobePoint& one, const GlobePoint& other) {
+  const double x = one.x - other.x;
+  const double y = one.y - other.y;
+  const double z = one.z - other.z;
+  return x * x + y * y + z * z;
+}
+double chord_to_km(double squared);
 
 /// Where clients are, as far as anybody told us: the description's [[network]]s over one database
 /// or several. A network always wins over a database, the longest network over a shorter one, and

@@ -21,6 +21,8 @@
 namespace hither::dns {
 namespace {
 
+constexpr int large_bytes = 256 * 1024;
+
 /// Each in a thread of its own: most of the time goes into decoding records.
 Geography::Sources open_databases(const std::vector<std::string>& geo,
                                   std::vector<Error>& mistakes) {
@@ -89,6 +91,8 @@ std::string host_name() {
 }  // namespace
 
 std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes) {
+  // Large pieces go back to the system as soon as they are freed: loading needs many, once.
+  mallopt(M_MMAP_THRESHOLD, large_bytes);
   const std::size_t before = mistakes.size();
   const topology::Description& description = settings.description;
   auto sources = open_databases(description.dns.geo, mistakes);

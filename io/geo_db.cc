@@ -6,19 +6,16 @@
 #include <maxminddb.h>
 
 #include <array>
-#include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/assert.h"
-#include "base/hash.h"
 #include "io/geo_tree.h"
 
 namespace hither::io {
@@ -179,14 +176,6 @@ class Decoder {
   bool damaged_ = false;
 };
 
-struct PlaceHash {
-  std::size_t operator()(const GeoPlace& place) const {
-    // + 0.0 makes one of the two zeros, which are equal.
-    return hash_pair(std::bit_cast<std::uint64_t>(place.latitude + 0.0),
-                     std::bit_cast<std::uint64_t>(place.longitude + 0.0));
-  }
-};
-
 /// An open or closed file as a source: open until it is let go, opened anew by locate().
 class FileSource : public GeoSource {
  public:
@@ -212,7 +201,7 @@ class FileSource : public GeoSource {
   std::span<const GeoPlace> places() const override { return places_; }
   std::unique_ptr<GeoSteps> steps(Family family) const override {
     ASSERT(database_.has_value());
-    return tree_.steps(family, records_, place_of_record_);
+    return tree_.steps(family, records_);
   }
 
   std::optional<Located> locate(const Address& address) const override {
@@ -228,8 +217,7 @@ class FileSource : public GeoSource {
   }
 
   void let_go() override {
-    places_ = {};
-    place_of_record_ = {};
+    places_ = std::vector<GeoPlace>();
     records_ = RecordNumbers(0);
     database_.reset();
   }
@@ -243,23 +231,17 @@ class FileSource : public GeoSource {
         tree_(database_->tree()),
         records_((**database_).data_section_size) {}
 
-  /// Every record once, in the order of the file.
+  /// Every record once, in the order of the file. Hardly two are of one place: all are kept.
   bool read() {
     if (!tree_.scan(records_)) return false;
-    place_of_record_.reserve(records_.count());
+    places_.reserve(records_.count());
     Decoder decoder(**database_, country_place_);
-    std::unordered_map<GeoPlace, std::uint32_t, PlaceHash> numbers;
-    records_.for_each([&](std::uint32_t offset) {
+    records_.keep_if([&](std::uint32_t offset) {
       const auto place = decoder.decode(offset);
-      std::uint32_t number = nowhere;
-      if (place) {
-        const auto fresh = static_cast<std::uint32_t>(places_.size());
-        const auto [found, is_fresh] = numbers.try_emplace(*place, fresh);
-        if (is_fresh) places_.push_back(*place);
-        number = found->second;
-      }
-      place_of_record_.push_back(number);
+      if (place) places_.push_back(*place);
+      return place.has_value();
     });
+    records_.count();
     return !decoder.damaged();
   }
 
@@ -269,7 +251,6 @@ class FileSource : public GeoSource {
   std::optional<Database> database_;
   GeoTree tree_;
   RecordNumbers records_;
-  std::vector<std::uint32_t> place_of_record_;
   std::vector<GeoPlace> places_;
 };
 

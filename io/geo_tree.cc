@@ -25,28 +25,19 @@ std::uint32_t big_endian(const std::uint8_t* bytes) {
 }  // namespace
 
 std::uint32_t RecordNumbers::count() {
-  before_.clear();
-  before_.reserve(words_.size());
   std::uint32_t count = 0;
-  for (const std::uint64_t word : words_) {
-    before_.push_back(count);
-    count += static_cast<std::uint32_t>(std::popcount(word));
+  for (Word& word : words_) {
+    word.before = count;
+    count += ones(word.bits);
   }
   return count;
-}
-
-std::uint32_t RecordNumbers::operator[](std::uint32_t offset) const {
-  const std::uint64_t below = (std::uint64_t{1} << offset % 64) - 1;
-  return before_[offset / 64] +
-         static_cast<std::uint32_t>(std::popcount(words_[offset / 64] & below));
 }
 
 /// Goes through a tree depth first, with the halves that are still to do on a stack.
 class GeoTreeSteps : public GeoSteps {
  public:
-  GeoTreeSteps(const GeoTree& tree, Family family, const RecordNumbers* records,
-               std::span<const std::uint32_t> place)
-      : tree_(tree), family_(family), records_(records), place_(place) {
+  GeoTreeSteps(const GeoTree& tree, Family family, const RecordNumbers* records)
+      : tree_(tree), family_(family), records_(records) {
     left_ = visits_per_node_max * tree.layout_.node_count + visits_more;
     const bool v4_only = tree.layout_.v4_only;
     if (family == Family::v4) {
@@ -106,13 +97,12 @@ class GeoTreeSteps : public GeoSteps {
     if (at.link.kind != GeoTree::Kind::data || records_ == nullptr) return GeoSource::nowhere;
     // A leaf at ::/96 is IPv4's alone.
     if (at.first == 0 && at.depth == 96) return GeoSource::nowhere;
-    return place_[(*records_)[at.link.value]];
+    return (*records_)[at.link.value];
   }
 
   const GeoTree& tree_;
   Family family_;
   const RecordNumbers* records_;
-  std::span<const std::uint32_t> place_;
   std::array<Pending, 130> stack_{};
   std::size_t size_ = 0;
   std::uint64_t left_ = 0;
@@ -197,7 +187,7 @@ bool GeoTree::scan(RecordNumbers& records) const {
 
 bool GeoTree::ends() const {
   for (const Family family : {Family::v4, Family::v6}) {
-    GeoTreeSteps steps(*this, family, nullptr, {});
+    GeoTreeSteps steps(*this, family, nullptr);
     std::array<GeoStep, 64> out;
     while (steps.read(out) > 0) {
     }
@@ -206,9 +196,8 @@ bool GeoTree::ends() const {
   return true;
 }
 
-std::unique_ptr<GeoSteps> GeoTree::steps(Family family, const RecordNumbers& records,
-                                         std::span<const std::uint32_t> place) const {
-  return std::make_unique<GeoTreeSteps>(*this, family, &records, place);
+std::unique_ptr<GeoSteps> GeoTree::steps(Family family, const RecordNumbers& records) const {
+  return std::make_unique<GeoTreeSteps>(*this, family, &records);
 }
 
 }  // namespace hither::io
