@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace hither::tools {
@@ -30,11 +31,11 @@ void BenchTally::count(Duration latency) {
 Duration BenchTally::quantile(double share) const {
   std::uint64_t all = 0;
   for (const std::uint64_t one : histogram) all += one;
-  const auto rank = static_cast<std::uint64_t>(share * static_cast<double>(all));
+  const auto rank = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(all)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < histogram.size(); ++i) {
     seen += histogram[i];
-    if (seen > rank) {
+    if (seen >= rank && seen > 0) {
       const std::size_t power = i / 16;
       return Duration((std::int64_t{16} + static_cast<std::int64_t>(i % 16) + 1)
                       << (power < 4 ? 0 : power - 4));

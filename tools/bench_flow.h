@@ -66,6 +66,7 @@ class BenchFlow {
   std::size_t receive(Instant now, BenchTally& tally);
   /// Gives up what has waited longer than `patience`.
   void expire(Instant now, BenchTally& tally);
+  int fd() const { return socket_.get(); }
   std::size_t in_flight() const { return slots_max - free_.size(); }
 
  private:
