@@ -20,6 +20,20 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
+/// The largest number so far, written by one thread and read by any; 0 before the first.
+class Highest {
+ public:
+  void raise_to(std::int64_t value) {
+    if (value > value_.load(std::memory_order_relaxed)) {
+      value_.store(value, std::memory_order_relaxed);
+    }
+  }
+  std::int64_t highest() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
 /// A level that several threads raise and lower.
 class Gauge {
  public:

@@ -124,14 +124,19 @@ void Walker::add_steered(const Zone& zone, std::uint32_t index) {
   const SteeredName& name = snapshot_.directory->names[index];
   const SubnetUse use(subnet, snapshot_.protocol.get());
   const View view = make_view(snapshot_, name, query_.type, client_of(use.subnet, asker_));
-  if (!view.has_room) {
+  if (!view.has_room()) {
     add_negative(zone, Rcode::noerror);
     return;
   }
   const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(view.ttl).count();
-  const RrSet& set = snapshot_.directory->rooms[view.room].addresses[family_of(query_.type)];
-  answer_.answer.push_back({.owner = owner_, .set = &set, .ttl = static_cast<std::uint32_t>(ttl)});
-  answer_.room = view.room;
+  for (const std::uint16_t room : view.rooms()) {
+    const RrSet& set = snapshot_.directory->rooms[room].addresses[family_of(query_.type)];
+    answer_.answer.push_back({.owner = owner_,
+                              .set = &set,
+                              .ttl = static_cast<std::uint32_t>(ttl),
+                              .continues = !answer_.rooms.empty()});
+    answer_.rooms.push_back(room);
+  }
   if (snapshot_.rooms.stale(name.farm)) answer_.edns.ede = Ede::stale;
   if (subnet == nullptr || subnet->opted_out() || !view.tailored) return;
   // 0 would say "for everybody", also where one family has a single answer.

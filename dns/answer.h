@@ -68,9 +68,9 @@ struct Answer {
   Few<Item, answers_max> answer;
   Few<Item, 1> authority;
   Few<Item, glue_max> additional;
-  Few<Name, cname_chain_max + 1> synthesized;  ///< targets of CNAMEs that no zone has
-  EdnsAnswer edns;                             ///< said only to those who sent an OPT record
-  std::optional<std::uint16_t> room;           ///< the room that was chosen, for counters
+  Few<Name, cname_chain_max + 1> synthesized;       ///< targets of CNAMEs that no zone has
+  EdnsAnswer edns;                                  ///< said only to those who sent an OPT record
+  Few<std::uint16_t, topology::answers_max> rooms;  ///< that were chosen, for counters
 };
 
 /// Decides the answer. Pure, no allocation.
@@ -84,7 +84,7 @@ struct Answer {
 ///     steered name: the address behind it would tie the whole chain to the client (RFC 7871
 ///     s7.2.1). A name below a DNAME gets it and the CNAME it makes, which is followed like any
 ///     other (RFC 6672 s3.1); YXDOMAIN where that would be too long a name.
-///  5. A or AAAA of a steered name: the addresses of the view's room. Before the first round of
+///  5. A or AAAA of a steered name: the addresses of the view's rooms. Before the first round of
 ///     probes is over: SERVFAIL, with the extended error Not Ready. All else about it, and every
 ///     negative answer, is the same for everybody: scope 0 (RFC 7871 s7.4).
 Answer make_answer(const Query& query, const Snapshot& snapshot, const Address& asker);

@@ -1,150 +1,260 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/client_map.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <bitset>
 #include <cmath>
-#include <limits>
-#include <numeric>
-#include <string_view>
+#include <optional>
 #include <unordered_map>
-#include <utility>
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "dns/sites.h"
 
 namespace hither::dns {
 namespace {
 
-/// Orders the rooms for places, and gives equal orders one number.
-class Rankings {
+/// Uniform in (0, 1), from 53 bits of the hash.
+double to_unit(std::uint64_t hash) { return (static_cast<double>(hash >> 11U) + 0.5) * 0x1.0p-53; }
+
+struct Scored {
+  double score;
+  std::uint16_t place;  ///< of the member's head in the group; a tie ends in it
+};
+
+bool has_group(std::span<const std::uint16_t> order) {
+  return std::ranges::any_of(order, [](std::uint16_t item) { return item >= group_flag; });
+}
+
+}  // namespace
+
+/// Gives equal orders one number, and then puts a map of them together.
+class ClientMapBuilder {
  public:
-  /// Orders the nearest `ranked` of the rooms.
-  Rankings(std::span<const topology::Room> rooms, std::size_t ranked)
-      : ranked_(std::min(ranked, rooms.size())),
-        squares_(rooms.size()),
-        placed_(rooms.size()),
-        order_(rooms.size()) {
-    for (const topology::Room& room : rooms) points_.push_back(on_globe(room.location));
-    std::iota(order_.begin(), order_.end(), std::uint16_t{0});
-    number_of_order();
+  ClientMapBuilder(Ranker& ranker, const Sites& sites, std::size_t ranked)
+      : ranker_(ranker), sites_(sites), ranked_(ranked) {
+    number(Site{});  // the catch-all
   }
 
-  std::uint32_t number(const topology::Location& location) {
-    const GlobePoint client = on_globe(location);
-    for (std::size_t i = 0; i < points_.size(); ++i) {
-      squares_[i] = chord_squared(client, points_[i]);
-    }
-    const double bound = bound_of_ranked();
-    costs_.clear();
-    for (std::size_t i = 0; i < points_.size(); ++i) {
-      if (squares_[i] > bound) continue;
-      costs_.emplace_back(std::llround(chord_to_km(squares_[i]) * 1000),
-                          static_cast<std::uint16_t>(i));
-    }
-    std::ranges::partial_sort(costs_, costs_.begin() + static_cast<std::ptrdiff_t>(ranked_));
-    for (std::size_t i = 0; i < ranked_; ++i) order_[i] = costs_[i].second;
-    put_rest();
-    return number_of_order();
-  }
+  std::size_t count() const { return entries_.size(); }
 
-  std::size_t count() const { return orders_.size() / order_.size(); }
-  std::vector<std::uint16_t> take() { return std::move(orders_); }
-
- private:
-  using Cost = std::pair<long long, std::uint16_t>;  // metres and room: ties end in the index
-  // A metre more is at most 2 / 6371 km in the square of a chord of the unit sphere.
-  static constexpr double two_metres = 4.0 / 6'371'000.0;
-
-  /// Only rooms up to here can be among the ranked: an arc sine for each of many costs most.
-  double bound_of_ranked() {
-    if (ranked_ == 0) return -1;
-    if (ranked_ == squares_.size()) return std::numeric_limits<double>::max();
-    sorted_ = squares_;
-    const auto last = sorted_.begin() + static_cast<std::ptrdiff_t>(ranked_) - 1;
-    std::ranges::nth_element(sorted_, last);
-    return *last + two_metres;
-  }
-
-  /// Behind the ranked come the others by index.
-  void put_rest() {
-    if (ranked_ == order_.size()) return;
-    std::ranges::fill(placed_, false);
-    for (std::size_t i = 0; i < ranked_; ++i) placed_[order_[i]] = true;
-    std::size_t next = ranked_;
-    for (std::size_t i = 0; i < placed_.size(); ++i) {
-      if (!placed_[i]) order_[next++] = static_cast<std::uint16_t>(i);
-    }
-  }
-
-  std::uint32_t number_of_order() {
-    const std::string_view bytes(reinterpret_cast<const char*>(order_.data()),
-                                 ranked_ * sizeof(std::uint16_t));  // the rest follows from it
+  std::uint32_t number(const Site& site) {
+    const Order order = ranker_.order(site, ranked_);
+    const std::string_view bytes(reinterpret_cast<const char*>(order.data()),
+                                 order.size() * sizeof(std::uint16_t));
     const std::uint64_t hash = hash_bytes(bytes);
     const auto [begin, end] = numbers_.equal_range(hash);
     for (auto found = begin; found != end; ++found) {
-      const auto at = static_cast<std::ptrdiff_t>(found->second * order_.size());
-      if (std::equal(order_.begin(), order_.end(), orders_.begin() + at)) return found->second;
+      const ClientMap::Entry& entry = entries_[found->second];
+      if (std::equal(order.begin(), order.end(), orders_.begin() + entry.first,
+                     orders_.begin() + entry.first + entry.count)) {
+        return found->second;
+      }
     }
     const auto number = static_cast<std::uint32_t>(count());
-    orders_.insert(orders_.end(), order_.begin(), order_.end());
+    entries_.push_back({.first = static_cast<std::uint32_t>(orders_.size()),
+                        .count = static_cast<std::uint16_t>(order.size()),
+                        .grouped = has_group(order)});
+    orders_.insert(orders_.end(), order.begin(), order.end());
     numbers_.emplace(hash, number);
     return number;
   }
 
+  /// nullopt if there are more rankings than that. Call once.
+  std::optional<ClientMap> build(const Geography& geography, std::size_t rankings_max,
+                                 const ClientMap::RunBoth& run_both) {
+    std::vector<std::uint32_t> ranking_of(geography.places());
+    for (std::uint32_t i = 0; i < geography.places() && count() <= rankings_max; ++i) {
+      ranking_of[i] = number(sites_.site(i, Sites::no_network));
+    }
+    if (count() > rankings_max) return std::nullopt;
+    const auto ranking = [&](std::uint32_t place, std::uint32_t network) {
+      if (network != Sites::no_network) {
+        // Too many are found out in the end; until then every number must be one of a map.
+        return count() <= rankings_max ? std::min(number_in(place, network), PrefixMap::value_max)
+                                       : 0U;
+      }
+      return place == Geography::nowhere ? 0U : ranking_of[place];
+    };
+    PrefixMapBuilder blocks;
+    const auto add4 = [&] {
+      sites_.walk(Family::v4, [&](Bits128 first, std::uint32_t place, std::uint32_t network) {
+        blocks.step4(static_cast<std::uint32_t>(first), ranking(place, network));
+      });
+      blocks.pack4();
+    };
+    const auto add6 = [&] {
+      sites_.walk(Family::v6, [&](Bits128 first, std::uint32_t place, std::uint32_t network) {
+        blocks.step6(first, ranking(place, network));
+      });
+      blocks.pack6();
+    };
+    // Networks make orders on the way, so their halves are not independent.
+    (sites_.networks().empty() ? run_both : ClientMap::one_after_the_other)(add4, add6);
+    if (count() > rankings_max) return std::nullopt;
+    return take(blocks.finish());
+  }
+
+  /// For an order that is the same for all.
+  ClientMap build_single() {
+    PrefixMapBuilder blocks;
+    blocks.step(Address(), 0);
+    return take(blocks.finish());
+  }
+
+ private:
+  std::uint32_t number_in(std::uint32_t place, std::uint32_t network) {
+    const std::uint64_t key = std::uint64_t{place} << 32U | network;
+    const auto [found, fresh] = numbers_in_.try_emplace(key, 0U);
+    if (fresh) found->second = number(sites_.site(place, network));
+    return found->second;
+  }
+
+  ClientMap take(PrefixMap blocks) {
+    ClientMap map(std::move(blocks));
+    map.entries_ = std::move(entries_);
+    map.orders_ = std::move(orders_);
+    return map;
+  }
+
+  Ranker& ranker_;
+  const Sites& sites_;
   std::size_t ranked_;
-  std::vector<GlobePoint> points_;
-  std::vector<double> squares_;  // of the chords to all rooms
-  std::vector<double> sorted_;
-  std::vector<Cost> costs_;
-  std::vector<char> placed_;
-  std::vector<std::uint16_t> order_;
+  std::vector<ClientMap::Entry> entries_;
   std::vector<std::uint16_t> orders_;
-  std::unordered_multimap<std::uint64_t, std::uint32_t> numbers_;
+  std::unordered_multimap<std::uint64_t, std::uint32_t> numbers_;  // by hash of the order
+  std::unordered_map<std::uint64_t, std::uint32_t> numbers_in_;    // by place and network
 };
 
-}  // namespace
-
-ClientMap::ClientMap(PrefixMap map, std::size_t room_count, std::vector<std::uint16_t> orders)
-    : map_(std::move(map)), room_count_(room_count), orders_(std::move(orders)) {}
-
-ClientMap ClientMap::build(const Geography& geography, std::span<const topology::Room> rooms,
-                           std::size_t rankings_max, const RunBoth& run_both) {
-  ASSERT(!rooms.empty() && rooms.size() <= PrefixMap::value_max);
-  ASSERT(rankings_max > 0 && rankings_max <= PrefixMap::value_max + std::size_t{1});
-  std::vector<std::uint16_t> ranking_of(geography.places());
-  std::vector<std::uint16_t> orders;
-  // It ends: with 1 ranked room there is a ranking for each, with none only the catch-all.
-  for (std::size_t ranked = ranked_max; orders.empty(); ranked /= 2) {
-    Rankings rankings(rooms, ranked);
-    for (std::uint32_t i = 0; i < geography.places() && rankings.count() <= rankings_max; ++i) {
-      ranking_of[i] = static_cast<std::uint16_t>(rankings.number(geography.location(i)));
+Result<ClientMap> ClientMap::build(const Geography& geography,
+                                   const topology::Description& description,
+                                   std::string_view policy, std::size_t rankings_max,
+                                   const RunBoth& run_both) {
+  ASSERT(!description.rooms.empty() && description.rooms.size() <= topology::rooms_max);
+  ASSERT(rankings_max > 0 && rankings_max <= rankings_most);
+  const auto tree = resolve_policy(description, policy);
+  ASSERT(tree);
+  Ranker ranker(*tree, description);
+  const Sites sites(geography, ranker.networks());
+  std::optional<ClientMap> map;
+  for (std::size_t ranked = ranked_max; !map; ranked /= 2) {
+    ClientMapBuilder builder(ranker, sites, ranked);
+    map = ranker.same_for_all() ? builder.build_single()
+                                : builder.build(geography, rankings_max, run_both);
+    // With none ranked by distance, what is left comes from the rules.
+    if (!map && ranked == 0) {
+      return fail(
+          fmt::format("policy '{}' comes to more than {} different orders of rooms; use "
+                      "fewer fences and preferences",
+                      policy, rankings_max));
     }
-    if (rankings.count() <= rankings_max) orders = rankings.take();
   }
-  const auto ranking = [&](std::uint32_t place) {
-    return place == Geography::nowhere ? 0U : std::uint32_t{ranking_of[place]};
-  };
-  PrefixMapBuilder builder;
-  run_both(
-      [&] {
-        geography.walk(Family::v4, [&](Bits128 first, std::uint32_t place) {
-          builder.step4(static_cast<std::uint32_t>(first), ranking(place));
-        });
-        builder.pack4();
-      },
-      [&] {
-        geography.walk(Family::v6, [&](Bits128 first, std::uint32_t place) {
-          builder.step6(first, ranking(place));
-        });
-        builder.pack6();
-      });
-  return {builder.finish(), rooms.size(), std::move(orders)};
+  for (const topology::Room& room : description.rooms) {
+    map->room_seeds_.push_back(hash_bytes(room.name));
+  }
+  for (const topology::PolicyNode& node : tree->nodes) {
+    map->node_seeds_.push_back(hash_bytes(node.name, 1));
+  }
+  return std::move(*map);
 }
 
 void ClientMap::one_after_the_other(const std::function<void()>& one,
                                     const std::function<void()>& other) {
   one();
   other();
+}
+
+ClientMap ClientMap::build(const Geography& geography, std::span<const topology::Room> rooms,
+                           std::size_t rankings_max) {
+  topology::Description description;
+  description.rooms.assign(rooms.begin(), rooms.end());
+  auto map = build(geography, description, "nearest", rankings_max);
+  ASSERT(map);  // No rule, so with none ranked there is one order.
+  return std::move(*map);
+}
+
+/// One order in the making: rooms that come twice count where they come first.
+struct ClientMap::Choice {
+  std::uint64_t key;
+  Buffer& buffer;
+  std::size_t count = 0;
+  std::bitset<rooms_max> seen;
+};
+
+void ClientMap::choose(std::span<const std::uint16_t> items, Choice& choice) const {
+  for (std::size_t i = 0; i < items.size();) {
+    if (items[i] < group_flag) {
+      const std::uint16_t room = items[i++];
+      if (choice.seen[room]) continue;
+      choice.seen.set(room);
+      choice.buffer.rooms[choice.count++] = room;
+      continue;
+    }
+    const std::size_t members = items[i] - std::size_t{group_flag};
+    const std::uint64_t key = hash_pair(choice.key, node_seeds_[items[i + 1]]);
+    std::array<Scored, rooms_max> scored;
+    std::size_t at = i + 2;
+    for (std::size_t m = 0; m < members; ++m) {
+      const std::uint16_t member = items[at];
+      const std::uint64_t seed =
+          member < group_flag ? room_seeds_[member] : node_seeds_[member - std::size_t{group_flag}];
+      scored[m] = {.score = -items[at + 1] / std::log(to_unit(hash_pair(key, seed))),
+                   .place = static_cast<std::uint16_t>(at)};
+      at += 3U + items[at + 2];
+    }
+    std::sort(scored.begin(), scored.begin() + static_cast<std::ptrdiff_t>(members),
+              [](const Scored& one, const Scored& other) {
+                return one.score != other.score ? one.score > other.score : one.place < other.place;
+              });
+    for (std::size_t m = 0; m < members; ++m) {
+      choose(items.subspan(scored[m].place + 3U, items[scored[m].place + 2U]), choice);
+    }
+    i = at;
+  }
+}
+
+std::span<const std::uint16_t> ClientMap::rooms(std::uint32_t ranking, std::uint64_t key,
+                                                Buffer& buffer) const {
+  Choice choice{.key = key, .buffer = buffer, .count = 0, .seen = {}};
+  choose(items(ranking), choice);
+  return std::span(buffer.rooms).first(choice.count);
+}
+
+ClientMaps ClientMaps::build(const Geography& geography, const topology::Description& description,
+                             std::vector<Error>& mistakes, const ClientMap::RunBoth& run_both) {
+  ClientMaps all;
+  if (description.rooms.size() > topology::rooms_max) {
+    mistakes.push_back(
+        {fmt::format("{}: {} rooms are more than {}; split the world", description.file,
+                     description.rooms.size(), topology::rooms_max)});
+    return all;
+  }
+  std::vector<topology::PolicyTree> trees;
+  for (const topology::Name& name : description.names) {
+    auto tree = resolve_policy(description, name.policy);
+    if (!tree) {
+      mistakes.push_back(
+          {fmt::format("{}: name {} has the policy '{}', which cannot be made; run "
+                       "hither check",
+                       description.file, name.name, name.policy)});
+      return all;
+    }
+    const auto known = std::ranges::find(trees, *tree);
+    const auto number = static_cast<std::uint16_t>(known - trees.begin());
+    all.map_of_name.push_back(number);
+    if (known != trees.end()) continue;
+    trees.push_back(std::move(*tree));
+    auto map =
+        ClientMap::build(geography, description, name.policy, ClientMap::rankings_most, run_both);
+    if (!map) {
+      mistakes.push_back({fmt::format("{}: {}", description.file, map.error().message)});
+      return all;
+    }
+    all.maps.push_back(std::move(*map));
+  }
+  return all;
 }
 
 }  // namespace hither::dns

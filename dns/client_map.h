@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ip.h"
 #include "base/prefix_map.h"
+#include "base/result.h"
 #include "dns/geography.h"
+#include "dns/ranker.h"
+#include "dns/types.h"
 #include "topology/description.h"
 
 namespace hither::dns {
 
 /// Says for every client in which order it should try the rooms, and for how wide a block of
-/// clients the same is true. Knows nothing of health: the view permutes what it says, so a flapping
-/// room never changes a scope. Pure, and never changed after it is built: any number of threads may
-/// read one map.
+/// clients the same is true. One for each policy in use (dns/ranker.h makes the orders). Knows
+/// nothing of health: the view permutes what it says, so a flapping room never changes a scope.
+/// Pure, and never changed after it is built: any number of threads may read one map.
 class ClientMap {
  public:
-  /// Up to so many rooms a ranking is the order of all of them; with more it is the nearest
+  /// Up to so many members an order is that of all of them; with more it is the nearest
   /// `ranked_max` in order and then the rest by index. The orders of n rooms cut the globe into
   /// about n^4 / 8 cells, so full orders of 30 rooms would leave hardly two neighbouring blocks
   /// alike, and every answer would be a class of its own (gdnsd's auto_dc_limit is 3 for the same
   /// reason). Should even that come to more than `rankings_max` of build() (hundreds of rooms), the
-  /// nearest 4, 2 or 1 are ranked.
+  /// nearest 4, 2, 1 or none are ranked.
   static constexpr std::size_t ranked_max = 8;
+  static constexpr std::size_t rankings_most = PrefixMap::value_max + std::size_t{1};
 
   using RunBoth = std::function<void(const std::function<void()>&, const std::function<void()>&)>;
   static void one_after_the_other(const std::function<void()>& one,
@@ -41,13 +48,20 @@ class ClientMap {
     int scope_length = 0;
   };
 
-  /// Orders the rooms for every place of `geography`: cost is the great-circle distance in whole
-  /// metres (so that the last bit of a sine cannot make two servers disagree), ties by index. What
-  /// nobody knows gets the catch-all ranking 0, the rooms by index. Precondition: 1 to 32766 rooms.
-  /// `run_both` runs the two independent halves of the work; a driver may use two threads.
+  /// Orders the rooms for every place of `geography` by the policy. What nobody knows gets the
+  /// catch-all ranking 0. Fails if the policy's rules alone make more than `rankings_max` different
+  /// orders. `run_both` runs two independent halves of the work; a driver may use two threads.
+  /// Preconditions: 1 to 1000 rooms, resolve_policy() knows the policy.
+  [[nodiscard]] static Result<ClientMap> build(const Geography& geography,
+                                               const topology::Description& description,
+                                               std::string_view policy,
+                                               std::size_t rankings_max = rankings_most,
+                                               const RunBoth& run_both = one_after_the_other);
+  /// The same for policy nearest of these rooms, without latencies: cost is the great-circle
+  /// distance in whole metres (so that the last bit of a sine cannot make two servers disagree),
+  /// ties by index.
   static ClientMap build(const Geography& geography, std::span<const topology::Room> rooms,
-                         std::size_t rankings_max = PrefixMap::value_max + std::size_t{1},
-                         const RunBoth& run_both = one_after_the_other);
+                         std::size_t rankings_max = rankings_most);
 
   /// A few dependent loads, no allocation: see base/prefix_map.h for figures.
   Match find(const Address& client) const {
@@ -55,28 +69,64 @@ class ClientMap {
     return {match.value, match.depth};
   }
 
-  /// All room indexes in the order in which a client with this ranking should try them.
-  /// Precondition: ranking < rankings().
-  std::span<const std::uint16_t> rooms(std::uint32_t ranking) const {
-    return {orders_.data() + std::size_t{ranking} * room_count_, room_count_};
+  /// Does the order of a ranking depend on the client's block, beside the place?
+  bool grouped(std::uint32_t ranking) const { return entries_[ranking].grouped; }
+  /// The rooms in the order in which a client with this ranking should try them; those that it may
+  /// not be sent to are missing. Preconditions: ranking < rankings(), not grouped.
+  std::span<const std::uint16_t> rooms(std::uint32_t ranking) const { return items(ranking); }
+  /// The same for any ranking: groups are decided by rendezvous hashing (Thaler and Ravishankar),
+  /// each member scored -weight / ln(hash of `key` and its name), so that a change of one weight
+  /// moves only what must move; weight 0 comes last. `key` is a hash of the client's block. No
+  /// allocation.
+  struct Buffer {
+    std::array<std::uint16_t, rooms_max> rooms;
+  };
+  std::span<const std::uint16_t> rooms(std::uint32_t ranking, std::uint64_t key,
+                                       Buffer& buffer) const;
+  /// As it is written down (dns/ranker.h).
+  std::span<const std::uint16_t> items(std::uint32_t ranking) const {
+    const Entry& entry = entries_[ranking];
+    return {orders_.data() + entry.first, entry.count};
   }
 
-  std::uint32_t rankings() const {
-    return static_cast<std::uint32_t>(orders_.size() / room_count_);
-  }
+  std::uint32_t rankings() const { return static_cast<std::uint32_t>(entries_.size()); }
   /// Blocks of clients that are told apart: the number of different scopes there can be.
   std::size_t leaves() const { return map_.leaves(); }
-  std::size_t bytes() const { return map_.bytes() + orders_.size() * sizeof(std::uint16_t); }
+  std::size_t bytes() const {
+    return map_.bytes() + orders_.size() * sizeof(std::uint16_t) + entries_.size() * sizeof(Entry);
+  }
 
   /// blocks().walk(...) visits (prefix, ranking) in address order, for what-if.
   const PrefixMap& blocks() const { return map_; }
 
  private:
-  ClientMap(PrefixMap map, std::size_t room_count, std::vector<std::uint16_t> orders);
+  friend class ClientMapBuilder;
+  struct Entry {
+    std::uint32_t first;  ///< in orders_
+    std::uint16_t count;
+    bool grouped;
+  };
+  struct Choice;
+
+  explicit ClientMap(PrefixMap map) : map_(std::move(map)) {}
+  void choose(std::span<const std::uint16_t> items, Choice& choice) const;
 
   PrefixMap map_;
-  std::size_t room_count_;
-  std::vector<std::uint16_t> orders_;  // room_count_ indexes per ranking
+  std::vector<Entry> entries_;         // by ranking
+  std::vector<std::uint16_t> orders_;  // of all rankings
+  std::vector<std::uint64_t> room_seeds_;
+  std::vector<std::uint64_t> node_seeds_;
+};
+
+/// The maps of all names; names whose policies come to the same share one.
+struct ClientMaps {
+  std::vector<ClientMap> maps;
+  std::vector<std::uint16_t> map_of_name;  ///< by index in Description::names
+
+  /// One line for every policy that cannot be made into a map is added to `mistakes`.
+  static ClientMaps build(const Geography& geography, const topology::Description& description,
+                          std::vector<Error>& mistakes,
+                          const ClientMap::RunBoth& run_both = ClientMap::one_after_the_other);
 };
 
 }  // namespace hither::dns

@@ -101,7 +101,7 @@ MetricFamily by_room(const Threads& threads, const std::vector<std::string>& roo
 
 }  // namespace
 
-void Counters::count(const Query& query, const Answer& answer, Transport transport) {
+void Counters::count(const Query& query, const Answer& answer, Transport transport, Instant at) {
   by_transport[static_cast<std::size_t>(transport)].add();
   by_rcode[std::min(static_cast<std::size_t>(answer.rcode), rcodes - 1)].add();
   if (query.has_question) {
@@ -109,7 +109,21 @@ void Counters::count(const Query& query, const Answer& answer, Transport transpo
     by_type[static_cast<std::size_t>(place)].add();
   }
   if (query.edns && query.edns->subnet) with_subnet.add();
-  if (answer.room) by_room[*answer.room].add();
+  if (answer.rooms.empty()) return;
+  const auto now = std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch()).count();
+  for (const std::uint16_t room : answer.rooms.all()) {
+    by_room[room].add();
+    named_until_s[room].raise_to(now + answer.answer[0].ttl);
+  }
+}
+
+std::optional<Instant> named_until(const std::vector<const Counters*>& threads, std::size_t room) {
+  std::int64_t latest = 0;
+  for (const Counters* counters : threads) {
+    latest = std::max(latest, counters->named_until_s[room].highest());
+  }
+  if (latest == 0) return std::nullopt;
+  return Instant(std::chrono::seconds(latest));
 }
 
 Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms) {

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "base/counter.h"
 #include "base/metrics.h"
+#include "base/time.h"
 #include "dns/answer.h"
 #include "dns/query.h"
 #include "dns/types.h"
@@ -30,9 +35,15 @@ struct Counters {
   Counter rate_cut;                        ///< answers beyond a rate limit that were cut short
   Counter rate_dropped;                    ///< and those that were not sent
   std::array<Counter, rooms_max> by_room;  ///< answers that named it
+  /// Until when somebody may still keep an answer that names the room, in seconds since the clock
+  /// of Instant began.
+  std::array<Highest, rooms_max> named_until_s;
 
-  void count(const Query& query, const Answer& answer, Transport transport);
+  void count(const Query& query, const Answer& answer, Transport transport, Instant at);
 };
+
+/// When the last answer of all threads that named the room has run out; nullopt if none did.
+std::optional<Instant> named_until(const std::vector<const Counters*>& threads, std::size_t room);
 
 /// The sums over all threads as metric families. `rooms` are the names behind the indexes.
 Metrics to_metrics(const std::vector<const Counters*>& threads,

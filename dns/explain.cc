@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "dns/answer.h"
+#include "dns/ranker.h"
+#include "dns/sites.h"
 
 namespace hither::dns {
 namespace {
@@ -48,6 +50,10 @@ std::string why_ttl(const SteeredName& name, const View& view, const Snapshot& s
                     const std::vector<Reason>& reasons) {
   const std::string bound = fmt::format("the name's ttl is {}", hither::to_text(name.ttl));
   for (const Reason& reason : reasons) {
+    if (reason.ends_soon) {
+      return fmt::format("{} is being drained, so answers that name it are short; {}",
+                         snapshot.directory->rooms[reason.room].name, bound);
+    }
     if (!reason.sets_ttl) continue;
     const std::string change = fmt::format(
         "the state of {} can change within {}", snapshot.directory->rooms[reason.room].name,
@@ -58,7 +64,93 @@ std::string why_ttl(const SteeredName& name, const View& view, const Snapshot& s
   return fmt::format("{}; no state that matters can change sooner", bound);
 }
 
-void explain_steering(const Snapshot& snapshot, const SteeredName& name, Explanation& result) {
+std::string percent(std::uint64_t share) {
+  const double part = static_cast<double>(share) / static_cast<double>(RoomShare::all);
+  return fmt::format("{:.0f} %", part * 100);
+}
+
+/// More about a verdict than its word says.
+std::string note_of(const Reason& reason, const FarmState& state, const RoomShare& share) {
+  const Verdict verdict = reason.verdict;
+  if (verdict == Verdict::thin) {
+    return fmt::format("{} of {} copies are usable", state.usable, state.copies);
+  }
+  if (verdict == Verdict::full) {
+    return fmt::format("sheds {} of its clients, this block too", percent(share.shed));
+  }
+  if (verdict == Verdict::closed) {
+    return fmt::format("takes {} of what others shed", percent(share.open));
+  }
+  if (verdict == Verdict::chosen && share.shed > 0) {
+    return fmt::format("sheds {} of its clients, {}", percent(share.shed),
+                       reason.stays ? "but no other room takes this block" : "not this block");
+  }
+  if (state.state == RoomState::draining && share.drained < RoomShare::all) {
+    return fmt::format("drains: {} of its clients have left{}", percent(share.drained),
+                       verdict == Verdict::draining ? ", this block too" : "");
+  }
+  return {};
+}
+
+/// What the policy's fences and preferences say about this client, and who is chosen by weight.
+std::vector<std::string> rules_for(const topology::PolicyTree& tree, const Site& site,
+                                   const topology::Description& description) {
+  std::vector<std::string> rules;
+  const std::string where =
+      site.network ? fmt::format("{} in {}", site.country, to_text(*site.network)) : site.country;
+  for (const topology::PolicyNode& node : tree.nodes) {
+    if (find_rule(node.fence_rules, site.kind()) >= 0) {
+      std::string open;
+      const topology::RoomSet allowed = tree.rooms(0, {}) & node.allowed(site.kind());
+      for (std::size_t room = 0; room < description.rooms.size(); ++room) {
+        if (allowed[room]) open += (open.empty() ? "" : ", ") + description.rooms[room].name;
+      }
+      rules.push_back(fmt::format("a fence of policy {} lets clients of {} go to {} only",
+                                  node.name, where, open));
+    }
+    if (find_rule(node.prefer_rules, site.kind()) >= 0) {
+      rules.push_back(
+          fmt::format("policy {} has an order of its own for clients of {}", node.name, where));
+    }
+    if (node.rule == topology::Rule::weighted) {
+      rules.push_back(fmt::format("policy {} chooses by weight for each /24 or /56", node.name));
+    }
+  }
+  return rules;
+}
+
+/// Where the client is, and what each room costs from there.
+class Costs {
+ public:
+  Costs(const topology::Description& description, const Geography& geography,
+        const SteeredName& name, const Address& client)
+      : description_(description), tree_(resolve_policy(description, name.policy)) {
+    if (!tree_) return;
+    ranker_.emplace(*tree_, description);
+    site_ = Sites(geography, ranker_->networks()).find(client);
+  }
+
+  std::vector<std::string> rules() const {
+    return tree_ ? rules_for(*tree_, site_, description_) : std::vector<std::string>();
+  }
+
+  void fill(std::size_t index, ExplainedRoom& room) {
+    room.bias = description_.rooms[index].bias;
+    if (!ranker_ || !tree_->uses_nearest()) return;
+    const RoomCost cost = ranker_->cost(site_, index);
+    room.rtt = cost.rtt;
+    if (cost.metres < RoomCost::unknown) room.cost_km = static_cast<double>(cost.metres) / 1000;
+  }
+
+ private:
+  const topology::Description& description_;
+  std::optional<topology::PolicyTree> tree_;
+  std::optional<Ranker> ranker_;
+  Site site_;
+};
+
+void explain_steering(const Snapshot& snapshot, const Geography& geography, const SteeredName& name,
+                      Explanation& result) {
   const Directory& directory = *snapshot.directory;
   std::vector<Reason> reasons;
   const Client client{.address = result.question.from.address,
@@ -68,21 +160,32 @@ void explain_steering(const Snapshot& snapshot, const SteeredName& name, Explana
   result.farm = directory.farms[name.farm];
   result.policy = name.policy;
   result.fail_open = view.fail_open;
+  Costs costs(directory.description, geography, name, client.address);
+  result.rules = costs.rules();
   for (const Reason& reason : reasons) {
     const AnsweringRoom& room = directory.rooms[reason.room];
     ExplainedRoom explained{.name = room.name,
                             .title = room.title,
                             .km = std::nullopt,
+                            .rtt = std::nullopt,
+                            .cost_km = std::nullopt,
                             .verdict = reason.verdict,
+                            .note = {},
                             .state = snapshot.rooms.at(reason.room, name.farm)};
+    explained.note = note_of(reason, explained.state, snapshot.shares.at(reason.room, name.farm));
+    costs.fill(reason.room, explained);
     if (result.network) {
       explained.km = distance_km(result.network->place.location, room.location);
     }
     result.rooms.push_back(std::move(explained));
   }
-  if (!view.has_room) return;
+  if (!view.has_room()) return;
   result.ttl_because = why_ttl(name, view, snapshot, reasons);
   if (view.tailored) result.scope = prefix_of(client.address, view.depth);
+}
+
+double to_ms(Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
 }
 
 Json to_json_object(const ExplainedRoom& room, Instant now) {
@@ -90,7 +193,11 @@ Json to_json_object(const ExplainedRoom& room, Instant now) {
   return {{"room", room.name},
           {"title", room.title},
           {"km", room.km ? Json(std::llround(*room.km)) : Json(nullptr)},
+          {"rtt_ms", room.rtt ? Json(to_ms(*room.rtt)) : Json(nullptr)},
+          {"bias", room.bias},
+          {"cost_km", room.cost_km ? Json(std::llround(*room.cost_km)) : Json(nullptr)},
           {"verdict", to_text(room.verdict)},
+          {"note", room.note},
           {"state", to_text(room.state.state)},
           {"since_s", static_cast<double>(age.count()) / 1000},
           {"reason", room.state.reason},
@@ -143,7 +250,7 @@ Explanation explain(const Snapshot& snapshot, const Geography& geography,
   result.network = geography.find(question.from.address);
   if (!answer.answer.empty()) result.ttl = answer.answer.all()[0].ttl;
   if (const SteeredName* name = snapshot.directory->find_name(question.name)) {
-    explain_steering(snapshot, *name, result);
+    explain_steering(snapshot, geography, *name, result);
   }
   return result;
 }
@@ -160,7 +267,8 @@ std::string to_json(const Explanation& explanation, Instant now) {
       {"network", to_json_object(explanation.network)},
       {"steered", explanation.steered},
       {"farm", explanation.farm},
-      {"policy", explanation.steered ? Json(to_text(explanation.policy)) : Json(nullptr)},
+      {"policy", explanation.steered ? Json(explanation.policy) : Json(nullptr)},
+      {"rules", explanation.rules},
       {"rooms", rooms},
       {"fail_open", explanation.fail_open},
       {"ttl", explanation.ttl},

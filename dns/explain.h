@@ -30,8 +30,12 @@ struct Question {
 struct ExplainedRoom {
   std::string name;
   std::string title;
-  std::optional<double> km;  ///< from the client's place; none if nobody knows that
+  std::optional<double> km;     ///< from the client's place; none if nobody knows that
+  std::optional<Duration> rtt;  ///< measured from there; counts instead of km
+  int bias = 0;
+  std::optional<double> cost_km;  ///< what policy nearest compares: km or rtt, after the bias
   Verdict verdict = Verdict::behind;
+  std::string note;  ///< more about the verdict: "sheds 30 % of its clients, this block too"
   FarmState state;
 };
 
@@ -43,8 +47,9 @@ struct Explanation {
   std::optional<Geography::Found> network;  ///< where the client is, and who says so
   bool steered = false;  ///< false: zone data, the same for everybody; the rest is empty
   std::string farm;
-  topology::Policy policy = topology::Policy::nearest;
-  std::vector<ExplainedRoom> rooms;  ///< in the policy's order
+  std::string policy;
+  std::vector<std::string> rules;    ///< fences, preferences and choices by weight, for this client
+  std::vector<ExplainedRoom> rooms;  ///< in the policy's order; behind them those behind a fence
   bool fail_open = false;            ///< no room is up, one is named all the same
   std::uint32_t ttl = 0;
   std::string ttl_because;
@@ -58,8 +63,9 @@ Explanation explain(const Snapshot& snapshot, const Geography& geography, const 
 ///  "addresses":["127.12.0.1"],
 ///  "network":{"block":"133.11.0.0/16","country":"JP","title":"","location":[36.2,138.3],
 ///             "source":"builtin (2026-06-17)"},                     null where nobody knows
-///  "steered":true,"farm":"web","policy":"nearest",
-///  "rooms":[{"room":"nrt","title":"Tokyo","km":180,"verdict":"chosen","state":"up","since_s":12.5,
+///  "steered":true,"farm":"web","policy":"nearest","rules":[],
+///  "rooms":[{"room":"nrt","title":"Tokyo","km":180,"rtt_ms":null,"bias":0,"cost_km":180,
+///            "verdict":"chosen","note":"","state":"up","since_s":12.5,
 ///            "reason":"","copies":2,"usable":2,"capacity":200,"load":0}, ...],
 ///  "fail_open":false,"ttl":1,"ttl_because":"...","scope":"133.0.0.0/8"}   scope null: everybody
 std::string to_json(const Explanation& explanation, Instant now);

@@ -139,7 +139,7 @@ std::optional<Geography::Found> Geography::find(const Address& address) const {
   const std::uint32_t index = std::prev(after)->value;
   if (index != nowhere) {
     const topology::Network& network = networks_[index];
-    return Found{network.prefix, {network.location, "", network.title}, "[[network]]"};
+    return Found{network.prefix, {network.location, network.country, network.title}, "[[network]]"};
   }
   for (const auto& source : sources_.all()) {
     if (const auto found = source->locate(address)) {
@@ -189,7 +189,9 @@ topology::Location Geography::location(std::uint32_t place) const {
 
 CountryCode Geography::country(std::uint32_t place) const {
   const GeoPlace* found = known(place);
-  return found == nullptr ? CountryCode{} : found->country;
+  if (found != nullptr) return found->country;
+  const std::string& country = networks_[place].country;
+  return country.size() == 2 ? CountryCode{country[0], country[1]} : CountryCode{};
 }
 
 std::vector<std::string> Geography::sources() const {

@@ -85,7 +85,7 @@ class Geography {
   /// Places are numbered 0 .. places()-1 over all sources.
   std::uint32_t places() const { return places_; }
   topology::Location location(std::uint32_t place) const;
-  /// Two zero bytes for a [[network]], and where a database does not know it.
+  /// Two zero bytes where nobody says.
   CountryCode country(std::uint32_t place) const;
 
   /// What the databases are called, in their order.

@@ -21,7 +21,7 @@ namespace hither::dns {
 struct Arrival {
   Address client;
   Transport transport = Transport::udp;
-  Instant at{};                    ///< rate limits count by it
+  Instant at{};                    ///< rate limits and counters go by it
   std::uint32_t unix_seconds = 0;  ///< the wall clock, which cookies are dated by
   Duration keepalive{};            ///< over TCP: how long the connection may go without a query
 };

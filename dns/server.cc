@@ -53,11 +53,13 @@ Server::Server(io::Loop& loop, const Settings& settings, Loaded loaded)
       loaded_(std::move(loaded)),
       started_(io::monotonic_now()),
       watch_(settings.description, started_),
+      share_control_(settings.description),
       snapshot_(std::make_shared<const Snapshot>(
           Snapshot{loaded_.directory, watch_.states(), loaded_.protocol})),
       admin_(loop),
       probes_(settings.description.rooms.size()),
-      probe_timer_(loop, [this] { probe_due_rooms(); }) {}
+      probe_timer_(loop, [this] { probe_due_rooms(); }),
+      share_timer_(loop, [this] { publish(); }) {}
 
 Result<std::vector<ListenSockets>> Server::open_sockets() {
   std::vector<ListenSockets> sockets;
@@ -123,15 +125,18 @@ void Server::on_reply(std::uint16_t room, const io::HttpReply& reply) {
 }
 
 void Server::publish() {
-  if (watch_.states() == snapshot_->rooms) return;
+  Shares shares = share_control_.step(watch_.states(), io::monotonic_now());
+  share_timer_.set(share_control_.deadline());
+  if (watch_.states() == snapshot_->rooms && shares == snapshot_->shares) return;
   snapshot_ = std::make_shared<const Snapshot>(
-      Snapshot{loaded_.directory, watch_.states(), loaded_.protocol});
+      Snapshot{loaded_.directory, watch_.states(), loaded_.protocol, std::move(shares)});
   for (const auto& thread : threads_) thread->publish(snapshot_);
 }
 
 StatusInput Server::status_input() const {
   return {.settings = settings_,
           .rooms = snapshot_->rooms,
+          .shares = snapshot_->shares,
           .threads = counters_,
           .databases = loaded_.geography->sources(),
           .started = started_,

@@ -11,6 +11,7 @@
 #include "dns/server_load.h"
 #include "dns/server_thread.h"
 #include "dns/settings.h"
+#include "dns/share_control.h"
 #include "dns/status.h"
 #include "io/admin.h"
 #include "io/http_client.h"
@@ -52,6 +53,7 @@ class Server {
   Loaded loaded_;
   Instant started_;
   RoomWatch watch_;
+  ShareControl share_control_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<Endpoint> endpoints_;
   Endpoint admin_endpoint_;
@@ -60,6 +62,7 @@ class Server {
   io::AdminServer admin_;
   std::vector<std::unique_ptr<io::HttpFetch>> probes_;  ///< by room, while one is on its way
   io::Timer probe_timer_;
+  io::Timer share_timer_;  ///< for what moves though no room changes
 };
 
 }  // namespace hither::dns

@@ -90,7 +90,7 @@ std::string host_name() {
 
 }  // namespace
 
-std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes) {
+std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes, Walks walks) {
   // Large pieces go back to the system as soon as they are freed: loading needs many, once.
   mallopt(M_MMAP_THRESHOLD, large_bytes);
   const std::size_t before = mistakes.size();
@@ -101,10 +101,10 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   auto secrets = read_secrets(rules.cookie_secrets, mistakes);
   if (mistakes.size() > before) return std::nullopt;
   auto geography = std::make_unique<Geography>(std::move(sources), description.networks);
-  auto map = ClientMap::build(*geography, description.rooms, PrefixMap::value_max + std::size_t{1},
-                              in_two_threads);
-  geography->let_go();
-  auto directory = build_directory(description, texts, std::move(map), mistakes);
+  auto maps = ClientMaps::build(*geography, description, mistakes, in_two_threads);
+  if (mistakes.size() > before) return std::nullopt;
+  if (walks == Walks::done) geography->let_go();
+  auto directory = build_directory(description, texts, std::move(maps), mistakes);
   malloc_trim(0);  // what loading needed besides is not needed again
   if (directory == nullptr) return std::nullopt;
   auto protocol = make_protocol(rules, {.node = settings.node.empty() ? host_name() : settings.node,

@@ -23,6 +23,10 @@ struct Loaded {
 
 /// Opens and reads all of it. Every mistake is added to `mistakes` as one line with its cure; then
 /// nothing is loaded. Part of the driver: it opens files.
-std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes);
+///
+/// With Walks::done the geography can only find; walks need tens of MiB of a city database more.
+enum class Walks { done, wanted };
+std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes,
+                           Walks walks = Walks::done);
 
 }  // namespace hither::dns

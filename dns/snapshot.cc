@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <set>
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "dns/zone_file.h"
 
@@ -24,7 +24,6 @@ AnsweringRoom make_room(const topology::Room& from) {
   AnsweringRoom room{.name = from.name,
                      .title = from.title,
                      .location = from.location,
-                     .weight = static_cast<double>(from.weight),
                      .seed = hash_bytes(from.name),
                      .addresses = {}};
   room.addresses[family_of(Type::a)].type = Type::a;
@@ -47,10 +46,11 @@ class DirectoryBuilder {
 
   void add_rooms();
   void add_zone_names();
-  void add_names();
+  void add_names(const ClientMaps& maps);
   void add_zones(std::span<const std::string> texts);
-  std::shared_ptr<const Directory> take(ClientMap map) {
-    directory_->map = std::move(map);
+  std::shared_ptr<const Directory> take(ClientMaps maps) {
+    directory_->maps = std::move(maps.maps);
+    directory_->description = description_;
     return directory_;
   }
 
@@ -69,17 +69,10 @@ class DirectoryBuilder {
 };
 
 void DirectoryBuilder::add_rooms() {
-  if (description_.rooms.size() > rooms_max) {
-    mistakes_.push_back({fmt::format("{}: {} rooms are more than {}; split the world",
-                                     description_.file, description_.rooms.size(), rooms_max)});
-    return;
-  }
   for (const topology::Room& room : description_.rooms) {
     directory_->rooms.push_back(make_room(room));
   }
   directory_->farms = description_.farms;
-  directory_->room_order.resize(description_.rooms.size());
-  std::iota(directory_->room_order.begin(), directory_->room_order.end(), std::uint16_t{0});
 }
 
 std::optional<Name> DirectoryBuilder::parse(const std::string& text,
@@ -112,10 +105,13 @@ SteeredName DirectoryBuilder::make_name(const topology::Name& from, const Name& 
                       .policy = from.policy,
                       .ttl = from.ttl,
                       .farm = static_cast<std::uint16_t>(farm),
+                      .answers = static_cast<std::uint8_t>(from.answers),
                       .seed = hash_name(name.wire()),
                       .candidates = {}};
   for (std::size_t r = 0; r < directory_->rooms.size(); ++r) {
-    if (description_.rooms[r].find_farm(from.farm) == nullptr) continue;
+    const topology::Farm* farm_there = description_.rooms[r].find_farm(from.farm);
+    if (farm_there == nullptr) continue;
+    steered.in_blocks |= farm_there->spill.has_value();
     for (std::size_t family = 0; family < 2; ++family) {
       steered.candidates[family][r] = directory_->rooms[r].addresses[family].count > 0;
     }
@@ -123,8 +119,10 @@ SteeredName DirectoryBuilder::make_name(const topology::Name& from, const Name& 
   return steered;
 }
 
-void DirectoryBuilder::add_names() {
-  for (const topology::Name& from : description_.names) {
+void DirectoryBuilder::add_names(const ClientMaps& maps) {
+  ASSERT(maps.map_of_name.size() == description_.names.size());
+  for (std::size_t i = 0; i < description_.names.size(); ++i) {
+    const topology::Name& from = description_.names[i];
     const auto name = parse(from.name, from.where);
     const auto farm = std::ranges::find(description_.farms, from.farm);
     if (!name || farm == description_.farms.end()) continue;  // topology/check names the farm.
@@ -140,6 +138,7 @@ void DirectoryBuilder::add_names() {
                                .where = place_of(description_, from.where)});
     directory_->names.push_back(
         make_name(from, *name, static_cast<std::size_t>(farm - description_.farms.begin())));
+    directory_->names.back().map = maps.map_of_name[i];
   }
 }
 
@@ -183,16 +182,16 @@ const SteeredName* Directory::find_name(const Name& name) const {
 
 std::shared_ptr<const Directory> build_directory(const topology::Description& description,
                                                  std::span<const std::string> zone_texts,
-                                                 ClientMap map, std::vector<Error>& mistakes) {
+                                                 ClientMaps maps, std::vector<Error>& mistakes) {
+  if (!mistakes.empty() && maps.map_of_name.size() < description.names.size()) return nullptr;
   const std::size_t before = mistakes.size();
   DirectoryBuilder builder(description, mistakes);
   builder.add_rooms();
-  if (mistakes.size() > before) return nullptr;
   builder.add_zone_names();
-  builder.add_names();
+  builder.add_names(maps);
   builder.add_zones(zone_texts);
   if (mistakes.size() > before) return nullptr;
-  return builder.take(std::move(map));
+  return builder.take(std::move(maps));
 }
 
 }  // namespace hither::dns

@@ -15,6 +15,7 @@
 #include "dns/name_index.h"
 #include "dns/record.h"
 #include "dns/room_states.h"
+#include "dns/shares.h"
 #include "dns/types.h"
 #include "dns/zone.h"
 #include "topology/description.h"
@@ -28,10 +29,15 @@ constexpr std::size_t family_of(Type type) { return type == Type::aaaa ? 1 : 0; 
 
 /// A name whose address depends on the client.
 struct SteeredName {
-  Name name;  ///< in lower case
-  topology::Policy policy = topology::Policy::nearest;
+  Name name;           ///< in lower case
+  std::string policy;  ///< as the description calls it, for people
   Duration ttl{};
-  std::uint16_t farm = 0;  ///< index in Directory::farms
+  std::uint16_t farm = 0;    ///< index in Directory::farms
+  std::uint16_t map = 0;     ///< index in Directory::maps: the policy
+  std::uint8_t answers = 1;  ///< rooms that an answer names
+  /// Is every client block (client_block_length) told apart? So it is where the farm may spill,
+  /// all the time and not only while it does: the scope must not depend on load.
+  bool in_blocks = false;
   std::uint64_t seed = 0;  ///< of the weighted choice, so that names are spread independently
   /// Per family, the rooms that run the farm and have such an address. The same for every client,
   /// so that nobody is told NODATA where others get an address (RFC 7871 s7.4).
@@ -43,7 +49,6 @@ struct AnsweringRoom {
   std::string name;
   std::string title;
   topology::Location location;
-  double weight = 100;
   std::uint64_t seed = 0;          ///< from its name, so that the order of rooms does not matter
   std::array<RrSet, 2> addresses;  ///< per family; their TTL is the view's
 };
@@ -54,10 +59,10 @@ struct Directory {
   std::vector<SteeredName> names;
   std::vector<AnsweringRoom> rooms;  ///< a room's index is that of the description
   std::vector<std::string> farms;
-  std::vector<std::uint16_t> room_order;  ///< 0, 1, 2, ...: the order of the file
-  NameIndex zone_index;                   ///< origins to indexes in `zones`
-  std::vector<int> zone_depths;           ///< how many labels origins have, the most first
-  std::optional<ClientMap> map;
+  NameIndex zone_index;               ///< origins to indexes in `zones`
+  std::vector<int> zone_depths;       ///< how many labels origins have, the most first
+  std::vector<ClientMap> maps;        ///< one for each policy in use
+  topology::Description description;  ///< what it was built from, for explain
 
   /// The closest zone that holds the name, or nullptr. For DS at the top of a zone its parent,
   /// where that is here too (RFC 4035 s3.1.4.1).
@@ -70,10 +75,10 @@ struct Directory {
 
 /// Builds the directory. `zone_texts` holds for each zone of the description the text of its file,
 /// or nothing where none is named. All mistakes are added to `mistakes`; then there is no
-/// directory.
+/// directory. So it is without a word if `mistakes` says already why there are no maps.
 std::shared_ptr<const Directory> build_directory(const topology::Description& description,
                                                  std::span<const std::string> zone_texts,
-                                                 ClientMap map, std::vector<Error>& mistakes);
+                                                 ClientMaps maps, std::vector<Error>& mistakes);
 
 /// All that one answer is a function of, apart from the query and who sent it. Immutable and
 /// shared: data threads hold one and are handed the next between two batches.
@@ -81,6 +86,7 @@ struct Snapshot {
   std::shared_ptr<const Directory> directory;
   RoomStates rooms;
   std::shared_ptr<const Protocol> protocol = nullptr;  ///< nullptr: plain DNS, nothing told
+  Shares shares = {};  ///< made from the same states
 };
 
 }  // namespace hither::dns

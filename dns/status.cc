@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/status.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -17,7 +18,12 @@ double to_seconds(Duration duration) {
   return static_cast<double>(ms) / 1000;
 }
 
-Json farm_json(const std::string& farm, const FarmState& state, Instant now) {
+double part_of(std::uint64_t share) {
+  return static_cast<double>(share) / static_cast<double>(RoomShare::all);
+}
+
+Json farm_json(const std::string& farm, const FarmState& state, const RoomShare& share,
+               Instant now) {
   return {{"farm", farm},
           {"state", to_text(state.state)},
           {"since_s", to_seconds(now - state.since)},
@@ -26,7 +32,11 @@ Json farm_json(const std::string& farm, const FarmState& state, Instant now) {
           {"usable", state.usable},
           {"capacity", state.capacity},
           {"load", state.load},
-          {"holds_for", hither::to_text(state.holds_for)}};
+          {"holds_for", hither::to_text(state.holds_for)},
+          {"thin", share.thin},
+          {"drained", part_of(share.drained)},
+          {"shed", part_of(share.shed)},
+          {"takes_shed", part_of(share.open)}};
 }
 
 Json room_json(const StatusInput& input, std::size_t index) {
@@ -37,12 +47,17 @@ Json room_json(const StatusInput& input, std::size_t index) {
   Json farms = Json::array();
   for (std::size_t f = 0; f < description.farms.size(); ++f) {
     const FarmState& state = input.rooms.at(index, f);
-    if (state.runs) farms.push_back(farm_json(description.farms[f], state, input.now));
+    if (!state.runs) continue;
+    RoomShare share = input.shares.at(index, f);
+    if (state.state != RoomState::draining) share.drained = 0;
+    farms.push_back(farm_json(description.farms[f], state, share, input.now));
   }
+  const auto until = named_until(input.threads, index);
   return {{"room", room.name},
           {"title", room.title},
           {"addresses", addresses},
           {"admin", to_text(description.admin_of(room))},
+          {"named_for_s", until ? Json(std::max(0.0, to_seconds(*until - input.now))) : Json(0.0)},
           {"farms", farms}};
 }
 

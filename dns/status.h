@@ -9,6 +9,7 @@
 #include "dns/counters.h"
 #include "dns/room_states.h"
 #include "dns/settings.h"
+#include "dns/shares.h"
 
 namespace hither::dns {
 
@@ -16,6 +17,7 @@ namespace hither::dns {
 struct StatusInput {
   const Settings& settings;
   const RoomStates& rooms;
+  Shares shares;
   const std::vector<const Counters*>& threads;
   std::vector<std::string> databases;  ///< names of the geo databases
   Instant started;
@@ -26,8 +28,11 @@ struct StatusInput {
 ///  "threads":2,"queries":17,"listen":["127.0.0.1:5300"],"geo":["builtin (2026-06-17)"],
 ///  "zones":["example.test"],"names":["www.example.test"],
 ///  "rooms":[{"room":"fra","title":"Frankfurt","addresses":["127.10.0.1"],
-///    "admin":"127.10.0.1:7070","farms":[{"farm":"web","state":"up","since_s":3.2,"reason":"",
-///    "copies":3,"usable":3,"capacity":300,"load":0,"holds_for":"600ms"}]}]}
+///    "admin":"127.10.0.1:7070","named_for_s":0.4,"farms":[{"farm":"web","state":"up",
+///    "since_s":3.2,"reason":"","copies":3,"usable":3,"capacity":300,"load":0,"holds_for":"600ms",
+///    "thin":false,"drained":0,"shed":0,"takes_shed":1}]}]}
+/// named_for_s: for so long somebody may keep an answer that names the room; 0: nobody does.
+/// drained, shed, takes_shed: shares of client blocks (dns/shares.h).
 std::string status_json(const StatusInput& input);
 
 /// {"ready":true}; the driver answers 503 while it is not.

@@ -45,7 +45,7 @@ int cmd_check(const std::string& file) {
              counted(description->farms.size(), "farm"), counted(description->names.size(), "name"),
              plan.size() == 1 ? "1 process" : fmt::format("{} processes", plan.size()));
   for (const topology::Name& name : description->names) {
-    fmt::print("  name {}: farm {}, {}\n", name.name, name.farm, to_text(name.policy));
+    fmt::print("  name {}: farm {}, {}\n", name.name, name.farm, name.policy);
   }
   for (const topology::Room& room : description->rooms) fmt::print("  {}", room_line(room));
   return 0;

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "topology/check_policy.h"
 #include "topology/plan.h"
 #include "topology/section.h"
 #include "topology/shape.h"
@@ -81,31 +82,6 @@ void check_names(const Description& description, Mistakes& mistakes) {
 }
 
 // --- Rooms. ---
-
-void check_policies(const Description& description, Mistakes& mistakes) {
-  const auto by = [&](Policy policy) {
-    return std::ranges::find(description.names, policy, &Name::policy);
-  };
-  const auto none = description.names.end();
-  if (const auto nearest = by(Policy::nearest); nearest != none) {
-    for (const Room& room : description.rooms) {
-      if (room.has_location) continue;
-      mistakes.push_back(
-          {room.where, fmt::format("room '{}' has no location, which name '{}' with "
-                                   "policy nearest needs; write location = [latitude, "
-                                   "longitude]",
-                                   room.name, nearest->name)});
-    }
-  }
-  const bool weightless =
-      std::ranges::all_of(description.rooms, [](const Room& room) { return room.weight == 0; });
-  if (const auto weighted = by(Policy::weighted); weighted != none && weightless) {
-    mistakes.push_back(
-        {weighted->where, fmt::format("name '{}' has policy weighted, but every room "
-                                      "has weight 0; give one more",
-                                      weighted->name)});
-  }
-}
 
 void check_addresses(const Description& description, Mistakes& mistakes) {
   std::map<Address, std::string> taken;

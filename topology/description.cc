@@ -22,11 +22,6 @@ std::string resolve(const std::string& description_file, const std::string& path
   return description_file.substr(0, slash + 1) + path;
 }
 
-Policy policy_of(std::string_view word) {
-  if (word == "weighted") return Policy::weighted;
-  return word == "ordered" ? Policy::ordered : Policy::nearest;
-}
-
 ProbeRule probe_of(const Section& section) {
   const std::string kind = section.text("kind");
   return {.kind = kind == "http"  ? ProbeRule::Kind::http
@@ -57,6 +52,17 @@ std::vector<const Node*> tables_of(const Node& root, std::string_view name) {
   return tables;
 }
 
+/// The tables in a list of tables, or nothing.
+std::vector<const Node*> items_of(const Node& table, std::string_view name) {
+  std::vector<const Node*> tables;
+  const Node* all = table.find(name);
+  if (all == nullptr || !all->is(Node::Kind::list)) return tables;
+  for (const Node& item : all->items) {
+    if (item.is(Node::Kind::table)) tables.push_back(&item);
+  }
+  return tables;
+}
+
 std::vector<const Node*> first_of(std::vector<const Node*> nodes, std::size_t most) {
   if (nodes.size() > most) nodes.resize(most);
   return nodes;
@@ -80,6 +86,8 @@ class Build {
     }
     for (const Node* node : first_of(tables_of(root_, "room"), rooms_max)) add_room(*node);
     for (const Node* node : tables_of(root_, "network")) add_network(*node);
+    for (const Node* node : tables_of(root_, "policy")) add_policy(*node);
+    for (const Node* node : tables_of(root_, "latency")) add_latency(*node);
     return std::move(description_);
   }
 
@@ -127,10 +135,12 @@ class Build {
     const Section section("name.*", &node);
     description_.names.push_back({.name = *name,
                                   .farm = section.text("farm"),
-                                  .policy = policy_of(section.text("policy")),
+                                  .policy = section.text("policy"),
                                   .ttl = section.duration("ttl"),
+                                  .answers = section.integer("answers"),
                                   .where = section.where(),
                                   .where_farm = section.where("farm"),
+                                  .where_policy = section.where("policy"),
                                   .where_ttl = section.where("ttl")});
   }
 
@@ -150,6 +160,7 @@ class Build {
     const auto admin = section.endpoints("admin");
     if (!admin.empty()) room.admin = admin.front();
     room.weight = section.integer("weight");
+    room.bias = section.integer("bias");
     room.where = section.where();
     room.where_address = section.where("address");
     room.where_admin = section.where("admin");
@@ -171,6 +182,8 @@ class Build {
     farm.balance =
         section.text("balance") == "round-robin" ? Balance::round_robin : Balance::least_request;
     farm.capacity = section.integer("capacity");
+    farm.min_healthy = section.number("min_healthy");
+    farm.spill = spill_of(Section("farm.*", &world));
     farm.ready_timeout = section.duration("ready_timeout");
     farm.health.limits = farm_health_of(section.inside("health"));
     farm.health.path = section.inside("health").text("path");
@@ -186,6 +199,15 @@ class Build {
     add_environment(own, farm);
     set_servers(Section("farm.*", &world), Section("farm.*", own), farm);
     return farm;
+  }
+
+  static std::optional<Spill> spill_of(const Section& farm) {
+    if (!farm.has("spill")) return std::nullopt;
+    const Section spill = farm.inside("spill");
+    return Spill{.high = spill.number("high"),
+                 .low = spill.number("low"),
+                 .per_second = spill.number("per_second"),
+                 .where_low = spill.where(spill.has("low") ? "low" : "high")};
   }
 
   static void add_environment(const Node* node, Farm& farm) {
@@ -221,7 +243,43 @@ class Build {
     description_.networks.push_back({.prefix = *prefix,
                                      .location = section.location("location"),
                                      .title = title.empty() ? to_text(*prefix) : title,
-                                     .where = section.where("prefix")});
+                                     .where = section.where("prefix"),
+                                     .country = section.text("country")});
+  }
+
+  void add_policy(const Node& node) {
+    const Section section("policy.*", &node);
+    const auto rule = rule_of(section.text("rule"));
+    Policy policy{.name = node.key,
+                  .rule = rule ? *rule : Rule::nearest,
+                  .of = section.texts("of"),
+                  .weight = section.integer("weight"),
+                  .fences = {},
+                  .prefers = {},
+                  .where = section.where(),
+                  .where_of = section.where("of")};
+    for (const Node* item : items_of(node, "fence")) {
+      const Section fence("policy.*.fence[]", item);
+      policy.fences.push_back({.from = fence.origins("from"),
+                               .only = fence.texts("only"),
+                               .never = fence.texts("never"),
+                               .where = item->find("from") ? fence.where("from") : fence.where()});
+    }
+    for (const Node* item : items_of(node, "prefer")) {
+      const Section prefer("policy.*.prefer[]", item);
+      policy.prefers.push_back({.from = prefer.origins("from"),
+                                .order = prefer.texts("order"),
+                                .where = prefer.where("order")});
+    }
+    description_.policies.push_back(std::move(policy));
+  }
+
+  void add_latency(const Node& node) {
+    const Section section("latency[]", &node);
+    description_.latencies.push_back({.from = section.origins("from"),
+                                      .room = section.text("room"),
+                                      .rtt = section.duration("rtt"),
+                                      .where = section.where("room")});
   }
 
   const Node& root_;
@@ -259,6 +317,11 @@ const Room* Description::find_room(std::string_view room) const {
   return found == rooms.end() ? nullptr : &*found;
 }
 
+const Policy* Description::find_policy(std::string_view policy) const {
+  const auto found = std::ranges::find(policies, policy, &Policy::name);
+  return found == policies.end() ? nullptr : &*found;
+}
+
 Endpoint Description::admin_of(const Room& room) const {
   if (room.admin) return *room.admin;
   ASSERT(!room.address.empty());
@@ -285,16 +348,27 @@ Reading read_description(std::string_view text, const std::string& file) {
   return reading;
 }
 
-std::string_view to_text(Policy policy) {
-  switch (policy) {
-    case Policy::nearest:
+std::string_view to_text(Rule rule) {
+  switch (rule) {
+    case Rule::nearest:
       return "nearest";
-    case Policy::weighted:
+    case Rule::weighted:
       return "weighted";
-    case Policy::ordered:
+    case Rule::ordered:
       break;
   }
   return "ordered";
+}
+
+std::optional<Rule> rule_of(std::string_view word) {
+  for (const Rule rule : {Rule::nearest, Rule::weighted, Rule::ordered}) {
+    if (word == to_text(rule)) return rule;
+  }
+  return std::nullopt;
+}
+
+std::string to_text(const Origin& origin) {
+  return origin.country.empty() ? hither::to_text(origin.network) : origin.country;
 }
 
 std::string to_text(const Mistake& mistake, const std::string& file) {

@@ -29,6 +29,9 @@ constexpr std::size_t room_index_max = 245;
 constexpr std::size_t rooms_max = 1000;
 constexpr std::size_t farms_max = 64;
 constexpr std::size_t mistakes_max = 100;  ///< the first so many are reported
+/// Rooms that one answer can name: more would not fit into 512 octets beside a long name.
+constexpr int answers_max = 8;
+constexpr int origins_max = 10'000;  ///< countries and networks in one list
 
 /// Where a value stands in the file, for messages: 1-based. line 0: not in the file (a default).
 struct Position {
@@ -43,8 +46,11 @@ struct Location {
   friend bool operator==(const Location&, const Location&) = default;
 };
 
-enum class Policy { nearest, weighted, ordered };
-std::string_view to_text(Policy policy);
+/// How the members of a policy are ordered.
+enum class Rule { nearest, weighted, ordered };
+std::string_view to_text(Rule rule);
+/// nullopt for any other word.
+std::optional<Rule> rule_of(std::string_view word);
 enum class Mode { http, tcp };
 enum class Balance { round_robin, least_request };
 
@@ -98,11 +104,66 @@ struct Zone {
 struct Name {
   std::string name;  ///< lower case, without the last dot
   std::string farm;
-  Policy policy = Policy::nearest;
+  std::string policy = "nearest";  ///< a rule's word: among all rooms; else of a [policy.*]
   Duration ttl = std::chrono::seconds(20);
+  int answers = 1;  ///< rooms that an answer names
   Position where;
   Position where_farm;
+  Position where_policy;
   Position where_ttl;
+};
+
+/// Clients that a fence, a preference or a latency is about: a country, or a network.
+struct Origin {
+  std::string country;  ///< "DE"; empty: a network
+  Prefix network;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+/// "DE" or "10.0.0.0/8".
+std::string to_text(const Origin& origin);
+
+/// [[policy.NAME.fence]]
+struct Fence {
+  std::vector<Origin> from;
+  std::vector<std::string> only;  ///< rooms; empty: all
+  std::vector<std::string> never;
+  Position where;
+};
+
+/// [[policy.NAME.prefer]]
+struct Prefer {
+  std::vector<Origin> from;
+  std::vector<std::string> order;  ///< members of the policy
+  Position where;
+};
+
+/// [policy.NAME]. topology/policy_tree.h puts several together.
+struct Policy {
+  std::string name;
+  Rule rule = Rule::nearest;
+  std::vector<std::string> of;  ///< rooms and policies; empty: all rooms
+  int weight = 100;             ///< as a member of a weighted policy
+  std::vector<Fence> fences;
+  std::vector<Prefer> prefers;
+  Position where;
+  Position where_of;
+};
+
+/// [[latency]]
+struct Latency {
+  std::vector<Origin> from;
+  std::string room;
+  Duration rtt{};
+  Position where;
+};
+
+/// [farm.NAME.spill], in shares of the capacity that a room reports.
+struct Spill {
+  double high = 0.9;
+  double low = 0.7;
+  double per_second = 0.05;
+  Position where_low;
 };
 
 /// A farm as one room runs it (the room's own values laid over [farm.NAME]).
@@ -117,7 +178,9 @@ struct Farm {
   Balance balance = Balance::least_request;
   HealthRule health;
   ProbeRule probe;
-  int capacity = 100;  ///< requests at once that one copy can carry
+  int capacity = 100;          ///< requests at once that one copy can carry
+  double min_healthy = 0;      ///< share of the copies; with fewer usable the room counts as down
+  std::optional<Spill> spill;  ///< the world's
   Duration ready_timeout = std::chrono::seconds(10);
   Position where;  ///< of the room's own table, or else of the world's; so are those below
   Position where_port;
@@ -136,6 +199,7 @@ struct Room {
   std::vector<Address> address;   ///< what the DNS answers: 127.(10+index).0.1 in a local world
   std::optional<Endpoint> admin;  ///< its balancer's status page, if not address[0]:admin_port
   int weight = 100;               ///< for policy weighted
+  int bias = 0;                   ///< for policy nearest, -99 to 99; positive is nearer
   std::vector<Farm> farms;        ///< in the order of the file's [farm.*]
   Position where;
   Position where_address;
@@ -152,6 +216,7 @@ struct Network {
   Location location;
   std::string title;
   Position where;
+  std::string country;  ///< "DE"; empty: not said
 };
 
 /// [local]: how a world on one machine is laid out.
@@ -174,7 +239,10 @@ struct Description {
   std::vector<std::string> farms;  ///< names of the [farm.*] tables
   std::vector<Room> rooms;         ///< a room's place in this list is its index everywhere
   std::vector<Network> networks;
+  std::vector<Policy> policies;
+  std::vector<Latency> latencies;
 
+  const Policy* find_policy(std::string_view policy) const;
   const Room* find_room(std::string_view room) const;
   /// Where the balancer of a room shows its status pages.
   Endpoint admin_of(const Room& room) const;

@@ -26,6 +26,8 @@ struct Key {
     endpoint,  ///< "127.0.0.1:53" or "[::1]:53"
     server,    ///< "host:port", a name or an address
     prefix,    ///< "10.0.0.0/8"
+    country,   ///< "DE"
+    origin,    ///< a country or a network
     location,  ///< [latitude, longitude]
   };
   /// `either`: one value or a list of them. `strings`: a table of names to values.

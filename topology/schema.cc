@@ -63,6 +63,10 @@ Json one_value(const Key& key) {
       return text_like("server", "^.+:[0-9]+$");
     case Type::prefix:
       return text_like("prefix", "^[0-9A-Fa-f:.]+/[0-9]+$");
+    case Type::country:
+      return {{"type", "string"}, {"pattern", "^[A-Z]{2}$"}};
+    case Type::origin:
+      return text_like("origin", "^([A-Z]{2}|[0-9A-Fa-f:.]+/[0-9]+)$");
     case Type::location:
       return {{"type", "array"},
               {"prefixItems", {range_of(-90, 90, "number"), range_of(-180, 180, "number")}},

@@ -2,6 +2,7 @@
 #include "topology/section.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -97,6 +98,14 @@ int Section::integer(std::string_view name) const {
   return static_cast<int>(parse_number(key(name).fallback).value_or(0));
 }
 
+double Section::number(std::string_view name) const {
+  if (const Node* node = find(name)) return node->number;
+  const std::string_view fallback = key(name).fallback;
+  double number = 0;
+  std::from_chars(fallback.data(), fallback.data() + fallback.size(), number);
+  return number;
+}
+
 Duration Section::duration(std::string_view name) const {
   const auto duration = parse_duration(text(name));
   return duration ? *duration : Duration{};
@@ -140,6 +149,14 @@ std::vector<Prefix> Section::prefixes(std::string_view name) const {
     if (const auto prefix = parse_prefix(text)) prefixes.push_back(*prefix);
   }
   return prefixes;
+}
+
+std::vector<Origin> Section::origins(std::string_view name) const {
+  std::vector<Origin> origins;
+  for (const std::string& text : texts(name)) {
+    if (const auto origin = origin_of(text)) origins.push_back(*origin);
+  }
+  return origins;
 }
 
 }  // namespace hither::topology

@@ -33,6 +33,7 @@ class Section {
 
   std::string text(std::string_view name) const;
   int integer(std::string_view name) const;
+  double number(std::string_view name) const;
   Duration duration(std::string_view name) const;
   /// For a key whose default depends on others.
   Duration duration(std::string_view name, Duration fallback) const;
@@ -41,6 +42,7 @@ class Section {
   std::vector<Endpoint> endpoints(std::string_view name) const;
   std::vector<Address> addresses(std::string_view name) const;
   std::vector<Prefix> prefixes(std::string_view name) const;
+  std::vector<Origin> origins(std::string_view name) const;
 
  private:
   const Key& key(std::string_view name) const;

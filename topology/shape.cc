@@ -20,6 +20,11 @@ using Shape = Key::Shape;
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
+/// ISO 3166-1 alpha-2, and what registries add to it: which codes there are is not our business.
+bool is_country(std::string_view text) {
+  return text.size() == 2 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 bool is_variable(std::string_view text) {
   if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
   return std::ranges::all_of(
@@ -65,6 +70,10 @@ std::string wanted_one(const Key& key) {
       return "a host and port such as \"10.0.0.7:8080\" or \"web.internal:8080\"";
     case Type::prefix:
       return "a network such as \"10.0.0.0/8\" or \"2001:db8::/32\"";
+    case Type::country:
+      return "a country as two capital letters such as \"DE\"";
+    case Type::origin:
+      return "a country such as \"DE\" or a network such as \"10.0.0.0/8\"";
     case Type::location:
       return "[latitude, longitude] in degrees, such as [50.11, 8.68]";
   }
@@ -163,6 +172,10 @@ Problem text_problem(const Key& key, const Node& node) {
       return first_of(parse_address(node.text));
     case Type::prefix:
       return first_of(parse_prefix(node.text));
+    case Type::country:
+      return is_country(node.text) ? Problem() : Problem(unfit());
+    case Type::origin:
+      return origin_of(node.text) ? Problem() : Problem(unfit());
     case Type::server:
       return is_server(node.text) ? Problem() : Problem(unfit());
     case Type::endpoint: {
@@ -264,9 +277,17 @@ class Walk {
     return path;
   }
 
+  /// "[[policy.NAME.fence]]" for the pattern "policy.*.fence[]".
+  static std::string list_header(std::string_view path) {
+    std::string name(path.substr(0, path.rfind("[]")));
+    if (const std::size_t star = name.find('*'); star != std::string::npos) {
+      name.replace(star, 1, "NAME");
+    }
+    return fmt::format("[[{}]]", name);
+  }
+
   static std::string called(const Node& node, std::string_view path) {
-    if (!node.key.empty()) return fmt::format("'{}'", node.key);
-    return fmt::format("[[{}]]", path.substr(0, path.rfind("[]")));
+    return node.key.empty() ? list_header(path) : fmt::format("'{}'", node.key);
   }
 
   static std::string example_table(const Key& key) {
@@ -292,6 +313,8 @@ class Walk {
 
   static std::string example(const Key& key) {
     if (key.type == Type::prefix) return "\"192.0.2.0/24\"";
+    if (key.type == Type::origin) return "\"DE\"";
+    if (key.type == Type::duration) return "\"80ms\"";
     if (key.type == Type::location) return "[latitude, longitude]";
     if (key.type == Type::integer) return "8080";
     return "\"web\"";
@@ -301,7 +324,7 @@ class Walk {
     if (key.type != Type::table && key.type != Type::names) {
       check_value(key, item, mistakes_);
     } else if (key.shape == Shape::list) {
-      tables(item, key, path);
+      tables(item, path);
     } else if (!item.is(Node::Kind::table)) {
       const bool worlds_name = key.path == "name.*" && item.is(Node::Kind::string);
       mistakes_.push_back(
@@ -315,18 +338,18 @@ class Walk {
     }
   }
 
-  void tables(const Node& list, const Key& key, const std::string& path) {
+  void tables(const Node& list, const std::string& path) {
     if (!list.is(Node::Kind::list)) {
-      mistakes_.push_back({list.where, fmt::format("{} is {}; write [[{}]] before each", list.key,
-                                                   to_text(list.kind), name_of(key))});
+      mistakes_.push_back({list.where, fmt::format("{} is {}; write {} before each", list.key,
+                                                   to_text(list.kind), list_header(path))});
       return;
     }
     for (const Node& item : list.items) {
       if (item.is(Node::Kind::table)) {
         table(item, path);
       } else {
-        mistakes_.push_back({item.where, fmt::format("{} holds {}; write tables, [[{}]]", list.key,
-                                                     to_text(item.kind), name_of(key))});
+        mistakes_.push_back({item.where, fmt::format("{} holds {}; write tables, {}", list.key,
+                                                     to_text(item.kind), list_header(path))});
       }
     }
   }
@@ -447,6 +470,13 @@ std::optional<std::string> host_name_of(std::string_view text) {
     if (!clean) return std::nullopt;
   }
   return name;
+}
+
+std::optional<Origin> origin_of(std::string_view text) {
+  if (is_country(text)) return Origin{.country = std::string(text), .network = {}};
+  const auto network = parse_prefix(text);
+  if (!network) return std::nullopt;
+  return Origin{.country = {}, .network = *network};
 }
 
 bool is_label(std::string_view text) {

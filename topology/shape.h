@@ -26,6 +26,9 @@ std::string wanted(const Key& key);
 /// labels of 1 to 63 letters, digits, hyphens and underscores, 253 octets in all (RFC 1035 s2.3.4).
 std::optional<std::string> host_name_of(std::string_view text);
 
+/// A country, two capital letters, or a network. nullopt if it is neither.
+std::optional<Origin> origin_of(std::string_view text);
+
 /// A name within hither, of a room or farm: 1 to 63 lower-case letters, digits and inner hyphens.
 bool is_label(std::string_view text);
 

@@ -166,5 +166,82 @@ TEST(ClientMap, TakesEveryBoundOnRankings) {
   EXPECT_EQ(order(map, rooms, "133.11.0.1"), "fra iad nrt");
 }
 
+TEST(ClientMap, CutsAtNetworksOfRulesAndKeepsOneOrderForAll) {
+  topology::Description description;
+  description.rooms = three_rooms();
+  description.policies = {
+      {.name = "fenced",
+       .rule = topology::Rule::ordered,
+       .fences = {
+           {.from = {{.country = {}, .network = *parse_prefix("10.3.0.0/16")}}, .only = {"nrt"}}}}};
+  const Geography nothing({}, {});
+  const auto map = ClientMap::build(nothing, description, "fenced");
+  const auto same = ClientMap::build(nothing, description, "ordered");
+
+  EXPECT_EQ(order(*map, description.rooms, "10.3.7.1"), "nrt");
+  EXPECT_EQ(order(*map, description.rooms, "10.2.7.1"), "fra iad nrt");
+  EXPECT_EQ(map->find(address("10.3.7.1")).scope_length, 96 + 16);
+  EXPECT_EQ(map->find(address("10.2.7.1")).scope_length, 96 + 16);
+  EXPECT_EQ(same->rankings(), 1U);
+}
+
+TEST(ClientMap, CountriesOfTheDatabaseCount) {
+  topology::Description description;
+  description.rooms = three_rooms();
+  description.policies = {
+      {.name = "fenced",
+       .fences = {{.from = {{.country = "JP", .network = {}}}, .never = {"nrt"}}}}};
+  const auto map = ClientMap::build(builtin(), description, "fenced");
+  EXPECT_EQ(order(*map, description.rooms, "133.11.0.1"), "fra iad");
+  EXPECT_EQ(order(*map, description.rooms, "141.20.0.1"), "fra iad nrt");
+}
+
+TEST(ClientMap, TooManyRulesAreRefused) {
+  topology::Description description;
+  description.rooms = three_rooms();
+  description.policies = {
+      {.name = "fenced",
+       .rule = topology::Rule::ordered,
+       .fences = {
+           {.from = {{.country = {}, .network = *parse_prefix("10.3.0.0/16")}}, .only = {"nrt"}}}}};
+  const auto map = ClientMap::build(Geography({}, {}), description, "fenced", 1);
+  ASSERT_FALSE(map);
+  EXPECT_EQ(map.error().message,
+            "policy 'fenced' comes to more than 1 different orders of rooms; use fewer fences and "
+            "preferences");
+}
+
+TEST(ClientMap, GroupsAreDecidedByTheKeyAndTheWeights) {
+  topology::Description description;
+  description.rooms = three_rooms();
+  description.rooms[2].weight = 0;
+  description.policies = {{.name = "w", .rule = topology::Rule::weighted, .of = {"pair", "nrt"}},
+                          {.name = "pair", .rule = topology::Rule::ordered, .of = {"iad", "fra"}}};
+  const auto map = ClientMap::build(Geography({}, {}), description, "w");
+  ASSERT_TRUE(map->grouped(0));
+  ClientMap::Buffer buffer;
+  for (std::uint64_t key = 0; key < 100; ++key) {
+    const auto rooms = map->rooms(0, key, buffer);
+    ASSERT_EQ(std::vector<std::uint16_t>(rooms.begin(), rooms.end()),
+              (std::vector<std::uint16_t>{1, 0, 2}))
+        << "weight 0 comes last";
+  }
+}
+
+TEST(ClientMaps, NamesWithEqualPoliciesShareOne) {
+  topology::Description description;
+  description.rooms = three_rooms();
+  description.policies = {
+      {.name = "same"}, {.name = "other", .rule = topology::Rule::weighted, .of = {"fra", "iad"}}};
+  description.names = {{.name = "a"},
+                       {.name = "b", .policy = "same"},
+                       {.name = "c", .policy = "other"},
+                       {.name = "d", .policy = "other"}};
+  std::vector<Error> mistakes;
+  const ClientMaps maps = ClientMaps::build(Geography({}, {}), description, mistakes);
+  EXPECT_TRUE(mistakes.empty());
+  EXPECT_EQ(maps.map_of_name, (std::vector<std::uint16_t>{0, 0, 1, 1}));
+}
+
 }  // namespace
 }  // namespace hither::dns

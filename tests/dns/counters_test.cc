@@ -51,5 +51,26 @@ TEST(Counters, SumOverThreadsWhatWasAnswered) {
   EXPECT_EQ(value_of(metrics, "hither_dns_truncated_total"), 0);
 }
 
+TEST(Counters, SayUntilWhenARoomMayBeRemembered) {
+  testing::World world;
+  Responder responder(world.snapshot());
+  std::vector<std::byte> out(udp_payload_max);
+  const Bytes packet = testing::ask("www.example.test").subnet("10.3.0.0/16").packet();
+  const Instant start{std::chrono::hours(1)};
+  const std::vector<const Counters*> threads = {&responder.counters()};
+  EXPECT_FALSE(named_until(threads, 2));
+
+  responder.respond(packet, {.client = *parse_address("192.0.2.1"), .at = start}, out);
+  EXPECT_EQ(named_until(threads, 2), start + std::chrono::seconds(10)) << "the TTL";
+  EXPECT_FALSE(named_until(threads, 0));
+
+  world.down = {"nrt"};
+  responder.set_snapshot(world.snapshot());
+  responder.respond(
+      packet, {.client = *parse_address("192.0.2.1"), .at = start + std::chrono::seconds(5)}, out);
+  EXPECT_EQ(named_until(threads, 2), start + std::chrono::seconds(10)) << "not named again";
+  EXPECT_EQ(named_until(threads, 0), start + std::chrono::seconds(15));
+}
+
 }  // namespace
 }  // namespace hither::dns

@@ -92,6 +92,76 @@ TEST(Explain, ZoneDataIsTheSameForEverybody) {
   EXPECT_EQ(result.addresses, std::vector<std::string>{"127.0.0.1"});
 }
 
+TEST(Explain, SaysWhatEveryRuleDid) {
+  topology::Description description = testing::make_description();
+  description.rooms[0].bias = 50;
+  description.networks[3].country = "JP";
+  description.latencies = {{.from = {{.country = "JP", .network = {}}},
+                            .room = "fra",
+                            .rtt = std::chrono::milliseconds(100)}};
+  description.policies = {
+      {.name = "p",
+       .of = {"fra", "iad", "q"},
+       .fences = {{.from = {{.country = "JP", .network = {}}}, .never = {"iad"}}},
+       .prefers = {{.from = {{.country = {}, .network = *parse_prefix("10.3.0.0/16")}},
+                    .order = {"fra"}}}},
+      {.name = "q", .rule = topology::Rule::weighted, .of = {"nrt", "fra"}}};
+  description.names[0].policy = "p";
+  World world(description);
+
+  const Explanation result = explained(world, "www.example.test", "10.3.7.0/24");
+
+  EXPECT_EQ(result.policy, "p");
+  EXPECT_EQ(result.rules,
+            (std::vector<std::string>{
+                "a fence of policy p lets clients of JP in 10.3.0.0/16 go to fra, nrt only",
+                "policy p has an order of its own for clients of JP in 10.3.0.0/16",
+                "policy q chooses by weight for each /24 or /56"}));
+  ASSERT_EQ(result.rooms.size(), 3U);
+  EXPECT_EQ(result.rooms[0].name, "fra");
+  EXPECT_EQ(result.rooms[0].rtt, std::chrono::milliseconds(100));
+  EXPECT_EQ(result.rooms[0].bias, 50);
+  EXPECT_NEAR(*result.rooms[0].cost_km, 3500, 1) << "7,000 km for 100 ms, half of it by the bias";
+  EXPECT_NEAR(*result.rooms[0].km, 9350, 100);
+  EXPECT_EQ(result.rooms[2].name, "iad");
+  EXPECT_EQ(result.rooms[2].verdict, Verdict::fenced);
+}
+
+TEST(Explain, SaysWhatSharesDid) {
+  topology::Description description = testing::make_description();
+  description.rooms[0].farms[0].spill = topology::Spill{};
+  World world(description);
+  world.draining = {"iad"};
+  world.shares = Shares(3, 1);
+  world.shares.at(2, 0).shed = RoomShare::all;
+  world.shares.at(0, 0).open = 0;
+  world.shares.at(1, 0) = {.drained = RoomShare::all / 4 * 3, .ttl_most = std::chrono::seconds(2)};
+  world.holds_for = std::chrono::seconds(60);
+  const auto note = [&](const std::string& from, std::size_t room) {
+    return explained(world, "www.example.test", from).rooms[room].note;
+  };
+
+  EXPECT_EQ(note("10.3.7.0/24", 0),
+            "sheds 100 % of its clients, but no other room takes this block");
+  EXPECT_EQ(note("10.3.7.0/24", 1), "takes 0 % of what others shed");
+  world.shares.at(0, 0).open = RoomShare::all;
+  EXPECT_EQ(note("10.3.7.0/24", 0), "sheds 100 % of its clients, this block too");
+  int left = 0;
+  for (int block = 0; block < 40; ++block) {
+    const std::string from = "10.2." + std::to_string(block + 10) + ".0/24";
+    const Explanation result = explained(world, "www.example.test", from);
+    const bool leaves = result.rooms[0].verdict == Verdict::draining;
+    left += leaves;
+    EXPECT_EQ(result.rooms[0].note, leaves ? "drains: 75 % of its clients have left, this block too"
+                                           : "drains: 75 % of its clients have left");
+    if (leaves) continue;
+    EXPECT_EQ(result.ttl, 2U);
+    EXPECT_EQ(result.ttl_because,
+              "iad is being drained, so answers that name it are short; the name's ttl is 20s");
+  }
+  EXPECT_NEAR(left, 30, 12);
+}
+
 TEST(Explain, IsJsonWithEverything) {
   const auto json = nlohmann::json::parse(
       to_json(explained(World(), "www.example.test", "10.3.0.0/16"), Instant{}));

@@ -245,6 +245,76 @@ TEST(Responder, DoesNotAllocate) {
   EXPECT_GT(before, 0U) << "the counter counts";
 }
 
+/// A world in which every rule of every policy has something to do.
+World busy_world(int addresses) {
+  topology::Description description = testing::make_description();
+  for (topology::Room& room : description.rooms) {
+    room.farms[0].spill = topology::Spill{};
+    const std::uint32_t first = room.address[0].v4_value();
+    for (int i = 1; i < addresses; ++i) {
+      room.address.push_back(Address::v4(first + static_cast<std::uint32_t>(i)));
+    }
+  }
+  description.policies = {
+      {.name = "pair", .rule = topology::Rule::weighted, .of = {"fra", "iad"}},
+      {.name = "deep",
+       .rule = topology::Rule::weighted,
+       .of = {"pair", "nearest"},
+       .fences = {{.from = {{.country = {}, .network = *parse_prefix("10.3.0.0/17")}},
+                   .never = {"iad"}}}}};
+  description.names[0].policy = "deep";
+  description.names[0].answers = 3;
+  World world(description);
+  world.draining = {"iad"};
+  world.shares = Shares(3, 1);
+  for (std::size_t room = 0; room < 3; ++room) {
+    world.shares.at(room, 0) = {.drained = RoomShare::all / 2,
+                                .shed = room == 0 ? RoomShare::all / 2 : 0,
+                                .open = RoomShare::all / 3,
+                                .thin = room == 2};
+  }
+  return world;
+}
+
+TEST(Responder, DoesNotAllocateForAnyPolicy) {
+  const World busy = busy_world(1);
+  Responder responder(busy.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const Arrival arrival{.client = *parse_address("10.1.0.1")};
+  std::vector<Bytes> packets;
+  for (int i = 0; i < 100; ++i) {
+    packets.push_back(www().subnet("10.3." + std::to_string(i * 2) + ".0/24").packet());
+  }
+  for (const Bytes& packet : packets) responder.respond(packet, arrival, out);  // warm
+
+  const std::size_t before = allocations;
+  for (const Bytes& packet : packets) responder.respond(packet, arrival, out);
+
+  EXPECT_EQ(allocations - before, 0U);
+}
+
+TEST(Responder, SeveralRoomsAreOneSetThatIsSentWholeOrNotAtAll) {
+  topology::Description description = testing::make_description();
+  for (topology::Room& room : description.rooms) {
+    const std::uint32_t first = room.address[0].v4_value();
+    for (std::uint32_t i = 1; i < 16; ++i) room.address.push_back(Address::v4(first + i));
+  }
+  description.names[0].answers = 3;
+  const World world(description);
+
+  const Reply whole = world.respond(www().with_edns(1232), "10.3.0.1");
+  EXPECT_EQ(whole.answer.size(), 48U);
+  EXPECT_FALSE(whole.truncated);
+  for (const std::string& record : whole.answer) {
+    EXPECT_TRUE(record.starts_with("www.example.test. 10 IN A ")) << record;
+  }
+  EXPECT_TRUE(whole.answer[0].ends_with("127.12.0.1")) << "the best comes first";
+
+  const Reply cut = world.respond(www(), "10.3.0.1");
+  EXPECT_TRUE(cut.truncated);
+  EXPECT_EQ(cut.answer.size(), 0U);
+}
+
 TEST(Responder, MangledPacketsGetReadableAnswersOrSilence) {
   Responder responder(world().snapshot());
   std::vector<std::byte> out(udp_payload_max);

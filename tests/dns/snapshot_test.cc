@@ -14,8 +14,8 @@ std::vector<std::string> mistakes_of(const topology::Description& description) {
   std::vector<Error> mistakes;
   const std::vector<std::string> texts(description.zones.size());
   const Geography geography({}, description.networks);
-  const auto directory =
-      build_directory(description, texts, ClientMap::build(geography, description.rooms), mistakes);
+  const auto directory = build_directory(
+      description, texts, ClientMaps::build(geography, description, mistakes), mistakes);
   EXPECT_EQ(directory != nullptr, mistakes.empty());
   std::vector<std::string> lines;
   lines.reserve(mistakes.size());

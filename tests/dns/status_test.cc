@@ -17,12 +17,14 @@ struct Fixture {
                     .admin = world.description().dns_admin(),
                     .threads = 1};
   RoomStates states = world.states();
+  Shares shares;
   Counters counters;
   std::vector<const Counters*> threads = {&counters};
 
   StatusInput input() const {
     return {.settings = settings,
             .rooms = states,
+            .shares = shares,
             .threads = threads,
             .databases = {"builtin"},
             .started = Instant{},
@@ -75,6 +77,25 @@ TEST(Status, RoomStatesAreAGauge) {
   EXPECT_EQ(rooms.samples[0].value, 1);
   EXPECT_EQ(rooms.samples[1].value, 0.5);
   EXPECT_EQ(rooms.samples[2].value, 0);
+}
+
+TEST(Status, ShowsWhatOfItsClientsARoomKeeps) {
+  Fixture fixture;
+  fixture.shares = Shares(3, 1);
+  fixture.states.at(1, 0).state = RoomState::draining;
+  fixture.shares.at(1, 0).drained = RoomShare::all / 4;
+  fixture.shares.at(0, 0).shed = RoomShare::all / 2;
+  fixture.shares.at(0, 0).open = 0;
+  fixture.counters.named_until_s[1].raise_to(4);
+
+  const auto json = nlohmann::json::parse(status_json(fixture.input()))["rooms"];
+
+  EXPECT_EQ(json[0]["farms"][0]["shed"], 0.5);
+  EXPECT_EQ(json[0]["farms"][0]["takes_shed"], 0.0);
+  EXPECT_EQ(json[0]["farms"][0]["drained"], 0.0);
+  EXPECT_EQ(json[1]["farms"][0]["drained"], 0.25);
+  EXPECT_EQ(json[0]["named_for_s"], 0.0);
+  EXPECT_EQ(json[1]["named_for_s"], 1.5);
 }
 
 }  // namespace

@@ -195,10 +195,9 @@ topology::Description make_description() {
                             .fall = 2,
                             .rise = 2};
   description.zones = {{.name = "example.test", .file = ""}};
-  description.names = {
-      {.name = "www.example.test", .farm = "web"},
-      {.name = "shop.example.test", .farm = "web", .policy = topology::Policy::weighted},
-      {.name = "spare.example.test", .farm = "web", .policy = topology::Policy::ordered}};
+  description.names = {{.name = "www.example.test", .farm = "web"},
+                       {.name = "shop.example.test", .farm = "web", .policy = "weighted"},
+                       {.name = "spare.example.test", .farm = "web", .policy = "ordered"}};
   description.farms = {"web"};
   description.rooms = {make_room("fra", 0, frankfurt), make_room("iad", 1, ashburn),
                        make_room("nrt", 2, tokyo)};
@@ -222,7 +221,7 @@ World::World(topology::Description description, std::string zone_text)
     return all;
   }();
   directory_ = build_directory(description_, texts,
-                               ClientMap::build(*geography_, description_.rooms), mistakes);
+                               ClientMaps::build(*geography_, description_, mistakes), mistakes);
   for (const Error& mistake : mistakes) ADD_FAILURE() << mistake.message;
 }
 
@@ -248,7 +247,7 @@ RoomStates World::states() const {
 
 std::shared_ptr<const Snapshot> World::snapshot() const {
   return std::make_shared<const Snapshot>(
-      Snapshot{.directory = directory_, .rooms = states(), .protocol = protocol});
+      Snapshot{.directory = directory_, .rooms = states(), .protocol = protocol, .shares = shares});
 }
 
 Reply World::respond(const Ask& query, std::string_view from, Transport transport) const {

@@ -100,6 +100,7 @@ class World {
   Duration holds_for = std::chrono::seconds(10);
   std::set<std::string> stale;  ///< farms whose states are held
   std::shared_ptr<const Protocol> protocol;
+  Shares shares;
 
   const topology::Description& description() const { return description_; }
   const Geography& geography() const { return *geography_; }

@@ -42,9 +42,8 @@ topology::Description make_description() {
   description.dns.listen = {*parse_endpoint("127.0.0.1:5300")};
   description.zones = {{.name = "example.test", .file = "fuzz.zone"}};
   description.farms = {"web"};
-  description.names = {
-      {.name = "www.example.test", .farm = "web"},
-      {.name = "shop.example.test", .farm = "web", .policy = topology::Policy::weighted}};
+  description.names = {{.name = "www.example.test", .farm = "web"},
+                       {.name = "shop.example.test", .farm = "web", .policy = "weighted"}};
   for (int i = 0; i < 3; ++i) {
     topology::Room room{.name = "room-" + std::to_string(i),
                         .location = {10.0 * i, 100.0 * i - 100}};
@@ -66,8 +65,8 @@ Responder make_responder() {
   const Geography geography({}, description.networks);
   std::vector<Error> mistakes;
   const std::vector<std::string> texts = {zone_text};
-  auto directory =
-      build_directory(description, texts, ClientMap::build(geography, description.rooms), mistakes);
+  auto directory = build_directory(description, texts,
+                                   ClientMaps::build(geography, description, mistakes), mistakes);
   ASSERT(directory != nullptr);
   RoomStates states(description.rooms.size(), 1);
   for (std::size_t room = 0; room < description.rooms.size(); ++room) {

@@ -36,7 +36,7 @@ TEST(Description, ReadsTheExampleOfTheDesign) {
   EXPECT_EQ(world.dns.health, (HealthLimits{500ms, 100ms, 400ms, 2, 2}));
   ASSERT_EQ(world.names.size(), 1U);
   EXPECT_EQ(world.names.at(0).name, "www.example.test");
-  EXPECT_EQ(world.names.at(0).policy, Policy::nearest);
+  EXPECT_EQ(world.names.at(0).policy, "nearest");
   EXPECT_EQ(world.names.at(0).ttl, 20s);
   ASSERT_EQ(world.rooms.size(), 3U);
   EXPECT_EQ(world.rooms.at(2).title, "Tokyo");

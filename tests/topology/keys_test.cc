@@ -107,7 +107,7 @@ TEST(Keys, ATableStandsBeforeWhatIsInIt) {
   }
 }
 
-TEST(Keys, ARoomsFarmHasTheKeysOfTheWorldsButPortAndMode) {
+TEST(Keys, ARoomsFarmHasTheKeysOfTheWorldsButPortModeAndSpill) {
   std::set<std::string_view> world;
   std::set<std::string_view> room;
   for (const Key* key : keys_in("farm.*")) world.insert(name_of(*key));
@@ -116,6 +116,7 @@ TEST(Keys, ARoomsFarmHasTheKeysOfTheWorldsButPortAndMode) {
   EXPECT_TRUE(world.contains("port") && world.contains("health"));
   room.insert("port");
   room.insert("mode");
+  room.insert("spill");
   EXPECT_EQ(room, world);
   EXPECT_EQ(find_key("room.*.farm.*.copies"), find_key("farm.*.copies"));
 }
@@ -124,7 +125,7 @@ TEST(Keys, TheTopOfTheFileHoldsItsTables) {
   std::string names;
   for (const Key* key : keys_in("")) names += std::string(name_of(*key)) + " ";
 
-  EXPECT_EQ(names, "schema world dns local zone name farm room network ");
+  EXPECT_EQ(names, "schema world dns local zone name policy farm room network latency ");
 }
 
 TEST(Keys, EveryKeySaysInASentenceWhatItIs) {

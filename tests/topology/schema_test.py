@@ -36,10 +36,17 @@ BASE = {
     "zone": {"example.test": {"file": "example.test.zone"}},
     "name": {"www.example.test": {"farm": "web", "policy": "ordered", "ttl": "20s"}},
     "farm": {"web": {"port": 8080, "health": {"interval": "1s"}, "environment": {"A": "b"}}},
+    "policy": {"p": {"rule": "ordered", "of": ["fra"],
+                     "fence": [{"from": "DE", "only": "fra"}],
+                     "prefer": [{"from": ["10.0.0.0/8"], "order": ["fra"]}]}},
+    "latency": [{"from": "DE", "room": "fra", "rtt": "80ms"}],
     "room": {"fra": {"location": [50.11, 8.68], "farm": {"web": {"health": {}}}}},
     "network": [{"prefix": "10.0.0.0/8", "location": [1, 2]}],
 }
-NAMES = {"zone": "example.test", "name": "www.example.test", "farm": "web", "room": "fra"}
+NAMES = {"zone": "example.test", "name": "www.example.test", "farm": "web", "room": "fra",
+         "policy": "p"}
+# Their values are names that something must have.
+REFERENCES = {"policy", "of", "only", "never", "order", "room"}
 
 # What else to set (None: to leave out) while a key is tried.
 COMPANIONS = {
@@ -107,6 +114,7 @@ def make_validator(schema):
     form("endpoint", is_endpoint)
     form("server", lambda text: is_endpoint(text, host))
     form("prefix", ipaddress.ip_network)
+    form("origin", lambda text: re.fullmatch("[A-Z]{2}", text) or ipaddress.ip_network(text))
 
     def limit(sign):
         def check(_, bound, value, __):
@@ -193,7 +201,18 @@ def breaks_a_rule(path, value):
         return seen is not None and seen % 10**9 != 0
     if key in ("path", "host"):
         return isinstance(value, str) and value != ""
+    if key in ("low", "high") and path[-2] == "spill":
+        return True  # which of them is above the other
+    if key in REFERENCES and len(path) > 1:
+        if isinstance(value, list):
+            return all(isinstance(x, str) for x in value)
+        return isinstance(value, str) and value not in ("", "fra")
     return path[0] == "name" and key == "farm" and isinstance(value, str) and value != ""
+
+
+def good_item(path):
+    table = table_at(copy.deepcopy(BASE), path + ("x",))
+    return table[0] if isinstance(table, list) else table[path[-1]][0]
 
 
 def has_keys(schema):
@@ -215,7 +234,7 @@ def cases(schema, path=()):
             yield from tables(here + ("[]",), inner["items"])
             yield from cases(inner["items"], here + ("[]",))
             yield from set_to(here, [x for x in WRONG_TYPES if x != []])
-            yield from set_to(here, [[], [{}], [BASE["network"][0], 7]])
+            yield from set_to(here, [[{}], [good_item(here), 7]] + [[]] * (len(here) == 1))
         else:
             values = candidates(inner)
             if inner.get("type") == "object":
@@ -241,6 +260,8 @@ def set_to(path, values):
 
 
 def left_out(path):
+    if path[-1] == "only":  # a fence needs that or never
+        return
     document = copy.deepcopy(BASE)
     table = table_at(document, path)
     if table.pop(path[-1], None) is not None:
@@ -269,7 +290,7 @@ def tables(path, schema):
 def names(path):
     """A second table under every kind of name; the rest of it as it should be."""
     extra = {"zone": {}, "name": {"farm": "web", "policy": "ordered"}, "farm": {"port": 8081},
-             "room": {"address": "127.99.0.1"}}[path[-1]]
+             "room": {"address": "127.99.0.1"}, "policy": {"rule": "ordered"}}[path[-1]]
     if len(path) > 1:  # A room's own farm must be one of the world's.
         return
     for name in BY_NAMES["host" if path[-1] in ("zone", "name") else "label"]:
@@ -287,11 +308,16 @@ def by_hand():
     yield "rooms only", {"room": {"fra": {}}}
     yield "an empty room table", {"room": {}}
     yield "the base", copy.deepcopy(BASE)
+    for value in ["DE", "de", "DEU", "D1", "10.0.0.0/8", "10.0.0.1/8", "2001:db8::/32", "10.0.0.1",
+                  "", ["DE", "10.0.0.0/8"], ["DE", "x"], ["DE", 7], 7, []]:
+        yield f"from = {value!r}", copy.deepcopy(BASE) | {
+            "latency": [{"from": value, "room": "fra", "rtt": "80ms"}]}
     yield "a plural", copy.deepcopy(BASE) | {"rooms": {"iad": {}}}
     yield "the world's name as in other formats", copy.deepcopy(BASE) | {"title": "x"}
     for number, answer in ((1000, "as many as there may be"), (1001, "too many")):
         rooms = {f"r{i}": {"address": f"10.0.{i // 250}.{i % 250 + 1}"} for i in range(number)}
-        yield f"{answer} rooms", copy.deepcopy(BASE) | {"room": rooms}
+        yield f"{answer} rooms", copy.deepcopy(BASE) | {"room": rooms, "policy": {},
+                                                           "latency": []}
     for number in (64, 65):
         farms = {"web": {"port": 8080}} | {f"f{i}": {"port": 9000 + i} for i in range(number - 1)}
         yield f"{number} farms", copy.deepcopy(BASE) | {"farm": farms}

@@ -39,7 +39,7 @@ const Case cases[] = {
      "unknown key 'xyzzy'; the keys here are first_port and admin_port"},
     {"UnknownOnTop", "what_is_this = 1",
      "unknown key 'what_is_this'; the keys of a description are schema, world, dns, local, zone, "
-     "name, farm, room and network"},
+     "name, policy, farm, room, network and latency"},
     {"Missing", "name.\"a.test\" = {}", "'a.test' has no farm; write farm = \"web\""},
     {"MissingInList", "[[network]]\ntitle = 'x'",
      "[[network]] has no prefix; write prefix = \"192.0.2.0/24\" | [[network]] has no location; "

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/share_control.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr Instant start{std::chrono::hours(1)};
+
+topology::Description described(double min_healthy, bool spill) {
+  topology::Description description = testing::make_description();
+  for (topology::Room& room : description.rooms) {
+    room.farms[0].min_healthy = min_healthy;
+    if (spill) room.farms[0].spill = topology::Spill{};
+  }
+  return description;
+}
+
+RoomStates all_up(const topology::Description& description) {
+  RoomStates states(description.rooms.size(), 1);
+  for (std::size_t room = 0; room < description.rooms.size(); ++room) {
+    FarmState& state = states.at(room, 0);
+    state.runs = true;
+    state.state = RoomState::up;
+    state.copies = state.usable = 4;
+    state.capacity = 400;
+    state.load = 100;
+  }
+  states.set_complete(true);
+  return states;
+}
+
+TEST(ShareControl, IsPlainWhileNothingIsToBeMoved) {
+  const auto description = described(0.5, true);
+  ShareControl control(description);
+  EXPECT_TRUE(control.step(all_up(description), start).plain());
+  EXPECT_EQ(control.deadline(), never);
+}
+
+TEST(ShareControl, FewerCopiesThanMinHealthyAreTooFew) {
+  const auto description = described(0.5, false);
+  RoomStates states = all_up(description);
+  ShareControl control(description);
+
+  states.at(1, 0).usable = 2;
+  EXPECT_TRUE(control.step(states, start).plain()) << "half is enough";
+
+  states.at(1, 0).usable = 1;
+  const Shares shares = control.step(states, start);
+  EXPECT_TRUE(shares.at(1, 0).thin);
+  EXPECT_FALSE(shares.at(0, 0).thin);
+}
+
+TEST(ShareControl, WhereAllRoomsAreThinNoneIs) {
+  const auto description = described(0.5, false);
+  RoomStates states = all_up(description);
+  for (std::size_t room = 0; room < 3; ++room) states.at(room, 0).usable = 1;
+  ShareControl control(description);
+  EXPECT_TRUE(control.step(states, start).plain());
+
+  states.at(0, 0).usable = 4;
+  states.at(0, 0).state = RoomState::down;
+  EXPECT_TRUE(control.step(states, start).plain()) << "a room that is down is no better one";
+}
+
+TEST(ShareControl, ADrainLastsAsLongAsItsFarmsLongestTtlAndItsRamp) {
+  auto description = described(0, false);
+  description.names[1].ttl = seconds(60);
+  RoomStates states = all_up(description);
+  states.at(2, 0).state = RoomState::draining;
+  states.at(2, 0).drain = DrainRamp{.since = start, .over = seconds(100)};
+  ShareControl control(description);
+
+  EXPECT_EQ(control.ttl_of(0), seconds(60));
+  const Shares lead = control.step(states, start + seconds(59));
+  EXPECT_EQ(lead.at(2, 0).drained, 0U);
+  EXPECT_EQ(lead.at(2, 0).ttl_most, seconds(6));
+  EXPECT_EQ(control.deadline(), start + seconds(60));
+  EXPECT_EQ(control.step(states, start + seconds(110)).at(2, 0).drained, RoomShare::all / 2);
+  EXPECT_TRUE(control.step(states, start + seconds(160)).plain()) << "the state says it all";
+  EXPECT_EQ(control.deadline(), never);
+}
+
+TEST(ShareControl, ReportsOfTooMuchLoadMakeARoomShed) {
+  const auto description = described(0, true);
+  RoomStates states = all_up(description);
+  states.at(0, 0).load = 400;
+  ShareControl control(description);
+
+  control.step(states, start);
+  EXPECT_LT(control.deadline(), start + seconds(1)) << "a decision is being carried out";
+  const Shares shares = control.step(states, start + seconds(1));
+
+  EXPECT_NEAR(static_cast<double>(shares.at(0, 0).shed) / RoomShare::all, 0.05, 1e-6);
+  EXPECT_EQ(shares.at(1, 0).shed, 0U);
+  EXPECT_EQ(shares.at(1, 0).open, RoomShare::all);
+}
+
+}  // namespace
+}  // namespace hither::dns
