@@ -8,15 +8,20 @@
 #include <vector>
 
 #include "base/text.h"
+#include "dns/explain.h"
+#include "dns/whatif.h"
 #include "io/admin.h"
 #include "io/http_client.h"
 #include "tools/ask_world.h"
 #include "tools/console.h"
+#include "tools/suppose.h"
 
 namespace hither::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr int bad_input = 2;
 
 std::string join(const Json& list) {
   std::string text;
@@ -40,22 +45,40 @@ Colour colour_of(const std::string& state) {
   return state == "down" ? Colour::red : Colour::yellow;
 }
 
+/// "9346 km", "95 ms (measured)", and what the bias makes of it.
+std::string cost_cell(const Json& room) {
+  std::string text = "? km";
+  if (!room["km"].is_null()) text = fmt::format("{} km", room["km"].get<std::int64_t>());
+  if (!room["rtt_ms"].is_null()) {
+    text = fmt::format("{:g} ms measured", room["rtt_ms"].get<double>());
+  }
+  const bool counts_otherwise = room["bias"] != 0 || !room["rtt_ms"].is_null();
+  if (counts_otherwise && !room["cost_km"].is_null()) {
+    text += fmt::format(", counts as {} km", room["cost_km"].get<std::int64_t>());
+  }
+  return text;
+}
+
 std::vector<std::string> room_row(const Json& room, std::size_t rank, bool colour) {
   const std::string state = room["state"];
   const std::string verdict = room["verdict"];
   const auto since = std::chrono::duration<double>(room["since_s"].get<double>());
   std::string state_cell = paint(state, colour_of(state), colour);
+  std::string why = room["note"];
+  if (const std::string reason = room["reason"]; state != "up" && !reason.empty()) {
+    why += (why.empty() ? "" : "; ") + reason;
+  }
   return {fmt::format("  {}.", rank),
           room["room"],
           room["title"],
-          room["km"].is_null() ? "? km" : fmt::format("{} km", room["km"].get<std::int64_t>()),
+          cost_cell(room),
           state_cell,
           to_rough_text(std::chrono::duration_cast<Duration>(since)),
           fmt::format("{}/{} copies, load {}/{}", room["usable"].get<std::int64_t>(),
                       room["copies"].get<std::int64_t>(), room["load"].get<std::int64_t>(),
                       room["capacity"].get<std::int64_t>()),
           paint(verdict, verdict == "chosen" ? Colour::bold : Colour::dim, colour),
-          state == "up" ? "" : room["reason"].get<std::string>()};
+          why};
 }
 
 void print_for_people(const Json& json) {
@@ -67,6 +90,7 @@ void print_for_people(const Json& json) {
   if (json["steered"].get<bool>()) {
     facts.push_back({"policy", fmt::format("{}, farm {}", json["policy"].get<std::string>(),
                                            json["farm"].get<std::string>())});
+    for (const Json& rule : json["rules"]) facts.push_back({"rule", rule.get<std::string>()});
     facts.push_back({"ttl", fmt::format("{}s: {}", json["ttl"].get<std::int64_t>(),
                                         json["ttl_because"].get<std::string>())});
   } else {
@@ -91,32 +115,56 @@ void print_for_people(const Json& json) {
   }
 }
 
+/// The answer of the running DNS.
+Result<std::string> ask_live(const ExplainOptions& options) {
+  const auto status = ask_world(options.world);
+  if (!status) return tl::unexpected(status.error());
+  const auto admin = parse_endpoint((*status)["dns"]["admin"].get<std::string>());
+  if (!admin) return tl::unexpected(admin.error());
+  const auto reply = io::fetch_now(
+      {.target = *admin,
+       .path = fmt::format("/explain?name={}&from={}&type={}", io::encode_url(options.name),
+                           io::encode_url(options.from), io::encode_url(options.type))});
+  if (reply.status == 200) return std::string(trim(reply.body));
+  if (reply.status == 0) {
+    return fail(fmt::format("the DNS at {} does not answer: {}; see hither status", to_text(*admin),
+                            reply.error));
+  }
+  const Json refusal = Json::parse(reply.body, nullptr, false);
+  return fail(refusal.is_object() ? refusal.value("error", "") : std::string(trim(reply.body)));
+}
+
+/// The answer that a DNS would give that has just read the file.
+Result<std::string> ask_file(const Supposed& supposed, const ExplainOptions& options) {
+  const auto question = dns::parse_question(options.name, options.from, options.type);
+  if (!question) return tl::unexpected(question.error());
+  const auto down = rooms_called(supposed.description, options.down);
+  if (!down) return tl::unexpected(down.error());
+  const dns::Snapshot snapshot{.directory = supposed.loaded.directory,
+                               .rooms = dns::supposed_states(supposed.description, *down)};
+  return dns::to_json(dns::explain(snapshot, *supposed.loaded.geography, *question), Instant{});
+}
+
 }  // namespace
 
-int cmd_explain(const std::string& world, const std::string& name, const std::string& from,
-                bool json) {
-  const auto status = ask_world(world);
-  if (!status) return complain(status.error());
-  const auto admin = parse_endpoint((*status)["dns"]["admin"].get<std::string>());
-  if (!admin) return complain(admin.error());
-  const auto reply =
-      io::fetch_now({.target = *admin,
-                     .path = fmt::format("/explain?name={}&from={}", io::encode_url(name),
-                                         io::encode_url(from))});
-  if (reply.status != 200) {
-    const Json refusal = Json::parse(reply.body, nullptr, false);
-    const std::string text =
-        refusal.is_object() ? refusal.value("error", "") : std::string(trim(reply.body));
-    return complain(Error{reply.status == 0
-                              ? fmt::format("the DNS at {} does not answer: {}; see hither status",
-                                            to_text(*admin), reply.error)
-                              : text});
+int cmd_explain(const ExplainOptions& options) {
+  Result<std::string> answer = fail("");
+  if (options.file.empty()) {
+    if (!options.down.empty()) {
+      return complain(Error{"--down supposes; write --file FILE to suppose it for a description"});
+    }
+    answer = ask_live(options);
+  } else {
+    const auto supposed = suppose_world(options.file);
+    if (!supposed) return bad_input;
+    answer = ask_file(*supposed, options);
   }
-  if (json) {
-    fmt::print("{}\n", trim(reply.body));
+  if (!answer) return complain(answer.error());
+  if (options.json) {
+    fmt::print("{}\n", *answer);
     return 0;
   }
-  const Json explanation = Json::parse(reply.body, nullptr, false);
+  const Json explanation = Json::parse(*answer, nullptr, false);
   if (!explanation.is_object()) return complain(Error{"the DNS sent something that is not JSON"});
   print_for_people(explanation);
   return 0;

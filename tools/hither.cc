@@ -13,6 +13,7 @@
 #include "tools/cmd_explain.h"
 #include "tools/cmd_status.h"
 #include "tools/cmd_up.h"
+#include "tools/cmd_whatif.h"
 
 namespace {
 
@@ -26,8 +27,6 @@ constexpr const char* about =
 
 struct Arguments {
   std::string file;
-  std::string name;
-  std::string from;
   std::string world;
   bool json = false;
 };
@@ -57,6 +56,43 @@ void add_world_options(CLI::App& command, Arguments& arguments) {
   command.add_flag("--json", arguments.json, "Print JSON instead of a table");
   command.add_option("--world", arguments.world,
                      "Which world, where several run on this machine (by the name in its file)");
+}
+
+void add_explain(CLI::App& app, ExplainOptions& options, std::function<int()>& run) {
+  CLI::App* explain =
+      add(app, "explain", "Say why a client is sent to which room",
+          "  hither explain www.example.test --from 133.11.0.1\n"
+          "  hither explain www.example.test --from 2001:200::/32 --json\n"
+          "  hither explain www.example.test --from 133.11.0.1 --file world.toml --down nrt\n");
+  explain->add_option("name", options.name, "A steered name")->required();
+  explain->add_option("--from", options.from, "The client: an address or a network")->required();
+  explain->add_option("--type", options.type, "A or AAAA");
+  explain->add_option("--file", options.file,
+                      "A description: explain from it, without a running world");
+  explain->add_option("--down", options.down, "With --file: a room to suppose down; repeatable");
+  explain->add_flag("--json", options.json, "Print JSON instead of a table");
+  explain->add_option("--world", options.world,
+                      "Which world, where several run on this machine (by the name in its file)");
+  explain->callback([&options, &run] { run = [&options] { return cmd_explain(options); }; });
+}
+
+void add_whatif(CLI::App& app, WhatIfOptions& options, std::function<int()>& run) {
+  CLI::App* whatif = add(app, "whatif", "Say where all clients would go if rooms failed",
+                         "  hither whatif world.toml --down fra\n"
+                         "  hither whatif world.toml --down fra --down iad --clients 5000\n"
+                         "  hither whatif world.toml --all --population clients.csv --json\n");
+  whatif->add_option("file", options.file, "The description")->required();
+  whatif->add_option("--down", options.down, "A room to suppose down; repeatable");
+  whatif->add_flag("--all", options.all, "Suppose each room down, and each pair of rooms");
+  whatif->add_option("--name", options.name, "Which steered name, where there are several");
+  whatif->add_option("--clients", options.clients, "Requests at once, in all")
+      ->check(CLI::PositiveNumber);
+  whatif->add_option("--population", options.population,
+                     "How many clients are where: a file of network,number (otherwise IPv4 "
+                     "addresses are counted)");
+  whatif->add_flag("--ipv6", options.ipv6, "Count IPv6 blocks of /48 instead of IPv4 addresses");
+  whatif->add_flag("--json", options.json, "Print JSON instead of a table");
+  whatif->callback([&options, &run] { run = [&options] { return cmd_whatif(options); }; });
 }
 
 int dispatch(int argc, char** argv) {
@@ -93,17 +129,10 @@ int dispatch(int argc, char** argv) {
   add_world_options(*status, arguments);
   status->callback([&] { run = [&] { return cmd_status(arguments.world, arguments.json); }; });
 
-  CLI::App* explain = add(app, "explain", "Say why a client is sent to which room",
-                          "  hither explain www.example.test --from 133.11.0.1\n"
-                          "  hither explain www.example.test --from 2001:200::/32 --json\n");
-  explain->add_option("name", arguments.name, "A steered name")->required();
-  explain->add_option("--from", arguments.from, "The client: an address or a network")->required();
-  add_world_options(*explain, arguments);
-  explain->callback([&] {
-    run = [&] {
-      return cmd_explain(arguments.world, arguments.name, arguments.from, arguments.json);
-    };
-  });
+  ExplainOptions explain_options;
+  add_explain(app, explain_options, run);
+  WhatIfOptions whatif_options;
+  add_whatif(app, whatif_options, run);
 
   const auto commands = commands_of(app);
   if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end()) {

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/whatif.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace hither::dns {
+namespace {
+
+constexpr std::uint32_t no_group = std::numeric_limits<std::uint32_t>::max();
+constexpr double km_most = 20'100;      // half around the globe
+constexpr std::uint64_t samples = 512;  // of blocks, where shares have no formula
+
+double size_of(Bits128 first, Bits128 last) {
+  const Bits128 count = last - first + 1;
+  return std::ldexp(static_cast<double>(high_half(count)), 64) +
+         static_cast<double>(low_half(count));
+}
+
+std::optional<PopulationRow> row_of(std::string_view line) {
+  const std::size_t comma = line.find(',');
+  if (comma == std::string_view::npos) return std::nullopt;
+  const auto prefix = parse_prefix(trim(line.substr(0, comma)));
+  const std::string_view number = trim(line.substr(comma + 1));
+  double weight = -1;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
+  const bool whole = error == std::errc() && end == number.data() + number.size();
+  if (!prefix || !whole || !std::isfinite(weight) || weight < 0) return std::nullopt;
+  return PopulationRow{.prefix = *prefix, .weight = weight};
+}
+
+}  // namespace
+
+std::vector<PopulationRow> parse_population(std::string_view text, const std::string& file,
+                                            std::vector<Error>& mistakes) {
+  std::vector<PopulationRow> rows;
+  int number = 0;
+  for (const std::string_view whole : split(text, '\n')) {
+    ++number;
+    const std::string_view line = trim(whole);
+    if (line.empty() || line.starts_with('#')) continue;
+    if (const auto row = row_of(line)) {
+      rows.push_back(*row);
+    } else if (number > 1 || line.find('/') != std::string_view::npos) {
+      mistakes.push_back({fmt::format(
+          "{}:{}:1: '{}' is no row of a population; write a network and a number, such as "
+          "192.0.2.0/24,1500",
+          file, number, line)});
+    }
+  }
+  if (rows.empty() && mistakes.empty()) {
+    mistakes.push_back(
+        {fmt::format("{}: there is no row; write lines such as 192.0.2.0/24,1500", file)});
+  }
+  return rows;
+}
+
+RoomStates supposed_states(const topology::Description& description,
+                           const topology::RoomSet& down) {
+  RoomStates states(description.rooms.size(), description.farms.size());
+  for (std::size_t r = 0; r < description.rooms.size(); ++r) {
+    for (std::size_t f = 0; f < description.farms.size(); ++f) {
+      const topology::Farm* farm = description.rooms[r].find_farm(description.farms[f]);
+      if (farm == nullptr) continue;
+      FarmState& state = states.at(r, f);
+      state.runs = true;
+      state.copies =
+          farm->servers.empty() ? farm->copies : static_cast<std::int64_t>(farm->servers.size());
+      const bool up = !down[r] && state.copies > 0;
+      state.state = state.measured = up ? RoomState::up : RoomState::down;
+      if (!up) state.reason = down[r] ? "supposed to be down" : "no copies";
+      state.usable = up ? state.copies : 0;
+      state.capacity = state.usable * farm->capacity;
+      state.holds_for = std::chrono::hours(1);
+    }
+  }
+  states.set_complete(true);
+  return states;
+}
+
+/// What else than the place decides how much an address counts.
+struct WhatIf::Layer {
+  Family family;
+  Counting counting;
+  std::vector<PrefixStep> steps;  // of the population; the value is a row, or none
+  std::vector<double> density;    // clients per address, by row
+  std::size_t next = 0;           // the first step that is still to come
+
+  static constexpr std::uint32_t none = 0xffffffff;
+
+  Layer(Family which, Counting how, std::span<const PopulationRow> population)
+      : family(which), counting(how) {
+    if (how != Counting::population) return;
+    std::vector<PrefixBlock> blocks;
+    for (std::uint32_t i = 0; i < population.size(); ++i) {
+      const Prefix& prefix = population[i].prefix;
+      if (prefix.is_v4() == (family == Family::v4)) blocks.push_back({prefix, i});
+    }
+    steps = flatten(blocks, none);
+    std::vector<double> sizes(population.size());
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (steps[i].value == none) continue;
+      sizes[steps[i].value] += size_of(to_bits(steps[i].first), last_of(i));
+    }
+    for (std::size_t i = 0; i < population.size(); ++i) {
+      density.push_back(sizes[i] > 0 ? population[i].weight / sizes[i] : 0);
+    }
+  }
+
+  Bits128 last_of(std::size_t step) const {
+    return step + 1 < steps.size() ? to_bits(steps[step + 1].first) - 1 : ~Bits128{0};
+  }
+};
+
+WhatIf::WhatIf(const Geography& geography, const Directory& directory, const SteeredName& name,
+               Counting counting, std::span<const PopulationRow> population)
+    : geography_(geography),
+      directory_(directory),
+      name_(name),
+      map_(directory.maps[name.map]),
+      group_of_place_(std::size_t{geography.places()} + 1, no_group) {
+  const topology::Description& description = directory.description;
+  const RoomStates states = supposed_states(description, {});
+  for (std::size_t room = 0; room < description.rooms.size(); ++room) {
+    rooms_.push_back(on_globe(description.rooms[room].location));
+    capacities_.push_back(static_cast<double>(states.at(room, name.farm).capacity));
+  }
+  if (counting != Counting::ipv6_blocks) walk(geography, Family::v4, counting, population);
+  if (counting != Counting::ipv4_addresses) walk(geography, Family::v6, counting, population);
+  for (const Group& group : groups_) {
+    const bool known = group.place != Geography::nowhere;
+    points_.push_back(known ? on_globe(geography.location(group.place)) : GlobePoint{});
+  }
+}
+
+void WhatIf::walk(const Geography& geography, Family family, Counting counting,
+                  std::span<const PopulationRow> population) {
+  Layer layer(family, counting, population);
+  Bits128 first = 0;
+  std::uint32_t place = Geography::nowhere;
+  bool begun = false;
+  geography.walk(family, [&](Bits128 next, std::uint32_t place_there) {
+    if (begun && place == place_there) return;
+    if (begun) add(first, next - 1, place, layer);
+    first = next;
+    place = place_there;
+    begun = true;
+  });
+  add(first, family == Family::v4 ? v4_last : ~Bits128{0}, place, layer);
+}
+
+/// Cuts what lies in one place at the steps of the population. The place that IPv4 has among IPv6
+/// is left out.
+void WhatIf::add(Bits128 first, Bits128 last, std::uint32_t place, Layer& layer) {
+  if (layer.family == Family::v6 && first <= v4_last && last >= v4_first) {
+    if (first < v4_first) add(first, v4_first - 1, place, layer);
+    if (last > v4_last) add(v4_last + 1, last, place, layer);
+    return;
+  }
+  if (layer.counting != Counting::population) {
+    const double density = layer.counting == Counting::ipv4_addresses ? 1 : std::ldexp(1.0, -80);
+    if (place != Geography::nowhere) add_leaves(first, last, place, density);
+    return;
+  }
+  while (layer.next < layer.steps.size() && layer.last_of(layer.next) < first) ++layer.next;
+  for (std::size_t i = layer.next; i < layer.steps.size(); ++i) {
+    const Bits128 begin = std::max(first, to_bits(layer.steps[i].first));
+    if (begin > last) return;
+    const std::uint32_t row = layer.steps[i].value;
+    if (row == Layer::none || layer.density[row] <= 0) continue;
+    add_leaves(begin, std::min(last, layer.last_of(i)), place, layer.density[row]);
+  }
+}
+
+void WhatIf::add_leaves(Bits128 first, Bits128 last, std::uint32_t place, double density) {
+  for (Bits128 at = first;;) {
+    const ClientMap::Match match = map_.find(to_address(at));
+    const Bits128 end = std::min(last, block_last(at, match.scope_length));
+    add_weight(place, match.ranking, size_of(at, end) * density);
+    if (end == last) return;
+    at = end + 1;
+  }
+}
+
+void WhatIf::add_weight(std::uint32_t place, std::uint32_t ranking, double weight) {
+  clients_ += weight;
+  if (place == Geography::nowhere) unknown_ += weight;
+  const std::size_t slot = place == Geography::nowhere ? geography_.places() : place;
+  const auto fresh = static_cast<std::uint32_t>(groups_.size());
+  std::uint32_t* group = &group_of_place_[slot];
+  if (*group != no_group && groups_[*group].ranking != ranking) {
+    group = &group_of_.try_emplace(std::uint64_t{place} << 32U | ranking, no_group).first->second;
+  }
+  if (*group == no_group) {
+    *group = fresh;
+    groups_.push_back({.place = place, .ranking = ranking, .weight = 0});
+  }
+  groups_[*group].weight += weight;
+}
+
+bool WhatIf::alive(std::span<const std::uint16_t> items, const topology::RoomSet& up) const {
+  for (std::size_t i = 0; i < items.size();) {
+    if (items[i] < group_flag) {
+      if (up[items[i++]]) return true;
+      continue;
+    }
+    const std::size_t members = items[i] - std::size_t{group_flag};
+    i += 2;
+    for (std::size_t m = 0; m < members; ++m) {
+      if (alive(items.subspan(i + 3, items[i + 2]), up)) return true;
+      i += 3U + items[i + 2];
+    }
+  }
+  return false;
+}
+
+/// Who of the clients of an order gets which room first: a choice by weight falls on the members
+/// that lead to a room that is up, in proportion of their weights. False if none does.
+bool WhatIf::split(std::span<const std::uint16_t> items, const topology::RoomSet& up, double share,
+                   std::vector<Part>& parts) const {
+  for (std::size_t i = 0; i < items.size();) {
+    if (items[i] < group_flag) {
+      const std::uint16_t room = items[i++];
+      if (!up[room]) continue;
+      parts.push_back({.room = room, .share = share});
+      return true;
+    }
+    struct Member {
+      double weight;
+      std::span<const std::uint16_t> items;
+    };
+    std::vector<Member> members;
+    double sum = 0;
+    const std::size_t count = items[i] - std::size_t{group_flag};
+    i += 2;
+    for (std::size_t m = 0; m < count; ++m) {
+      const auto inside = items.subspan(i + 3, items[i + 2]);
+      if (alive(inside, up)) members.push_back({static_cast<double>(items[i + 1]), inside});
+      sum += alive(inside, up) ? items[i + 1] : 0;
+      i += 3U + inside.size();
+    }
+    if (members.empty()) continue;
+    if (sum == 0) return split(members.front().items, up, share, parts);
+    for (const Member& member : members) {
+      if (member.weight > 0) split(member.items, up, share * member.weight / sum, parts);
+    }
+    return true;
+  }
+  return false;
+}
+
+std::vector<WhatIf::Part> WhatIf::parts_of(std::uint32_t ranking,
+                                           const topology::RoomSet& up) const {
+  std::vector<Part> parts;
+  if (name_.answers == 1) {
+    // Where nothing is up, the first is named all the same.
+    if (!split(map_.items(ranking), up, 1, parts)) {
+      split(map_.items(ranking), topology::RoomSet().set(), 1, parts);
+    }
+    return parts;
+  }
+  ClientMap::Buffer buffer;
+  const std::uint64_t keys = map_.grouped(ranking) ? samples : 1;
+  for (std::uint64_t key = 0; key < keys; ++key) {
+    const auto order = keys == 1 ? map_.rooms(ranking) : map_.rooms(ranking, mix64(key), buffer);
+    const bool any = std::ranges::any_of(order, [&](std::uint16_t room) { return up[room]; });
+    std::vector<std::uint16_t> chosen;
+    for (const std::uint16_t room : order) {
+      if (chosen.size() < name_.answers && (up[room] || !any)) chosen.push_back(room);
+    }
+    for (const std::uint16_t room : chosen) {
+      parts.push_back({room, 1.0 / static_cast<double>(keys * chosen.size())});
+    }
+  }
+  return parts;
+}
+
+double WhatIf::km(const Group& group, std::uint16_t room) const {
+  return globe_distance_km(points_[static_cast<std::size_t>(&group - groups_.data())],
+                           rooms_[room]);
+}
+
+Outcome WhatIf::suppose(const topology::RoomSet& down) const {
+  const RoomStates states = supposed_states(directory_.description, down);
+  topology::RoomSet up;
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
+    up[room] = states.at(room, name_.farm).state == RoomState::up;
+  }
+  Outcome outcome;
+  for (const double capacity : capacities_) outcome.rooms.push_back({.capacity = capacity});
+  std::vector<std::vector<Part>> parts(map_.rankings());
+  std::vector<double> by_km(static_cast<std::size_t>(km_most) + 1);
+  double known = 0;
+  double sum_km = 0;
+  for (const Group& group : groups_) {
+    auto& split = parts[group.ranking];
+    if (split.empty()) split = parts_of(group.ranking, up);
+    for (const Part& part : split) {
+      const double weight = group.weight * part.share;
+      outcome.rooms[part.room].share += weight / clients_;
+      if (group.place == Geography::nowhere) continue;
+      const double distance = km(group, part.room);
+      known += weight;
+      sum_km += weight * distance;
+      by_km[static_cast<std::size_t>(std::min(distance, km_most))] += weight;
+    }
+  }
+  if (known > 0) outcome.mean_km = sum_km / known;
+  double within = 0;
+  for (std::size_t i = 0; i < by_km.size() && within < 0.95 * known; ++i) {
+    within += by_km[i];
+    outcome.p95_km = static_cast<double>(i);
+  }
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
+    const SupposedRoom& there = outcome.rooms[room];
+    if (there.share <= 0) continue;
+    const double full_at = there.capacity / there.share;
+    if (outcome.full_first && full_at >= outcome.full_at) continue;
+    outcome.full_at = full_at;
+    outcome.full_first = static_cast<std::uint16_t>(room);
+  }
+  return outcome;
+}
+
+}  // namespace hither::dns

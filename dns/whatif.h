@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bits128.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "dns/geography.h"
+#include "dns/room_states.h"
+#include "dns/snapshot.h"
+#include "topology/policy_tree.h"
+
+namespace hither::dns {
+
+/// How many clients an address space stands for.
+enum class Counting {
+  ipv4_addresses,  ///< each IPv4 address whose place is known
+  ipv6_blocks,     ///< each IPv6 /48 whose place is known
+  population,      ///< as a file says
+};
+
+/// So many clients, spread evenly over the block, apart from what longer blocks in it say.
+struct PopulationRow {
+  Prefix prefix;
+  double weight = 0;
+};
+/// Lines of "prefix,weight"; empty ones, those that begin with # and a first line of words are
+/// skipped. Every mistake is added to `mistakes` with its line.
+std::vector<PopulationRow> parse_population(std::string_view text, const std::string& file,
+                                            std::vector<Error>& mistakes);
+
+/// All rooms up with all that the description gives them, but `down`: what explain and whatif
+/// suppose where no world runs. States hold for an hour, so that they set no TTL.
+RoomStates supposed_states(const topology::Description& description, const topology::RoomSet& down);
+
+/// What became of one room's clients.
+struct SupposedRoom {
+  double share = 0;  ///< of all clients
+  double capacity = 0;
+};
+struct Outcome {
+  std::vector<SupposedRoom> rooms;  ///< by index in the description
+  double mean_km = 0;               ///< of clients whose place is known; 0 if there are none
+  double p95_km = 0;                ///< 95 of 100 are not farther
+  /// With so many clients (requests at once, like capacities) the first room is full.
+  double full_at = 0;
+  std::optional<std::uint16_t> full_first;
+};
+
+/// Says where all clients of a steered name would go if rooms failed. Built once from the whole
+/// address space: clients are added up by place and ranking, so each supposition after that takes
+/// milliseconds. Health is the only thing supposed: no spill, no drain. Pure; the directory, its
+/// name and the geography must outlive it. Choices by weight are exact shares, not samples, unless
+/// a name has several answers: then blocks are drawn.
+class WhatIf {
+ public:
+  WhatIf(const Geography& geography, const Directory& directory, const SteeredName& name,
+         Counting counting, std::span<const PopulationRow> population = {});
+
+  Outcome suppose(const topology::RoomSet& down) const;
+  /// Clients in all: addresses, blocks or the weights of the file.
+  double clients() const { return clients_; }
+  /// Of these, the share whose place nobody knows.
+  double unknown() const { return clients_ > 0 ? unknown_ / clients_ : 0; }
+
+ private:
+  /// Clients of one place with one ranking.
+  struct Group {
+    std::uint32_t place;
+    std::uint32_t ranking;
+    double weight;
+  };
+  /// Some of the clients of one ranking go to this room.
+  struct Part {
+    std::uint16_t room;
+    double share;
+  };
+  struct Layer;
+
+  void walk(const Geography& geography, Family family, Counting counting,
+            std::span<const PopulationRow> population);
+  void add(Bits128 first, Bits128 last, std::uint32_t place, Layer& layer);
+  void add_leaves(Bits128 first, Bits128 last, std::uint32_t place, double density);
+  void add_weight(std::uint32_t place, std::uint32_t ranking, double weight);
+  std::vector<Part> parts_of(std::uint32_t ranking, const topology::RoomSet& up) const;
+  bool split(std::span<const std::uint16_t> items, const topology::RoomSet& up, double share,
+             std::vector<Part>& parts) const;
+  bool alive(std::span<const std::uint16_t> items, const topology::RoomSet& up) const;
+  double km(const Group& group, std::uint16_t room) const;
+
+  const Geography& geography_;
+  const Directory& directory_;
+  const SteeredName& name_;
+  const ClientMap& map_;
+  std::vector<GlobePoint> rooms_;
+  std::vector<double> capacities_;
+  std::vector<Group> groups_;
+  std::vector<GlobePoint> points_;  // by group
+  std::vector<std::uint32_t> group_of_place_;
+  std::unordered_map<std::uint64_t, std::uint32_t> group_of_;  // where a place has several rankings
+  double clients_ = 0;
+  double unknown_ = 0;
+};
+
+}  // namespace hither::dns
