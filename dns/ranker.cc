@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 #include "base/assert.h"
@@ -23,6 +24,7 @@ std::int64_t with_bias(std::int64_t metres, int bias) {
 
 Ranker::Ranker(const topology::PolicyTree& tree, const topology::Description& description)
     : tree_(tree), description_(description), costs_needed_(tree.uses_nearest()) {
+  distance_alone_ = by_distance_alone();
   latencies_.resize(description.rooms.size());
   for (const topology::Room& room : description.rooms) points_.push_back(on_globe(room.location));
   for (std::size_t i = 0; costs_needed_ && i < description.latencies.size(); ++i) {
@@ -95,7 +97,56 @@ RoomCost Ranker::cost(const Site& site, std::size_t room) {
   return cost_of(profile_of(site), site, room);
 }
 
+bool Ranker::by_distance_alone() const {
+  const PolicyNode& root = tree_.nodes[0];
+  const auto plain = [](const topology::Room& room) { return room.bias == 0; };
+  const auto is_room = [](const PolicyNode::Member& member) { return member.room; };
+  return tree_.nodes.size() == 1 && root.rule == Rule::nearest && tree_.origins().empty() &&
+         description_.latencies.empty() && std::ranges::all_of(description_.rooms, plain) &&
+         std::ranges::all_of(root.members, is_room);
+}
+
+/// What sequence() comes to where distance alone counts: a city database has hundreds of thousands
+/// of places, and an arc sine for each room of each costs most. So first the squares of the chords
+/// say which rooms can be among the ranked.
+Order Ranker::order_by_distance(const GlobePoint& client, std::size_t ranked) {
+  // A metre more is at most 2 / 6371 km in the square of a chord of the unit sphere.
+  constexpr double two_metres = 4.0 / 6'371'000.0;
+  const std::vector<PolicyNode::Member>& members = tree_.nodes[0].members;
+  ranked = std::min(ranked, members.size());
+  squares_.clear();
+  for (const PolicyNode::Member& member : members) {
+    squares_.push_back(chord_squared(client, points_[member.index]));
+  }
+  double bound = ranked == 0 ? -1 : std::numeric_limits<double>::max();
+  if (ranked > 0 && ranked < squares_.size()) {
+    sorted_ = squares_;
+    const auto last = sorted_.begin() + static_cast<std::ptrdiff_t>(ranked) - 1;
+    std::ranges::nth_element(sorted_, last);
+    bound = *last + two_metres;
+  }
+  nearest_.clear();
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (squares_[i] > bound) continue;
+    nearest_.emplace_back(std::llround(chord_to_km(squares_[i]) * 1000),
+                          static_cast<std::uint16_t>(i));
+  }
+  std::ranges::partial_sort(nearest_, nearest_.begin() + static_cast<std::ptrdiff_t>(ranked));
+  Order order;
+  order.reserve(members.size());
+  RoomSet placed;
+  for (std::size_t i = 0; i < ranked; ++i) {
+    order.push_back(members[nearest_[i].second].index);
+    placed.set(order.back());
+  }
+  for (const PolicyNode::Member& member : members) {
+    if (!placed[member.index]) order.push_back(member.index);
+  }
+  return order;
+}
+
 Order Ranker::order(const Site& site, std::size_t ranked) {
+  if (distance_alone_ && site.point) return order_by_distance(*site.point, ranked);
   const Profile& profile = profile_of(site);
   std::vector<std::int64_t> costs;
   for (std::size_t room = 0; costs_needed_ && room < points_.size(); ++room) {

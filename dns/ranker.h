@@ -87,6 +87,8 @@ class Ranker {
     topology::RoomSet seen;
   };
 
+  bool by_distance_alone() const;
+  Order order_by_distance(const GlobePoint& client, std::size_t ranked);
   const Profile& profile_of(const Site& site);
   RoomCost cost_of(const Profile& profile, const Site& site, std::size_t room) const;
   std::vector<std::uint16_t> sequence(const topology::PolicyNode& node, std::size_t index,
@@ -105,6 +107,10 @@ class Ranker {
   std::vector<std::vector<topology::OriginRule>> latencies_;  // by room; entry: of description
   std::vector<topology::RoomSet> members_;                    // by node: all rooms inside
   bool costs_needed_;
+  bool distance_alone_;
+  std::vector<double> squares_;  // of the chords to all rooms
+  std::vector<double> sorted_;
+  std::vector<std::pair<std::int64_t, std::uint16_t>> nearest_;
   using Kind = std::pair<std::string, std::optional<Prefix>>;
   std::map<Kind, Profile> profiles_;
   const std::pair<const Kind, Profile>* latest_ = nullptr;  // neighbours are often of one kind

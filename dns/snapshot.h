@@ -86,7 +86,7 @@ struct Snapshot {
   std::shared_ptr<const Directory> directory;
   RoomStates rooms;
   std::shared_ptr<const Protocol> protocol = nullptr;  ///< nullptr: plain DNS, nothing told
-  Shares shares = {};  ///< made from the same states
+  Shares shares = {};                                  ///< made from the same states
 };
 
 }  // namespace hither::dns

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/rng.h"
+
 namespace hither::dns {
 namespace {
 
@@ -60,6 +62,27 @@ TEST(Ranker, NearestIsByDistance) {
   EXPECT_EQ(order(world(), "nearest", site(in_tokyo)), (Order{2, 3, 0, 1}));
   EXPECT_EQ(order(world(), "nearest", site(in_almaty)), (Order{3, 0, 2, 1}));
   EXPECT_EQ(order(world(), "nearest", Site{}), (Order{0, 1, 2, 3})) << "nobody knows where";
+}
+
+/// Where distance alone counts there is a short way; a latency nobody has makes it take the long.
+TEST(Ranker, TheShortWayLeadsToTheSameOrder) {
+  Rng rng(11);
+  Description description;
+  for (int i = 0; i < 30; ++i) {
+    description.rooms.push_back(
+        room("r" + std::to_string(i), {rng.unit() * 180 - 90, rng.unit() * 360 - 180}));
+  }
+  Description longer = description;
+  longer.latencies = {{.from = {origin("10.0.0.0/8")}, .room = "r3", .rtt = milliseconds(9)}};
+  const auto tree = resolve_policy(description, "nearest");
+  Ranker one(*tree, description);
+  Ranker other(*tree, longer);
+  for (int i = 0; i < 3000; ++i) {
+    const Site client = site({rng.unit() * 180 - 90, rng.unit() * 360 - 180});
+    for (const std::size_t ranked : std::initializer_list<std::size_t>{0, 1, 8, 40}) {
+      ASSERT_EQ(one.order(client, ranked), other.order(client, ranked)) << i;
+    }
+  }
 }
 
 TEST(Ranker, BiasMakesARoomNearer) {
