@@ -53,12 +53,8 @@ class GeoTreeSteps : public GeoSteps {
   std::size_t read(std::span<GeoStep> out) override {
     std::size_t count = 0;
     while (size_ > 0 && count < out.size()) {
-      const Pending at = stack_[--size_];
-      const bool other = family_ == Family::v6 && tree_.stands_for_v4(at.link, at.first, at.depth);
-      if (at.link.kind == GeoTree::Kind::node && !other) {
-        visit(at);
-        continue;
-      }
+      Pending at = stack_[--size_];
+      while (is_inner(at)) at = go_left(at);
       const std::uint32_t place = place_of(at);
       if (started_ && place == latest_) continue;
       started_ = true;
@@ -79,18 +75,25 @@ class GeoTreeSteps : public GeoSteps {
     stack_[size_++] = {first, link, depth};
   }
 
-  void visit(const Pending& at) {
+  bool is_inner(const Pending& at) const {
+    if (at.link.kind != GeoTree::Kind::node) return false;
+    return family_ == Family::v4 || !tree_.stands_for_v4(at.link, at.first, at.depth);
+  }
+
+  /// To the left half; the right one waits.
+  Pending go_left(const Pending& at) {
     if (left_ == 0 || at.depth == 128) {
       // Too much: from here on, or of this address, nothing is known.
       whole_ = false;
-      push({}, at.first, at.depth);
-      if (left_ == 0) size_ = 1;
-      return;
+      if (left_ == 0) size_ = 0;
+      return {at.first, {}, at.depth};
     }
     --left_;
     const Bits128 half = Bits128{1} << static_cast<unsigned>(127 - at.depth);
-    push(tree_.right(at.link.value), at.first | half, at.depth + 1);
-    push(tree_.left(at.link.value), at.first, at.depth + 1);
+    const GeoTree::Link right = tree_.right(at.link.value);
+    if (right.kind == GeoTree::Kind::data && records_ != nullptr) records_->prefetch(right.value);
+    push(right, at.first | half, at.depth + 1);
+    return {at.first, tree_.left(at.link.value), at.depth + 1};
   }
 
   std::uint32_t place_of(const Pending& at) const {
