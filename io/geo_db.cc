@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 #include <maxminddb.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -20,6 +22,47 @@
 
 namespace hither::io {
 namespace {
+
+/// The number behind a key of the metadata; nullopt if that is not there, or not once.
+std::optional<std::uint64_t> number_behind(std::string_view metadata, std::string_view key) {
+  const std::size_t at = metadata.find(key);
+  if (at == std::string_view::npos || metadata.rfind(key) != at) return std::nullopt;
+  metadata.remove_prefix(at + key.size());
+  if (metadata.empty()) return std::nullopt;
+  const auto control = static_cast<unsigned char>(metadata.front());
+  constexpr unsigned u16_type = 5;
+  constexpr unsigned u32_type = 6;
+  const unsigned type = control >> 5U;
+  const std::size_t octets = control & 31U;
+  if ((type != u16_type && type != u32_type) || octets > 4 || octets >= metadata.size()) {
+    return std::nullopt;
+  }
+  std::uint64_t number = 0;
+  for (const char octet : metadata.substr(1, octets)) {
+    number = number << 8U | static_cast<unsigned char>(octet);
+  }
+  return number;
+}
+
+/// Whether the tree that a file says it has can be in it. libmaxminddb 1.7.1 multiplies in 32 bits
+/// and reads where the product leads it, so that must be known before it opens the file. A file
+/// without metadata is left to it.
+bool tree_fits(const std::string& path, std::uintmax_t file_bytes) {
+  constexpr std::uintmax_t metadata_bytes_max = 128 * 1024;  // by the format, from the end
+  const std::uintmax_t size = std::min(file_bytes, metadata_bytes_max);
+  std::string tail(static_cast<std::size_t>(size), '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(file_bytes - size));
+  file.read(tail.data(), static_cast<std::streamsize>(size));
+  const std::size_t marker = tail.rfind("\xab\xcd\xefMaxMind.com");
+  if (!file || marker == std::string::npos) return true;
+  const std::string_view metadata = std::string_view(tail).substr(marker);
+  const auto nodes = number_behind(metadata, "\x4anode_count");
+  const auto record_bits = number_behind(metadata, "\x4brecord_size");
+  if (!nodes || !record_bits) return false;
+  const std::uint64_t bytes = *nodes * (*record_bits / 4);
+  return bytes <= file_bytes && bytes < std::uint64_t{1} << 32U;
+}
 
 /// An open file. Closed when it goes.
 class Database {
@@ -36,17 +79,19 @@ class Database {
       return fail(
           fmt::format("{}: not a file; name a MaxMind-format database or \"builtin\"", path));
     }
+    const std::string not_whole =
+        path +
+        ": not a whole MaxMind-format database; download it again, and name the "
+        ".mmdb file itself";
+    const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+    if (!error && !tree_fits(path, bytes)) return fail(not_whole);
     Database database;
     const int code = MMDB_open(path.c_str(), MMDB_MODE_MMAP, &database.mmdb_);
     if (code == MMDB_FILE_OPEN_ERROR || code == MMDB_OUT_OF_MEMORY_ERROR) {
       return fail(
           fmt::format("{}: cannot be opened ({}); is it readable?", path, MMDB_strerror(code)));
     }
-    if (code != MMDB_SUCCESS) {
-      return fail(path +
-                  ": not a whole MaxMind-format database; download it again, and name the "
-                  ".mmdb file itself");
-    }
+    if (code != MMDB_SUCCESS) return fail(not_whole);
     database.open_ = true;
     if (!database.is_sound()) {
       return fail(path + ": damaged: it says of itself what cannot be; download it again");

@@ -249,6 +249,15 @@ TEST_F(GeoDb, EveryTruncationIsOneClearError) {
   }
 }
 
+// Found by fuzz_geo_db: libmaxminddb multiplies this in 32 bits and reads outside of the file.
+TEST_F(GeoDb, RefusesMoreNodesThanTheFileCanHold) {
+  std::string bytes = a_few_blocks().bytes();
+  const std::size_t at = bytes.rfind("node_count") + 11;
+  bytes.replace(at, 4, "\xff\xff\xff\xff");
+
+  EXPECT_NE(error_of(file(bytes)).find("not a whole MaxMind-format database"), std::string::npos);
+}
+
 TEST_F(GeoDb, AnySingleBadByteIsAnErrorOrATable) {
   const std::string bytes = a_few_blocks().bytes();
   for (std::size_t at = 0; at < bytes.size(); at += 7) {
