@@ -24,8 +24,9 @@ struct ClientSubnet {
   /// The asker wants no decision by its clients' address (s7.1.2). Never refused: the resolver's
   /// own address decides, and the scope is 0.
   bool opted_out() const { return source_length == 0; }
-  /// The first address of the block. Private and loopback blocks are taken as they are given (s11.3
-  /// would rather ignore them), because worlds on one machine and inside one company live in them.
+  /// The first address of the block, which decides. What becomes of private ones is for
+  /// dns/private_blocks.h. An address of family 2 in ::ffff:0:0/96 is where IPv4 lies; 6to4, Teredo
+  /// and NAT64 are IPv6 like any other (docs/client_subnet.md says why).
   Address first() const;
   /// A depth of 0 to 128 in the client map, in this family's bits.
   std::uint8_t scope_of(int depth) const;

@@ -51,6 +51,7 @@ std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules
   if (rules.tell_nsid) protocol->nsid = input.node.substr(0, text_octets_max);
   protocol->private_by_resolver =
       rules.private_subnets == topology::DnsProtocol::PrivateSubnets::resolver;
+  protocol->tcp_idle = rules.tcp.idle;
   protocol->cookies = Cookies(input.secrets);
   const topology::RateLimitRule& limit = rules.rate_limit;
   const int threads = std::max(input.threads, 1);

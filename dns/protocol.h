@@ -24,6 +24,7 @@ struct Protocol {
   std::string nsid;                  ///< empty: not told
   bool private_by_resolver = false;  ///< dns.private_subnets (dns/private_blocks.h)
   Cookies cookies{{SipKey{}}};
+  Duration tcp_idle = std::chrono::seconds(10);
   RateLimits rate_limit;  ///< of one data thread
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/server.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -35,6 +36,12 @@ Result<Endpoint> settle_endpoint(const Endpoint& endpoint) {
   }
 }
 
+std::size_t connections_per_thread(const Settings& settings) {
+  const int threads = std::max(settings.threads, 1);
+  const int connections = settings.description.dns.protocol.tcp.connections;
+  return static_cast<std::size_t>((connections + threads - 1) / threads);
+}
+
 io::Page error_page(const Error& error) {
   const nlohmann::ordered_json json = {{"error", error.message}};
   return {.status = 400, .body = json.dump() + "\n"};
@@ -56,6 +63,8 @@ Server::Server(io::Loop& loop, const Settings& settings, Loaded loaded)
       share_control_(settings.description),
       snapshot_(std::make_shared<const Snapshot>(
           Snapshot{loaded_.directory, watch_.states(), loaded_.protocol})),
+      tcp_quota_(static_cast<std::size_t>(settings.description.dns.protocol.tcp.per_client),
+                 io::random_seed()),
       admin_(loop),
       probes_(settings.description.rooms.size()),
       probe_timer_(loop, [this] { probe_due_rooms(); }),
@@ -80,7 +89,8 @@ Result<void> Server::listen() {
   for (int i = 0; i < settings_.threads; ++i) {
     auto sockets = open_sockets();
     if (!sockets) return tl::unexpected(sockets.error());
-    threads_.push_back(std::make_unique<ServerThread>(std::move(*sockets), snapshot_));
+    const TcpLimits tcp{.connections_max = connections_per_thread(settings_), .quota = &tcp_quota_};
+    threads_.push_back(std::make_unique<ServerThread>(std::move(*sockets), snapshot_, tcp));
     for (const Counters* one : threads_.back()->counters()) counters_.push_back(one);
   }
   add_pages();

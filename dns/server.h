@@ -57,6 +57,7 @@ class Server {
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<Endpoint> endpoints_;
   Endpoint admin_endpoint_;
+  io::ClientQuota tcp_quota_;
   std::vector<std::unique_ptr<ServerThread>> threads_;
   std::vector<const Counters*> counters_;
   io::AdminServer admin_;

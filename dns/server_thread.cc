@@ -3,13 +3,12 @@
 
 #include <utility>
 
+#include "dns/protocol.h"
 #include "dns/tcp_session.h"
 #include "io/clock.h"
 
 namespace hither::dns {
 namespace {
-
-constexpr std::size_t tcp_connections_max = 2000;  // per thread
 
 /// The pure session under io's drive.
 class DrivenSession : public io::Session {
@@ -21,6 +20,8 @@ class DrivenSession : public io::Session {
   }
   void on_end(Instant /*now*/, Bytes& /*out*/) override { session_.on_end(); }
   void on_time(Instant now, Bytes& /*out*/) override { session_.on_time(now); }
+  void on_drained(Instant now, Bytes& out) override { session_.on_drained(now, out); }
+  bool wants_input() const override { return session_.wants_input(); }
   Instant deadline() const override { return session_.deadline(); }
   bool finished() const override { return session_.finished(); }
 
@@ -28,18 +29,25 @@ class DrivenSession : public io::Session {
   TcpSession session_;
 };
 
+Duration idle_max(const Snapshot& snapshot) {
+  return snapshot.protocol != nullptr ? snapshot.protocol->tcp_idle : Protocol().tcp_idle;
+}
+
 }  // namespace
 
 ServerThread::ServerThread(std::vector<ListenSockets> sockets,
-                           std::shared_ptr<const Snapshot> snapshot)
+                           std::shared_ptr<const Snapshot> snapshot, const TcpLimits& tcp)
     : responder_(snapshot),
       scratch_(message_size_max),
       tcp_(loop_,
            [this](const Endpoint& peer) {
+             const TcpSession::Peer client{.address = peer.address,
+                                           .opened = io::monotonic_now(),
+                                           .opened_unix_seconds = io::unix_seconds()};
              return std::make_unique<DrivenSession>(
-                 TcpSession(responder_, scratch_, peer.address, io::monotonic_now()));
+                 TcpSession(responder_, scratch_, client, idle_max(responder_.snapshot())));
            },
-           {.connections_max = tcp_connections_max}) {
+           {.connections_max = tcp.connections_max, .shed_idle = true, .quota = tcp.quota}) {
   for (ListenSockets& one : sockets) {
     udp_.push_back(std::make_unique<UdpThread>(std::move(one.udp), one.endpoint, snapshot));
     tcp_.add_listener(std::move(one.tcp));

@@ -22,13 +22,20 @@ struct ListenSockets {
   io::Fd tcp;
 };
 
+/// How many TCP connections one share of the work has, and how many one client has in all.
+struct TcpLimits {
+  std::size_t connections_max = 2000;
+  io::ClientQuota* quota = nullptr;  ///< shared by all threads; must outlive them
+};
+
 /// One share of the work, with sockets of its own on every address (SO_REUSEPORT): a thread with a
 /// loop for TCP, and one that waits for packets on each UDP socket. Each has its own responder and
 /// counters and shares nothing but the immutable snapshot it is handed. Made, started, published to
 /// and destroyed by the main thread.
 class ServerThread {
  public:
-  ServerThread(std::vector<ListenSockets> sockets, std::shared_ptr<const Snapshot> snapshot);
+  ServerThread(std::vector<ListenSockets> sockets, std::shared_ptr<const Snapshot> snapshot,
+               const TcpLimits& tcp);
   /// Stops and joins.
   ~ServerThread();
   ServerThread(const ServerThread&) = delete;

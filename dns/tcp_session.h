@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "base/bytes.h"
@@ -16,34 +17,58 @@ namespace hither::dns {
 /// owner.
 ///
 /// A client must finish a message within `idle_max` of the one before (RFC 7766 s6.2.3), counted in
-/// whole messages, so that single octets do not keep a connection. Who sends what gets silence over
-/// UDP does not speak DNS: the session is finished.
+/// whole messages, so that single octets do not keep a connection. Who asks is told that time
+/// (edns-tcp-keepalive, RFC 7828). Who sends what gets silence over UDP does not speak DNS: the
+/// session is finished.
+///
+/// While `answers_bytes_max` of answers wait to be sent, what was asked behind them waits as it
+/// came, at most one reading of the socket and one message (80 KiB), and no more is read: small
+/// queries for large answers do not make us keep megabytes.
 class TcpSession {
  public:
-  static constexpr Duration idle_max = std::chrono::seconds(10);
+  static constexpr std::size_t answers_bytes_max = 64 * 1024;
+
+  /// Who speaks, and since when: by our clock, and by the wall's, which cookies are dated by.
+  struct Peer {
+    Address address;
+    Instant opened{};
+    std::uint32_t opened_unix_seconds = 0;
+  };
 
   /// `responder` and `scratch` (message_size_max octets) are shared by the sessions of a thread and
   /// must outlive them.
-  TcpSession(Responder& responder, std::span<std::byte> scratch, const Address& client, Instant now)
-      : responder_(responder), scratch_(scratch), client_(client), deadline_(now + idle_max) {}
+  TcpSession(Responder& responder, std::span<std::byte> scratch, const Peer& peer,
+             Duration idle_max)
+      : responder_(responder),
+        scratch_(scratch),
+        peer_(peer),
+        idle_max_(idle_max),
+        deadline_(peer.opened + idle_max) {}
 
-  /// Appends framed answers to `out`.
+  /// Appends framed answers to `out`, which holds what is not sent yet.
   void on_bytes(ByteView bytes, Instant now, Bytes& out);
+  /// All is sent: answers what waits.
+  void on_drained(Instant now, Bytes& out);
   /// Close if nothing arrives by then.
   Instant deadline() const { return deadline_; }
   void on_time(Instant now) { finished_ = finished_ || now >= deadline_; }
-  /// The client will send nothing more; what it asked has been answered.
-  void on_end() { finished_ = true; }
+  /// The client will send nothing more; what it asked is still answered.
+  void on_end();
   bool finished() const { return finished_; }
+  bool wants_input() const { return !blocked_; }
 
  private:
   std::size_t take_messages(ByteView bytes, Instant now, Bytes& out);
+  void answer(ByteView message, Instant now, Bytes& out);
 
   Responder& responder_;
   std::span<std::byte> scratch_;
-  Address client_;
+  Peer peer_;
+  Duration idle_max_;
   Instant deadline_;
-  Bytes pending_;  ///< the beginning of a message
+  Bytes pending_;         ///< the beginning of a message; behind it more, while blocked
+  bool blocked_ = false;  ///< whole messages may wait in `pending_`
+  bool ended_ = false;
   bool finished_ = false;
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t read_bytes_max = 16 * 1024;
 constexpr int accepts_per_turn = 16;
+constexpr int drains_per_turn = 8;
 constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 constexpr Duration linger_time = std::chrono::seconds(2);
 
@@ -37,11 +38,12 @@ struct StreamServer::Connection {
             server.loop_, fd.get(), [&server, this] { server.on_readable(*this); },
             [&server, this] { server.settle(*this); }),
         timer(server.loop_, [&server, this] {
-          if (lingering || closing) {
+          const Instant now = monotonic_now();
+          if (lingering || closing || now >= stalled_at) {
             server.remove(id);
             return;
           }
-          session->on_time(monotonic_now(), out);
+          if (now >= session->deadline()) session->on_time(now, out);
           server.settle(*this);
         }) {}
 
@@ -56,6 +58,10 @@ struct StreamServer::Connection {
   bool broken = false;     // the socket failed
   bool lingering = false;  // all is sent; waiting for the peer's FIN
   bool closing = false;    // the session is finished, its last bytes are not sent yet
+  ClientQuota::Place place;
+  std::list<std::uint64_t>::iterator activity;
+  Instant stalled_at = never;  // cut it off then
+  std::size_t sent_to_go = 0;  // octets that it must still take before
 };
 
 StreamServer::StreamServer(Loop& loop, Factory factory, Limits limits)
@@ -68,7 +74,10 @@ void StreamServer::add_listener(Fd listener) {
 }
 
 void StreamServer::close_listeners() { listeners_.clear(); }
-void StreamServer::close_connections() { connections_.clear(); }
+void StreamServer::close_connections() {
+  connections_.clear();
+  by_activity_.clear();
+}
 
 void StreamServer::wake_all() {
   std::vector<std::uint64_t> ids;
@@ -83,10 +92,18 @@ void StreamServer::wake_all() {
   }
 }
 
+/// The next connection, if there may be one more.
+Accepted StreamServer::accept_allowed(Listener& listener) {
+  if (connections_.size() < limits_.connections_max) return accept_one(listener.fd.get());
+  if (!limits_.shed_idle || by_activity_.empty()) return {};
+  Accepted accepted = accept_one(listener.fd.get());
+  if (accepted.fd) remove(by_activity_.front());
+  return accepted;
+}
+
 void StreamServer::accept_all(Listener& listener) {
   for (int i = 0; i < accepts_per_turn; ++i) {
-    Accepted accepted;
-    if (connections_.size() < limits_.connections_max) accepted = accept_one(listener.fd.get());
+    Accepted accepted = accept_allowed(listener);
     if (accepted.kind == IoResult::Kind::would_block) return;
     if (!accepted.fd) {
       // No descriptors, or as many connections as we may have: wait a little, never spin.
@@ -94,10 +111,17 @@ void StreamServer::accept_all(Listener& listener) {
       listener.pause.set(monotonic_now() + exhausted_pause);
       return;
     }
+    ClientQuota::Place place;
+    if (limits_.quota != nullptr) {
+      place = limits_.quota->take(accepted.peer.address);
+      if (!place) continue;  // Closed at once: the client has its share.
+    }
     const std::uint64_t id = next_id_++;
     auto connection =
         std::make_unique<Connection>(*this, id, std::move(accepted.fd), factory_(accepted.peer));
     Connection& reference = *connection;
+    reference.place = std::move(place);
+    reference.activity = by_activity_.insert(by_activity_.end(), id);
     connections_.emplace(id, std::move(connection));
     settle(reference);
   }
@@ -113,6 +137,9 @@ void StreamServer::on_readable(Connection& connection) {
     case IoResult::Kind::ok:
       if (connection.lingering) return;
       connection.session->on_bytes({buffer.data(), result.size}, now, connection.out);
+      if (!connection.out.empty()) {  // Something was understood: octets alone are no activity.
+        by_activity_.splice(by_activity_.end(), by_activity_, connection.activity);
+      }
       break;
     case IoResult::Kind::end:
       connection.ended = true;
@@ -125,24 +152,51 @@ void StreamServer::on_readable(Connection& connection) {
 }
 
 void StreamServer::flush(Connection& connection) {
+  std::size_t sent = 0;
   while (connection.sent < connection.out.size()) {
     const ByteView left = ByteView(connection.out).subspan(connection.sent);
     const IoResult result = write_some(connection.fd.get(), left);
-    if (result.kind == IoResult::Kind::would_block) return;
+    if (result.kind == IoResult::Kind::would_block) {
+      watch_progress(connection, sent);
+      return;
+    }
     if (result.kind != IoResult::Kind::ok) {
       connection.broken = true;
       return;
     }
     connection.sent += result.size;
+    sent += result.size;
   }
   connection.sent = 0;
   connection.out.clear();
+  connection.stalled_at = never;
   if (connection.out.capacity() > read_bytes_max) connection.out.shrink_to_fit();
+}
+
+/// The kernel is full: from now on, or from the last `stall_bytes` on, the peer has `stall_time`.
+void StreamServer::watch_progress(Connection& connection, std::size_t sent) {
+  if (connection.stalled_at != never && sent < connection.sent_to_go) {
+    connection.sent_to_go -= sent;
+    return;
+  }
+  connection.stalled_at = monotonic_now() + limits_.stall_time;
+  connection.sent_to_go = limits_.stall_bytes;
+}
+
+/// Sends, and lets a session that waits for that go on, for a few turns; then others have theirs.
+void StreamServer::go_on(Connection& connection) {
+  for (int turn = 0; turn < drains_per_turn; ++turn) {
+    flush(connection);
+    if (connection.broken || !connection.out.empty() || connection.session->wants_input()) return;
+    connection.session->on_drained(monotonic_now(), connection.out);
+  }
+  // What the last turn added waits as well, though the kernel has not refused it yet.
+  if (!connection.out.empty()) watch_progress(connection, 0);
 }
 
 /// After anything happened: send, then arm what the connection waits for now, or end it.
 void StreamServer::settle(Connection& connection) {
-  if (!connection.broken) flush(connection);
+  if (!connection.broken) go_on(connection);
   if (connection.broken || (connection.lingering && connection.ended)) {
     remove(connection.id);
     return;
@@ -163,7 +217,7 @@ void StreamServer::settle(Connection& connection) {
   }
   connection.watch.want_read(!connection.ended && waiting <= limits_.output_bytes_max &&
                              connection.session->wants_input());
-  connection.timer.set(connection.session->deadline());
+  connection.timer.set(std::min(connection.session->deadline(), connection.stalled_at));
 }
 
 void StreamServer::start_lingering(Connection& connection) {
@@ -178,6 +232,11 @@ void StreamServer::start_lingering(Connection& connection) {
   connection.timer.set(monotonic_now() + linger_time);
 }
 
-void StreamServer::remove(std::uint64_t id) { connections_.erase(id); }
+void StreamServer::remove(std::uint64_t id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  by_activity_.erase(found->second->activity);
+  connections_.erase(found);
+}
 
 }  // namespace hither::io

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "io/client_quota.h"
 #include "io/loop.h"
 #include "io/socket.h"
 
@@ -34,18 +36,26 @@ class Session {
   virtual bool finished() const = 0;
   /// False: leave the bytes in the kernel for now (back-pressure).
   virtual bool wants_input() const { return true; }
+  /// Everything in `out` has been sent while wants_input() was false: go on.
+  virtual void on_drained(Instant /*now*/, Bytes& /*out*/) {}
 };
 
 /// Accepts stream connections and drives a Session for each: for protocols that are spoken with one
 /// peer (status pages, DNS over TCP, the stand-in backend). Sends at once and arms write readiness
-/// only when the kernel is full; while more than `output_bytes_max` wait to be sent it does not
-/// read. When a session is finished the socket is half-closed and drained for up to a second, so
-/// that no reset eats the last bytes. Belongs to one loop's thread.
+/// only when the kernel is full. While more than `output_bytes_max` wait to be sent it does not
+/// read, and a peer that does not take `stall_bytes` of them in `stall_time` is cut off. When a
+/// session is finished the socket is half-closed and drained for up to a second, so that no reset
+/// eats the last bytes. Belongs to one loop's thread.
 class StreamServer {
  public:
   struct Limits {
     std::size_t connections_max = 10'000;
     std::size_t output_bytes_max = 256 * 1024;
+    Duration stall_time = std::chrono::seconds(10);
+    std::size_t stall_bytes = 64 * 1024;
+    /// With connections_max open, a new one takes the place of that which has been idle longest.
+    bool shed_idle = false;
+    ClientQuota* quota = nullptr;  ///< limits each client; must outlive the server
   };
   using Factory = std::function<std::unique_ptr<Session>(const Endpoint& peer)>;
 
@@ -71,7 +81,10 @@ class StreamServer {
 
   void accept_all(Listener& listener);
   void on_readable(Connection& connection);
+  Accepted accept_allowed(Listener& listener);
   void flush(Connection& connection);
+  void watch_progress(Connection& connection, std::size_t sent);
+  void go_on(Connection& connection);
   void settle(Connection& connection);
   void start_lingering(Connection& connection);
   void remove(std::uint64_t id);
@@ -81,6 +94,7 @@ class StreamServer {
   Limits limits_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  std::list<std::uint64_t> by_activity_;  ///< the one that is idle longest comes first
   std::uint64_t next_id_ = 1;
 };
 

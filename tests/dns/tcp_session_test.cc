@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dns/protocol.h"
 #include "tests/dns/support.h"
 
 namespace hither::dns {
@@ -16,7 +17,7 @@ struct Fixture {
   testing::World world;
   Responder responder{world.snapshot()};
   std::vector<std::byte> scratch = std::vector<std::byte>(message_size_max);
-  TcpSession session{responder, scratch, *parse_address("10.3.0.1"), Instant{}};
+  TcpSession session{responder, scratch, {.address = *parse_address("10.3.0.1")}, 10s};
 };
 
 Bytes framed(const Bytes& message) {
@@ -92,6 +93,43 @@ TEST(TcpSession, WhatIsNoQueryEndsIt) {
     EXPECT_TRUE(fixture.session.finished());
     EXPECT_TRUE(out.empty());
   }
+}
+
+TEST(TcpSession, WhileMuchWaitsToBeSentNothingMoreIsAnsweredOrRead) {
+  Fixture fixture;
+  Bytes stream;
+  for (int i = 0; i < 5000; ++i) append(stream, framed(ask("example.test", Type::soa).packet()));
+  Bytes out;
+  fixture.session.on_bytes(stream, Instant{} + 1s, out);
+  EXPECT_FALSE(fixture.session.wants_input());
+  EXPECT_GE(out.size(), TcpSession::answers_bytes_max);
+  EXPECT_LE(out.size(), TcpSession::answers_bytes_max + message_size_max);
+
+  std::size_t answers = 0;
+  fixture.session.on_end();
+  EXPECT_FALSE(fixture.session.finished()) << "it is still answered";
+  for (int turn = 0; turn < 1000 && !out.empty(); ++turn) {
+    Reader in(out);
+    for (; in.left() > 0; ++answers) in.skip(in.u16());
+    out.clear();
+    fixture.session.on_drained(Instant{} + 2s, out);
+  }
+  EXPECT_EQ(answers, 5000U);
+  EXPECT_TRUE(fixture.session.wants_input());
+  EXPECT_TRUE(fixture.session.finished());
+}
+
+TEST(TcpSession, ACookieIsDatedByTheWallClockOfTheMoment) {
+  Fixture fixture;
+  fixture.world.protocol = make_protocol({}, {.secrets = {SipKey{}}});
+  fixture.responder.set_snapshot(fixture.world.snapshot());
+  TcpSession session(fixture.responder, fixture.scratch,
+                     {.address = *parse_address("10.3.0.1"), .opened_unix_seconds = 1000}, 10s);
+  Bytes out;
+  session.on_bytes(framed(ask("example.test").option(10, Bytes(8)).packet()), Instant{} + 7s, out);
+  Reader cookie(testing::parse_reply(ByteView(out).subspan(2)).options.at(10));
+  cookie.skip(12);
+  EXPECT_EQ(cookie.u32(), 1007U);
 }
 
 TEST(TcpSession, TheClientsEndEndsIt) {

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "dns/client_map.h"
+#include "dns/protocol.h"
 #include "dns/query.h"
 #include "dns/responder.h"
 
@@ -75,7 +76,14 @@ Responder make_responder() {
     states.at(room, 0).holds_for = std::chrono::seconds(3);
   }
   states.set_complete(true);
-  return Responder(std::make_shared<const Snapshot>(Snapshot{std::move(directory), states}));
+  auto protocol =
+      make_protocol({.tell_version = true,
+                     .tell_id = true,
+                     .tell_nsid = true,
+                     .private_subnets = topology::DnsProtocol::PrivateSubnets::resolver},
+                    {.node = "fuzz", .secrets = {SipKey{std::byte{1}}}});
+  return Responder(std::make_shared<const Snapshot>(
+      Snapshot{std::move(directory), states, std::move(protocol)}));
 }
 
 /// Reads the message with somebody else's reader: every name and pointer, every count and length.

@@ -2,12 +2,17 @@
 #include "io/stream_server.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <future>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "io/clock.h"
 
@@ -155,6 +160,160 @@ TEST(StreamServer, APeerThatNeverReadsIsLeftAndNobodySpins) {
   loop.run();
 
   EXPECT_EQ(wakes, 0);
+}
+
+/// A server with limits on a thread of its own; its clients are sockets of the test.
+class Limited {
+ public:
+  explicit Limited(StreamServer::Limits limits, StreamServer::Factory factory = make_echo)
+      : server_(loop_, std::move(factory), limits) {
+    Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});
+    endpoint_ = *local_endpoint(listener.get());
+    server_.add_listener(std::move(listener));
+    thread_ = std::jthread([this] { loop_.run(); });
+  }
+  ~Limited() {
+    loop_.stop();
+    thread_.join();
+  }
+  Limited(const Limited&) = delete;
+  Limited& operator=(const Limited&) = delete;
+
+  Fd connect() const {
+    auto client = connect_tcp(endpoint_);
+    EXPECT_TRUE(client);
+    EXPECT_TRUE(wait_for(*client, POLLOUT));
+    return std::move(*client);
+  }
+  static bool wait_for(const Fd& client, short events) {
+    pollfd one{.fd = client.get(), .events = events, .revents = 0};
+    return ::poll(&one, 1, 20'000) == 1;
+  }
+  static void say(const Fd& client) {
+    EXPECT_EQ(write_some(client.get(), as_bytes("x")).kind, IoResult::Kind::ok);
+  }
+  /// Says something, and is answered.
+  static void talk(const Fd& client) {
+    std::array<std::byte, 16> buffer;
+    say(client);
+    EXPECT_TRUE(wait_for(client, POLLIN));
+    EXPECT_EQ(read_some(client.get(), buffer).kind, IoResult::Kind::ok);
+  }
+  /// Waits until something is to be read, and that is the end.
+  static bool is_closed(const Fd& client) {
+    std::array<std::byte, 16> buffer;
+    if (!wait_for(client, POLLIN)) return false;
+    return read_some(client.get(), buffer).kind != IoResult::Kind::ok;
+  }
+  static bool is_open(const Fd& client) {
+    std::array<std::byte, 16> buffer;
+    return read_some(client.get(), buffer).kind == IoResult::Kind::would_block;
+  }
+  /// Asks on the server's thread.
+  std::size_t connections() {
+    std::promise<std::size_t> answer;
+    loop_.post([&] { answer.set_value(server_.connections()); });
+    return answer.get_future().get();
+  }
+
+ private:
+  static std::unique_ptr<Session> make_echo(const Endpoint&) { return std::make_unique<Echo>(); }
+
+  Loop loop_;
+  StreamServer server_;
+  Endpoint endpoint_;
+  std::jthread thread_;
+};
+
+TEST(StreamServer, WhenFullTheOneLongestIdleMakesRoom) {  // RFC 7766 s6.2.3
+  Limited limited({.connections_max = 2, .shed_idle = true});
+  const Fd first = limited.connect();
+  Limited::talk(first);
+  const Fd second = limited.connect();
+  Limited::talk(second);
+  Limited::talk(first);
+
+  const Fd third = limited.connect();
+  Limited::talk(third);
+
+  EXPECT_TRUE(Limited::is_closed(second));
+  EXPECT_TRUE(Limited::is_open(first)) << "it has spoken since";
+  EXPECT_EQ(limited.connections(), 2U);
+}
+
+TEST(StreamServer, AClientWithItsShareIsClosedAtOnceAndOthersAreNot) {
+  ClientQuota quota(1, 7);
+  Limited limited({.quota = &quota});
+  Fd first = limited.connect();
+  Limited::talk(first);
+  EXPECT_TRUE(Limited::is_closed(limited.connect()));
+  EXPECT_TRUE(Limited::is_open(first));
+
+  EXPECT_EQ(write_some(first.get(), as_bytes("bye")).kind, IoResult::Kind::ok);
+  while (!Limited::is_closed(first)) {
+  }
+  first = Fd();
+  while (limited.connections() > 0) {
+  }
+  Limited::talk(limited.connect());  // Its place is free again.
+}
+
+/// Answers the first word with many megabytes, made 64 KiB at a time.
+class Well final : public Session {
+ public:
+  Well(std::size_t total, std::atomic<std::size_t>& most)
+      : total_(total), left_(total), most_(most) {}
+  void on_bytes(ByteView, Instant now, Bytes& out) override { on_drained(now, out); }
+  void on_drained(Instant, Bytes& out) override {
+    const std::size_t size = std::min<std::size_t>(left_, 64 * 1024);
+    out.resize(out.size() + size);
+    left_ -= size;
+    most_ = std::max(most_.load(), out.size());
+  }
+  void on_end(Instant, Bytes&) override {}
+  void on_time(Instant, Bytes&) override {}
+  Instant deadline() const override { return never; }
+  bool finished() const override { return left_ == 0; }
+  bool wants_input() const override { return left_ == total_; }
+
+ private:
+  std::size_t total_;
+  std::size_t left_;
+  std::atomic<std::size_t>& most_;
+};
+
+TEST(StreamServer, ASessionGoesOnAsFastAsItsPeerReads) {
+  constexpr std::size_t total = 32 * 1024 * 1024;
+  std::atomic<std::size_t> most = 0;
+  Limited limited({}, [&](const Endpoint&) { return std::make_unique<Well>(total, most); });
+  const Fd client = limited.connect();
+  Limited::say(client);
+  std::size_t got = 0;
+  std::vector<std::byte> buffer(1024 * 1024);
+  for (bool more = true; more && Limited::wait_for(client, POLLIN);) {
+    const IoResult result = read_some(client.get(), buffer);
+    more = result.kind == IoResult::Kind::ok;
+    got += more ? result.size : 0;
+  }
+  EXPECT_EQ(got, total);
+  EXPECT_LE(most, 64U * 1024U) << "never more in memory";
+}
+
+TEST(StreamServer, APeerThatDoesNotTakeItsAnswersIsCutOff) {
+  std::atomic<std::size_t> most = 0;
+  Limited limited({.stall_time = 20ms},
+                  [&](const Endpoint&) { return std::make_unique<Well>(1ULL << 34U, most); });
+  const Fd client = limited.connect();
+  const int small = 4096;  // Kernels may keep tens of megabytes for who does not read.
+  ASSERT_EQ(setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+  Limited::say(client);
+  ASSERT_TRUE(Limited::wait_for(client, POLLIN));
+
+  const Instant bound = monotonic_now() + 20s;
+  while (limited.connections() > 0 && monotonic_now() < bound) {
+  }
+
+  EXPECT_EQ(limited.connections(), 0U);
 }
 
 TEST(StreamServer, ConnectionsAreForgottenWhenTheyEnd) {
