@@ -30,8 +30,8 @@ Responder make_responder() {
   zone += "ns1 IN A 192.0.2.53\n";
   for (int i = 0; i < 200; ++i) zone += "many IN A 10.9.0." + std::to_string(i) + "\n";
   const std::vector<std::string> texts = {zone};
-  auto directory =
-      build_directory(description, texts, ClientMap::build(geography, description.rooms), mistakes);
+  auto directory = build_directory(description, texts,
+                                   ClientMaps::build(geography, description, mistakes), mistakes);
   ASSERT(directory != nullptr);
   auto protocol =
       make_protocol({.tell_nsid = true}, {.node = "fuzz", .secrets = {SipKey{std::byte{1}}}});
