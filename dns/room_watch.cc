@@ -2,11 +2,14 @@
 #include "dns/room_watch.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/assert.h"
 
 namespace hither::dns {
 namespace {
+
+using Kind = topology::ProbeRule::Kind;
 
 constexpr std::string_view no_usable_copy = "no usable copy";
 
@@ -30,39 +33,106 @@ LogRecord describe_change(const std::string& room, const std::string& farm,
 
 }  // namespace
 
-ProbeResult read_probe(int status, std::string_view body, std::string_view error) {
-  if (status == 0) return {.report = std::nullopt, .reason = std::string(error)};
-  auto report = parse_room_report(body);
-  if (report) return {.report = std::move(*report), .reason = {}};
-  return {.report = std::nullopt,
-          .reason = fmt::format("status {}: {}", status, report.error().message)};
+ProbeResult read_probe(Kind kind, int status, std::string_view body, std::string_view error) {
+  ProbeResult result;
+  result.reason = std::string(error);
+  if (kind == Kind::tcp) {
+    result.passed = error.empty();
+  } else if (status != 0 && kind == Kind::http) {
+    result.passed = status >= 200 && status < 300;
+    if (!result.passed) result.reason = fmt::format("status {}", status);
+  } else if (status != 0) {
+    auto report = parse_room_report(body);
+    if (report) {
+      result.report = std::move(*report);
+    } else {
+      result.reason = fmt::format("status {}: {}", status, report.error().message);
+    }
+  }
+  return result;
 }
 
-RoomWatch::RoomWatch(const topology::Description& description, Instant now)
+RoomWatch::RoomWatch(const topology::Description& description, Instant now, const RoomWatch* before)
     : limits_(description.dns.health), states_(description.rooms.size(), description.farms.size()) {
-  for (std::size_t r = 0; r < description.rooms.size(); ++r) {
-    const topology::Room& from = description.rooms[r];
-    Room room{.name = from.name, .farms = {}, .next_probe = now};
-    for (std::size_t f = 0; f < description.farms.size(); ++f) {
-      if (from.find_farm(description.farms[f]) == nullptr) continue;
-      room.farms.push_back({.index = static_cast<std::uint16_t>(f),
-                            .name = description.farms[f],
-                            .health = Health(limits_, now)});
-      states_.at(r, f).runs = true;
-      states_.at(r, f).since = now;
+  for (std::size_t r = 0; r < description.rooms.size(); ++r) add_probes(description, r, now);
+  if (before != nullptr) take_over(*before);
+  states_.set_complete((before != nullptr && before->complete()) ||
+                       std::ranges::all_of(probes_, &Watched::answered));
+}
+
+/// The report first, for all farms that go by it, then those with a probe of their own.
+void RoomWatch::add_probes(const topology::Description& description, std::size_t room,
+                           Instant now) {
+  const topology::Room& from = description.rooms[room];
+  const auto index = static_cast<std::uint16_t>(room);
+  Probe report{.kind = Kind::report, .room = index, .farms = {}, .target = {}, .path = "/health"};
+  std::vector<Probe> own;
+  for (std::size_t f = 0; f < description.farms.size(); ++f) {
+    const topology::Farm* farm = from.find_farm(description.farms[f]);
+    if (farm == nullptr) continue;
+    states_.at(room, f).runs = true;
+    states_.at(room, f).since = now;
+    states_.at(room, f).measured_since = now;
+    const auto farm_index = static_cast<std::uint16_t>(f);
+    if (farm->probe.kind == Kind::report) {
+      report.farms.push_back(farm_index);
+      continue;
     }
-    room.probed = room.farms.empty();  // Nothing to ask about.
-    if (room.farms.empty()) room.next_probe = never;
-    rooms_.push_back(std::move(room));
+    const Address& address = from.address.front();
+    own.push_back({.kind = farm->probe.kind,
+                   .room = index,
+                   .farms = {farm_index},
+                   .target = {address, farm->probe.port != 0 ? farm->probe.port : farm->port},
+                   .path = farm->probe.path,
+                   .host = farm->probe.host.empty() ? to_text(address) : farm->probe.host});
   }
-  states_.set_complete(std::ranges::all_of(rooms_, &Room::probed));
+  if (!report.farms.empty()) {
+    report.target = description.admin_of(from);
+    report.host = to_text(report.target.address);
+    add(std::move(report), description, now);
+  }
+  for (Probe& probe : own) add(std::move(probe), description, now);
+}
+
+void RoomWatch::add(Probe probe, const topology::Description& description, Instant now) {
+  Watched watched{.what = {}, .room = description.rooms[probe.room].name, .farms = {}, .next = now};
+  for (const std::uint16_t farm : probe.farms) {
+    watched.farms.push_back(
+        {.index = farm, .name = description.farms[farm], .health = Health(limits_, now)});
+  }
+  watched.what = std::move(probe);
+  probes_.push_back(std::move(watched));
+}
+
+/// Rule 6. What was on its way is asked again at once.
+void RoomWatch::take_over(const RoomWatch& before) {
+  for (Watched& mine : probes_) {
+    const auto old = std::ranges::find_if(before.probes_, [&](const Watched& other) {
+      return other.room == mine.room && other.what.kind == mine.what.kind &&
+             other.what.target == mine.what.target && other.what.path == mine.what.path &&
+             other.what.host == mine.what.host;
+    });
+    if (old == before.probes_.end()) continue;
+    bool all_known = true;
+    for (Farm& farm : mine.farms) {
+      const auto known = std::ranges::find(old->farms, farm.name, &Farm::name);
+      all_known = all_known && known != old->farms.end();
+      if (known == old->farms.end()) continue;
+      farm.health = known->health;
+      farm.health.set_limits(limits_);
+      states_.at(mine.what.room, farm.index) = before.states_.at(old->what.room, known->index);
+    }
+    if (!all_known) continue;
+    mine.answered = old->answered;
+    if (!old->in_flight) mine.next = old->next;
+  }
 }
 
 std::vector<std::uint16_t> RoomWatch::take_due(Instant now) {
   std::vector<std::uint16_t> due;
-  for (std::size_t i = 0; i < rooms_.size(); ++i) {
-    if (rooms_[i].in_flight || rooms_[i].next_probe > now) continue;
-    rooms_[i].in_flight = true;
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    if (probes_[i].in_flight || probes_[i].next > now) continue;
+    probes_[i].in_flight = true;
     due.push_back(static_cast<std::uint16_t>(i));
   }
   return due;
@@ -70,17 +140,18 @@ std::vector<std::uint16_t> RoomWatch::take_due(Instant now) {
 
 Instant RoomWatch::deadline() const {
   Instant earliest = never;
-  for (const Room& room : rooms_) {
-    if (!room.in_flight) earliest = std::min(earliest, room.next_probe);
+  for (const Watched& watched : probes_) {
+    if (!watched.in_flight) earliest = std::min(earliest, watched.next);
   }
   return earliest;
 }
 
-void RoomWatch::feed(const Room& room, Farm& farm, FarmState& state, const ProbeResult& result,
-                     Instant now) {
+void RoomWatch::feed(const Watched& watched, Farm& farm, FarmState& state,
+                     const ProbeResult& result, Instant now) {
   const FarmReport* report = find_farm(result, farm.name);
+  const bool reports = watched.what.kind == Kind::report;
   std::string reason = result.reason;
-  if (result.report && result.report->room != room.name) {
+  if (result.report && result.report->room != watched.room) {
     reason = fmt::format("the balancer says it is of room '{}'", result.report->room);
     report = nullptr;
   } else if (result.report && report == nullptr) {
@@ -88,13 +159,17 @@ void RoomWatch::feed(const Room& room, Farm& farm, FarmState& state, const Probe
   } else if (report != nullptr && report->usable == 0) {
     reason = no_usable_copy;
   }
-  const bool passed = report != nullptr && report->usable > 0;
+  const bool passed = reports ? report != nullptr && report->usable > 0 : result.passed;
   if (!passed) state.reason = reason;
   if (report != nullptr) {
     state.copies = report->copies;
     state.usable = report->usable;
     state.capacity = report->capacity;
     state.load = report->load;
+  } else if (!reports) {
+    // All that is known of such a room: it is one thing that answers or not, of unknown capacity.
+    state.copies = 1;
+    state.usable = passed ? 1 : 0;
   }
   farm.health.on_probe(passed, now);
   const bool draining =
@@ -104,6 +179,8 @@ void RoomWatch::feed(const Room& room, Farm& farm, FarmState& state, const Probe
                 : draining        ? RoomState::draining
                                   : RoomState::up;
   if (state.state != before) state.since = now;
+  state.measured = state.state;
+  state.measured_since = state.since;
   if (passed && state.state != RoomState::down) state.reason.clear();
   state.holds_for = farm.health.holds_for();
   if (state.state == RoomState::draining) {
@@ -112,43 +189,45 @@ void RoomWatch::feed(const Room& room, Farm& farm, FarmState& state, const Probe
 }
 
 /// Rules 2 and 3. The spread is put in once, after the first probe of all, and then keeps itself.
-Instant RoomWatch::next_probe_of(std::size_t room, bool first, Instant now) const {
+Instant RoomWatch::next_of(std::size_t probe, bool first, Instant now) const {
   Instant next = never;
-  for (const Farm& farm : rooms_[room].farms) next = std::min(next, farm.health.next_probe());
+  for (const Farm& farm : probes_[probe].farms) next = std::min(next, farm.health.next_probe());
   if (!first || next < now + limits_.interval) return next;
-  const auto place = static_cast<std::int64_t>(room) + 1;
-  return now + limits_.interval * place / static_cast<std::int64_t>(rooms_.size());
+  const auto place = static_cast<std::int64_t>(probe) + 1;
+  return now + limits_.interval * place / static_cast<std::int64_t>(probes_.size());
 }
 
 void RoomWatch::note_first_round(std::vector<LogRecord>& records) {
-  if (states_.complete() || !std::ranges::all_of(rooms_, &Room::probed)) return;
+  if (states_.complete() || !std::ranges::all_of(probes_, &Watched::answered)) return;
   states_.set_complete(true);
-  std::size_t up = 0;
-  for (std::size_t i = 0; i < rooms_.size(); ++i) {
+  std::set<std::string_view> rooms;
+  std::set<std::string_view> up;
+  for (const Watched& watched : probes_) {
     const auto is_up = [](const Farm& farm) { return farm.health.up(); };
-    if (std::ranges::any_of(rooms_[i].farms, is_up)) ++up;
+    rooms.insert(watched.room);
+    if (std::ranges::any_of(watched.farms, is_up)) up.insert(watched.room);
   }
-  records.push_back(log_info("first-round").with("rooms", rooms_.size()).with("up", up));
+  records.push_back(log_info("first-round").with("rooms", rooms.size()).with("up", up.size()));
 }
 
-std::vector<LogRecord> RoomWatch::on_result(std::uint16_t room, const ProbeResult& result,
+std::vector<LogRecord> RoomWatch::on_result(std::uint16_t probe, const ProbeResult& result,
                                             Instant now) {
-  ASSERT(room < rooms_.size());
-  Room& probed = rooms_[room];
-  const bool first = !probed.probed;
+  ASSERT(probe < probes_.size());
+  Watched& watched = probes_[probe];
+  const bool first = !watched.answered;
   std::vector<LogRecord> records;
-  for (Farm& farm : probed.farms) {
-    FarmState& state = states_.at(room, farm.index);
+  for (Farm& farm : watched.farms) {
+    FarmState& state = states_.at(watched.what.room, farm.index);
     const RoomState before = state.state;
-    feed(probed, farm, state, result, now);
+    feed(watched, farm, state, result, now);
     // A farm that starts out down is worth a line as well: it was not known before.
     if (state.state != before || (first && state.state == RoomState::down)) {
-      records.push_back(describe_change(probed.name, farm.name, state));
+      records.push_back(describe_change(watched.room, farm.name, state));
     }
   }
-  probed.probed = true;
-  probed.in_flight = false;
-  probed.next_probe = next_probe_of(room, first, now);
+  watched.answered = true;
+  watched.in_flight = false;
+  watched.next = next_of(probe, first, now);
   note_first_round(records);
   return records;
 }

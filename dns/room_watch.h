@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/health.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/room.h"
 #include "base/time.h"
@@ -16,38 +17,60 @@
 
 namespace hither::dns {
 
-/// What came of asking one balancer for GET /health.
-struct ProbeResult {
-  std::optional<RoomReport> report;
-  std::string reason;  ///< why there is no report
+/// One thing to ask about one room. Never changed while it is watched.
+struct Probe {
+  topology::ProbeRule::Kind kind = topology::ProbeRule::Kind::report;
+  std::uint16_t room = 0;            ///< in Description::rooms
+  std::vector<std::uint16_t> farms;  ///< in Description::farms: whom the answer is about
+  Endpoint target;
+  std::string path;  ///< not of kind tcp
+  std::string host;
+
+  friend bool operator==(const Probe&, const Probe&) = default;
 };
 
-/// Reads a balancer's reply. Any status will do, because 503 only says that some farm has no usable
-/// copy; what counts is the report. status 0 means no reply, for the reason `error`.
-ProbeResult read_probe(int status, std::string_view body, std::string_view error);
+/// What came of it.
+struct ProbeResult {
+  bool passed = false;               ///< of kinds http and tcp
+  std::optional<RoomReport> report;  ///< of kind report
+  std::string reason;                ///< why there is neither
+  Duration took{};
+};
 
-/// Decides which room to probe when, and what the results mean: a pure state machine, driven by
+/// Reads what came back. A report: any status will do, because 503 only says that some farm has no
+/// usable copy; what counts is the report. http: 2xx passes. tcp: `status` is not looked at.
+/// status 0 means no reply, for the reason `error`; an empty reason is a connection.
+ProbeResult read_probe(topology::ProbeRule::Kind kind, int status, std::string_view body,
+                       std::string_view error);
+
+/// Decides what to probe when, and what the results mean: a pure state machine, driven by
 /// whoever has sockets and a clock. One owner.
 ///
-/// 1. A probe passes for a farm if its room's balancer answered with a report that names that room
-///    and says that the farm has a usable copy. Each farm of each room has its own Health; one
-///    probe feeds all farms of its room.
-/// 2. All rooms are probed at once at first; the next probes are spread over the interval, one
-///    room after the other, and keep that distance.
-/// 3. A room is probed again when the first of its farms wants to be.
+/// 1. A room with hither-lb is asked once for the report on all its farms. It passes for a farm if
+///    the report names that room and says that the farm has a usable copy. A farm that is probed by
+///    HTTP or TCP (farm.*.probe) is asked on its own. Each farm of each room has its own Health.
+/// 2. All probes are sent at once at first; the next ones are spread over the interval, one
+///    after the other, and keep that distance.
+/// 3. A probe is sent again when the first of its farms wants it.
 /// 4. A farm that is up in a room that says it is draining is draining. Draining begins and ends
 ///    with the first report that says so: it is the operator's word, not a measurement.
-/// 5. The first round is over when every room that runs a farm has been heard of, or not, once.
+/// 5. The first round is over when every probe has been answered, or not, once.
+/// 6. Taken over from a watch of an earlier description, what is still asked in the same way keeps
+///    state, counts and turn; all else begins anew. A first round that was over stays over.
 class RoomWatch {
  public:
-  RoomWatch(const topology::Description& description, Instant now);
+  RoomWatch(const topology::Description& description, Instant now,
+            const RoomWatch* before = nullptr);
 
-  /// The rooms to probe now. Each is not due again before its on_result().
+  /// The probes to send now, by number. Each is not due again before its on_result().
   std::vector<std::uint16_t> take_due(Instant now);
   /// When take_due() should be asked next; `never` while every probe is on its way.
   Instant deadline() const;
   /// Feeds one result; says what changed.
-  std::vector<LogRecord> on_result(std::uint16_t room, const ProbeResult& result, Instant now);
+  std::vector<LogRecord> on_result(std::uint16_t probe, const ProbeResult& result, Instant now);
+
+  std::size_t probes() const { return probes_.size(); }
+  const Probe& probe(std::size_t number) const { return probes_[number].what; }
 
   const RoomStates& states() const { return states_; }
   bool complete() const { return states_.complete(); }
@@ -58,20 +81,25 @@ class RoomWatch {
     std::string name;
     Health health;
   };
-  struct Room {
-    std::string name;
+  struct Watched {
+    Probe what;
+    std::string room;
     std::vector<Farm> farms;
-    Instant next_probe;
+    Instant next;
     bool in_flight = false;
-    bool probed = false;
+    bool answered = false;
   };
 
-  void feed(const Room& room, Farm& farm, FarmState& state, const ProbeResult& result, Instant now);
-  Instant next_probe_of(std::size_t room, bool first, Instant now) const;
+  void add_probes(const topology::Description& description, std::size_t room, Instant now);
+  void add(Probe probe, const topology::Description& description, Instant now);
+  void take_over(const RoomWatch& before);
+  void feed(const Watched& watched, Farm& farm, FarmState& state, const ProbeResult& result,
+            Instant now);
+  Instant next_of(std::size_t probe, bool first, Instant now) const;
   void note_first_round(std::vector<LogRecord>& records);
 
   HealthLimits limits_;
-  std::vector<Room> rooms_;
+  std::vector<Watched> probes_;
   RoomStates states_;
 };
 

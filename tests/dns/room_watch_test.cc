@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/dns/support.h"
 
 namespace hither::dns {
@@ -18,7 +20,8 @@ constexpr std::uint16_t nrt = 2;
 Instant at(Duration since_start) { return Instant{} + since_start; }
 
 ProbeResult passes(const std::string& room, std::int64_t usable = 3, bool draining = false) {
-  return {.report = RoomReport{.room = room,
+  return {.passed = false,
+          .report = RoomReport{.room = room,
                                .draining = draining,
                                .farms = {{.farm = "web",
                                           .copies = 3,
@@ -188,15 +191,137 @@ TEST(RoomWatch, RoomsWithoutFarmsAreNotWaitedFor) {
   EXPECT_TRUE(watch.complete());
 }
 
+constexpr auto report_kind = topology::ProbeRule::Kind::report;
+constexpr auto http = topology::ProbeRule::Kind::http;
+constexpr auto tcp = topology::ProbeRule::Kind::tcp;
+
+/// The world of the tests with a second farm, api, in fra; probed there as said.
+topology::Description with_api(const topology::ProbeRule& probe) {
+  topology::Description description = testing::make_description();
+  description.farms.push_back("api");
+  description.rooms[fra].farms.push_back({.name = "api", .port = 9000, .probe = probe});
+  return description;
+}
+
+TEST(RoomWatch, AsksForOneReportARoomAndEachOtherFarmByItself) {
+  topology::Description description = with_api({.kind = http, .path = "/up", .host = "a.test"});
+  const RoomWatch watch(description, Instant{});
+
+  ASSERT_EQ(watch.probes(), 4U);
+  EXPECT_EQ(watch.probe(0).kind, report_kind);
+  EXPECT_EQ(to_text(watch.probe(0).target), "127.10.0.1:7070");
+  EXPECT_EQ(watch.probe(0).path, "/health");
+  EXPECT_EQ(watch.probe(1).kind, http);
+  EXPECT_EQ(to_text(watch.probe(1).target), "127.10.0.1:9000");
+  EXPECT_EQ(watch.probe(1).path, "/up");
+  EXPECT_EQ(watch.probe(1).host, "a.test");
+  EXPECT_EQ(watch.probe(2).room, iad);
+}
+
+TEST(RoomWatch, AnOwnProbeMayHaveItsOwnPort) {
+  const RoomWatch watch(with_api({.kind = tcp, .port = 9100}), Instant{});
+  EXPECT_EQ(watch.probe(1).kind, tcp);
+  EXPECT_EQ(to_text(watch.probe(1).target), "127.10.0.1:9100");
+}
+
+TEST(RoomWatch, WhatCannotReportIsUpWhileItAnswers) {
+  RoomWatch watch(with_api({.kind = tcp}), Instant{});
+
+  watch.on_result(1, {.passed = true}, at(0s));
+  EXPECT_EQ(watch.states().at(fra, 1).state, RoomState::up);
+  EXPECT_EQ(watch.states().at(fra, 1).usable, 1);
+  EXPECT_EQ(watch.states().at(fra, 0).state, RoomState::down) << "the report is another probe";
+
+  watch.on_result(1, {.reason = "timed out"}, at(1s));
+  EXPECT_EQ(watch.states().at(fra, 1).state, RoomState::up);
+  watch.on_result(1, {.reason = "timed out"}, at(2s));
+  EXPECT_EQ(watch.states().at(fra, 1).state, RoomState::down);
+  EXPECT_EQ(watch.states().at(fra, 1).reason, "timed out");
+}
+
+TEST(RoomWatch, WhatIsMeasuredIsTheState) {
+  const RoomWatch watch = make_ready_watch();
+  EXPECT_EQ(watch.states().at(nrt, 0).measured, RoomState::up);
+  EXPECT_EQ(watch.states().at(nrt, 0).measured_since, at(0s));
+}
+
+TEST(RoomWatch, ANewDescriptionKeepsTheRoomsThatStay) {
+  RoomWatch before = make_ready_watch();
+  before.on_result(fra, fails("x"), at(1s));
+  before.on_result(fra, fails("x"), at(2s));
+  before.on_result(iad, fails("x"), at(2s));  // One failure of two.
+  topology::Description description = testing::make_description();
+  std::swap(description.rooms[0], description.rooms[2]);
+  description.rooms[1].name = "lhr";
+
+  RoomWatch after(description, at(3s), &before);
+
+  EXPECT_EQ(after.states().at(0, 0), before.states().at(nrt, 0));
+  EXPECT_EQ(after.states().at(2, 0), before.states().at(fra, 0));
+  EXPECT_EQ(after.states().at(1, 0).state, RoomState::down) << "lhr was never probed";
+  EXPECT_TRUE(after.complete()) << "the first round is not played again";
+  const Rooms due = after.take_due(at(3s));
+  EXPECT_NE(std::ranges::find(due, 1), due.end()) << "but the new room is asked at once";
+}
+
+TEST(RoomWatch, ARoomThatIsAskedElsewhereBeginsAnew) {
+  const RoomWatch before = make_ready_watch();
+  topology::Description description = testing::make_description();
+  description.rooms[nrt].admin = *parse_endpoint("127.12.0.1:7071");
+
+  const RoomWatch after(description, at(3s), &before);
+
+  EXPECT_EQ(after.states().at(nrt, 0).state, RoomState::down);
+  EXPECT_EQ(after.states().at(fra, 0).state, RoomState::up);
+}
+
+TEST(RoomWatch, CountsGoOnUnderNewLimits) {
+  RoomWatch before = make_ready_watch();
+  before.on_result(nrt, fails("x"), at(1s));
+  topology::Description description = testing::make_description();
+  description.dns.health.fall = 3;
+
+  RoomWatch after(description, at(1s), &before);
+
+  after.on_result(nrt, fails("x"), at(2s));
+  EXPECT_EQ(after.states().at(nrt, 0).state, RoomState::up);
+  after.on_result(nrt, fails("x"), at(3s));
+  EXPECT_EQ(after.states().at(nrt, 0).state, RoomState::down);
+}
+
+TEST(RoomWatch, AProbeOnItsWayWhenTheDescriptionChangesIsSentAgain) {
+  RoomWatch before = make_ready_watch();
+  before.take_due(at(170ms));  // fra
+
+  RoomWatch after(testing::make_description(), at(180ms), &before);
+
+  EXPECT_EQ(after.take_due(at(180ms)), Rooms{fra});
+}
+
 TEST(Probe, AnyStatusWithAReportCounts) {
   const std::string report = to_json(*passes("nrt", 0).report);
-  EXPECT_TRUE(read_probe(200, report, "").report);
-  EXPECT_TRUE(read_probe(503, report, "").report);
+  EXPECT_TRUE(read_probe(report_kind, 200, report, "").report);
+  EXPECT_TRUE(read_probe(report_kind, 503, report, "").report);
 }
 
 TEST(Probe, AnythingElseHasAReason) {
-  EXPECT_EQ(read_probe(0, "", "Connection refused").reason, "Connection refused");
-  EXPECT_EQ(read_probe(200, "<html>", "").reason, "status 200: the report is not a JSON object");
+  EXPECT_EQ(read_probe(report_kind, 0, "", "Connection refused").reason, "Connection refused");
+  EXPECT_EQ(read_probe(report_kind, 200, "<html>", "").reason,
+            "status 200: the report is not a JSON object");
+}
+
+TEST(Probe, HttpPassesWith2xxOnly) {
+  for (const int status : {200, 204, 299}) EXPECT_TRUE(read_probe(http, status, "", "").passed);
+  for (const int status : {199, 301, 404, 500, 503}) {
+    EXPECT_FALSE(read_probe(http, status, "", "").passed);
+    EXPECT_EQ(read_probe(http, status, "", "").reason, fmt::format("status {}", status));
+  }
+  EXPECT_FALSE(read_probe(http, 0, "", "timed out").passed);
+}
+
+TEST(Probe, TcpPassesWithAConnection) {
+  EXPECT_TRUE(read_probe(tcp, 0, "", "").passed);
+  EXPECT_FALSE(read_probe(tcp, 0, "", "Connection refused").passed);
 }
 
 }  // namespace
