@@ -101,7 +101,8 @@ MetricFamily by_room(const Threads& threads, const std::vector<std::string>& roo
 
 }  // namespace
 
-void Counters::count(const Query& query, const Answer& answer, Transport transport, Instant at) {
+void Counters::count(const Query& query, const Answer& answer, Transport transport, Instant at,
+                     const Snapshot& snapshot) {
   by_transport[static_cast<std::size_t>(transport)].add();
   by_rcode[std::min(static_cast<std::size_t>(answer.rcode), rcodes - 1)].add();
   if (query.has_question) {
@@ -112,8 +113,8 @@ void Counters::count(const Query& query, const Answer& answer, Transport transpo
   if (answer.rooms.empty()) return;
   const auto now = std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch()).count();
   for (const std::uint16_t room : answer.rooms.all()) {
-    by_room[room].add();
-    named_until_s[room].raise_to(now + answer.answer[0].ttl);
+    by_room[snapshot.slot_of(room)].add();
+    named_until_s[snapshot.slot_of(room)].raise_to(now + answer.answer[0].ttl);
   }
 }
 

@@ -39,7 +39,9 @@ struct Counters {
   /// of Instant began.
   std::array<Highest, rooms_max> named_until_s;
 
-  void count(const Query& query, const Answer& answer, Transport transport, Instant at);
+  /// `snapshot` is the one that the answer was made from.
+  void count(const Query& query, const Answer& answer, Transport transport, Instant at,
+             const Snapshot& snapshot);
 };
 
 /// When the last answer of all threads that named the room has run out; nullopt if none did.

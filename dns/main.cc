@@ -6,15 +6,16 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <string>
 #include <thread>
 
 #include "dns/server.h"
-#include "dns/server_load.h"
+#include "dns/server_setup.h"
 #include "dns/settings.h"
-#include "io/files.h"
 #include "io/log_sink.h"
 #include "io/loop.h"
+#include "io/privileges.h"
 
 namespace hither::dns {
 namespace {
@@ -23,6 +24,7 @@ constexpr int exit_mistake = 2;
 
 struct CommandLine {
   Flags flags;
+  std::string user;
   std::string log;
   std::string log_format;
 };
@@ -44,50 +46,54 @@ void add_flags(CLI::App& app, CommandLine& line) {
   add("--threads", "HITHER_THREADS", flags.threads,
       "threads that answer; one per core if not said");
   add("--node", "HITHER_NODE", flags.node, "what this server calls itself, where dns.tell lets it");
+  add("--overrides", "HITHER_OVERRIDES", flags.overrides,
+      "the file in which operators overrule the probes");
+  add("--state", "HITHER_STATE", flags.state, "the folder of that file (overrides.toml)");
+  add("--user", "HITHER_USER", line.user, "whom to become once the ports are open");
   add("--log", "HITHER_LOG", line.log, "debug, info, warning or error");
   add("--log-format", "HITHER_LOG_FORMAT", line.log_format, "text or json");
 }
 
-int refuse(const std::string& lines) {
-  std::fprintf(stderr, "%s\n", lines.c_str());
+int refuse(const std::string& line) {
+  std::fprintf(stderr, "hither-dns: %s\n", line.c_str());
   return exit_mistake;
 }
 
+/// Mistakes in files say where they are; they stand as they are, for editors to jump to.
 int refuse(const std::vector<Error>& mistakes) {
   for (const Error& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.message.c_str());
+  std::fprintf(stderr, "hither-dns: %zu mistake%s; nothing was started\n", mistakes.size(),
+               mistakes.size() == 1 ? "" : "s");
   return exit_mistake;
-}
-
-/// Serves until a signal says stop.
-int serve(const Settings& settings, Loaded loaded) {
-  io::Loop loop;
-  const io::SignalWatch signals(loop, {SIGTERM, SIGINT}, [&loop](int) { loop.stop(); });
-  Server server(loop, settings, std::move(loaded));
-  if (const auto listening = server.listen(); !listening) return refuse(listening.error().message);
-  server.start();
-  loop.run();
-  io::write_log(log_info("stopped"));
-  return 0;
 }
 
 int run(const CommandLine& line) {
   if (const auto log = io::set_up_log(line.log, line.log_format); !log) {
     return refuse(log.error().message);
   }
-  const std::string& file = line.flags.topology;
-  if (file.empty()) return refuse("no description; set HITHER_TOPOLOGY or --topology to its path");
-  const auto text = io::read_file(file);
-  if (!text) return refuse(text.error().message);
-  const topology::Reading reading = topology::read_description(*text, file);
-  if (!reading.description) return refuse(topology::to_text(reading.mistakes, file));
-
-  std::vector<Error> mistakes;
+  if (line.flags.topology.empty()) {
+    return refuse("no description; set HITHER_TOPOLOGY or --topology to its path");
+  }
+  // Before anything takes time: a signal that comes while files are read is an orderly stop, too.
+  io::Loop loop;
+  std::function<void()> reload;
+  const io::SignalWatch signals(loop, {SIGTERM, SIGINT, SIGHUP}, [&](int number) {
+    if (number != SIGHUP) return loop.stop();
+    if (reload) reload();
+  });
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  const auto settings = make_settings(line.flags, *reading.description, cores, mistakes);
-  if (!settings) return refuse(mistakes);
-  auto loaded = load(*settings, mistakes);
-  if (!loaded) return refuse(mistakes);
-  return serve(*settings, std::move(*loaded));
+  SetupReading reading = set_up(line.flags, cores);
+  if (!reading.setup) return refuse(reading.mistakes);
+  Server server(loop, line.flags, cores, std::move(reading));
+  if (const auto listening = server.listen(); !listening) return refuse(listening.error().message);
+  if (const auto dropped = io::drop_privileges(line.user); !dropped) {
+    return refuse(dropped.error().message);
+  }
+  server.start();
+  reload = [&server] { server.reload(); };
+  loop.run();
+  io::write_log(log_info("stopped"));
+  return 0;
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
   }
   const std::size_t size = encode(query, answer, answer_size_max(query, arrival.transport), out);
   if (cut && cookie.verdict == CookieVerdict::none) out[2] |= flag_truncated;
-  counters_.count(query, answer, arrival.transport, arrival.at);
+  counters_.count(query, answer, arrival.transport, arrival.at, *snapshot_);
   if ((out[2] & flag_truncated) != std::byte{0}) counters_.truncated.add();
   return size;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/server.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
 #include "dns/explain.h"
 #include "io/clock.h"
 #include "io/log_sink.h"
@@ -15,6 +18,16 @@ namespace {
 
 /// Where the kernel chooses the port, one must be found that is free for UDP and TCP alike.
 constexpr int port_attempts = 16;
+/// How often files are looked at: a few stat() calls.
+constexpr Duration file_interval = std::chrono::milliseconds(250);
+
+using Slots = std::vector<std::uint16_t>;
+
+std::vector<std::string> room_names(const topology::Description& description) {
+  std::vector<std::string> names;
+  for (const topology::Room& room : description.rooms) names.push_back(room.name);
+  return names;
+}
 
 Result<ListenSockets> open_pair(const Endpoint& endpoint, bool reuse_port) {
   auto udp = io::bind_udp(endpoint, reuse_port);
@@ -54,21 +67,28 @@ std::string find_or_empty(const io::PageRequest& request, const std::string& key
 
 }  // namespace
 
-Server::Server(io::Loop& loop, const Settings& settings, Loaded loaded)
+Server::Server(io::Loop& loop, const Flags& flags, int cores, SetupReading first)
     : loop_(loop),
-      settings_(settings),
-      loaded_(std::move(loaded)),
+      settings_(first.setup->settings),
+      loaded_(std::move(first.setup->loaded)),
       started_(io::monotonic_now()),
-      watch_(settings.description, started_),
-      share_control_(settings.description),
+      board_(settings_.description, started_),
+      share_control_(settings_.description),
+      slots_of_rooms_(slots_.assign(room_names(settings_.description)).value_or(Slots())),
       snapshot_(std::make_shared<const Snapshot>(
-          Snapshot{loaded_.directory, watch_.states(), loaded_.protocol})),
-      tcp_quota_(static_cast<std::size_t>(settings.description.dns.protocol.tcp.per_client),
+          Snapshot{loaded_.directory, board_.states(), loaded_.protocol, {}, slots_of_rooms_})),
+      tcp_quota_(static_cast<std::size_t>(settings_.description.dns.protocol.tcp.per_client),
                  io::random_seed()),
       admin_(loop),
-      probes_(settings.description.rooms.size()),
-      probe_timer_(loop, [this] { probe_due_rooms(); }),
-      share_timer_(loop, [this] { publish(); }) {}
+      probes_(board_.probes()),
+      probe_timer_(loop, [this] { probe_due(); }),
+      share_timer_(loop, [this] { publish(); }),
+      reloader_(loop, flags, cores, first,
+                [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
+      overrides_stamp_(io::stamp_of(settings_.overrides)),
+      file_timer_(loop, [this] { look_at_files(); }) {
+  set_overrides(first.setup->overrides);
+}
 
 Result<std::vector<ListenSockets>> Server::open_sockets() {
   std::vector<ListenSockets> sockets;
@@ -106,47 +126,138 @@ void Server::start() {
     io::write_log(log_info("listening").with("dns", to_text(endpoint)));
   }
   io::write_log(log_info("listening").with("admin", to_text(admin_endpoint_)));
-  if (watch_.complete()) io::notify("READY=1");
-  probe_due_rooms();
+  if (board_.complete()) io::notify("READY=1");
+  probe_due();
+  file_timer_.set(io::monotonic_now() + file_interval);
 }
 
-void Server::probe_due_rooms() {
-  const topology::Description& description = settings_.description;
-  for (const std::uint16_t room : watch_.take_due(io::monotonic_now())) {
-    probes_[room] = std::make_unique<io::HttpFetch>(
-        loop_,
-        io::HttpRequest{.target = description.admin_of(description.rooms[room]),
-                        .path = "/health",
-                        .timeout = description.dns.health.timeout},
-        [this, room](const io::HttpReply& reply) { on_reply(room, reply); });
+void Server::probe_due() {
+  const Instant now = io::monotonic_now();
+  after_event(board_.on_time(now));
+  for (const std::uint16_t number : board_.take_due(now)) {
+    probes_[number] = std::make_unique<SentProbe>(
+        loop_, board_.probe(number), settings_.description.dns.health.timeout,
+        [this, number](const ProbeResult& result) { on_result(number, result); });
   }
-  probe_timer_.set(watch_.deadline());
+  probe_timer_.set(board_.deadline());
 }
 
-void Server::on_reply(std::uint16_t room, const io::HttpReply& reply) {
-  const bool was_complete = watch_.complete();
-  const ProbeResult result = read_probe(reply.status, reply.body, reply.error);
-  const auto records = watch_.on_result(room, result, io::monotonic_now());
+void Server::on_result(std::uint16_t probe, const ProbeResult& result) {
+  const bool was_complete = board_.complete();
+  after_event(board_.on_result(probe, result, io::monotonic_now()));
+  if (board_.complete() && !was_complete) io::notify("READY=1");
+  probe_timer_.set(board_.deadline());
+  probes_[probe].reset();  // Last: `result` and this callback live in it.
+}
+
+void Server::after_event(const std::vector<LogRecord>& records) {
   publish();
   for (const LogRecord& record : records) io::write_log(record);
-  if (watch_.complete() && !was_complete) io::notify("READY=1");
-  probe_timer_.set(watch_.deadline());
-  probes_[room].reset();  // Last: `reply` and this callback live in it.
 }
 
+/// What no thread reads any more is freed here, not between two batches of queries.
 void Server::publish() {
-  Shares shares = share_control_.step(watch_.states(), io::monotonic_now());
+  std::erase_if(retired_, [](const auto& snapshot) { return snapshot.use_count() == 1; });
+  Shares shares = share_control_.step(board_.states(), io::monotonic_now());
   share_timer_.set(share_control_.deadline());
-  if (watch_.states() == snapshot_->rooms && shares == snapshot_->shares) return;
-  snapshot_ = std::make_shared<const Snapshot>(
-      Snapshot{loaded_.directory, watch_.states(), loaded_.protocol, std::move(shares)});
+  if (snapshot_->directory == loaded_.directory && board_.states() == snapshot_->rooms &&
+      shares == snapshot_->shares) {
+    return;
+  }
+  retired_.push_back(std::move(snapshot_));
+  snapshot_ = std::make_shared<const Snapshot>(Snapshot{
+      loaded_.directory, board_.states(), loaded_.protocol, std::move(shares), slots_of_rooms_});
   for (const auto& thread : threads_) thread->publish(snapshot_);
+}
+
+void Server::look_at_files() {
+  reloader_.look();
+  if (const auto stamp = io::stamp_of(settings_.overrides); stamp != overrides_stamp_) {
+    overrides_stamp_ = stamp;
+    read_overrides_again();
+  }
+  file_timer_.set(io::monotonic_now() + file_interval);
+}
+
+void Server::read_overrides_again() {
+  std::vector<Error> mistakes;
+  const auto overrides = read_overrides_file(settings_.overrides, mistakes);
+  override_mistakes_.clear();
+  for (const Error& mistake : mistakes) {
+    override_mistakes_.push_back(mistake.message);
+    io::write_log(log_error("overrides-refused").with("mistake", mistake.message));
+  }
+  if (overrides) set_overrides(*overrides);
+}
+
+void Server::set_overrides(const topology::Overrides& overrides) {
+  overrides_ = overrides;
+  const Instant now = io::monotonic_now();
+  for (const topology::Override& one : overrides_.all) {
+    const auto stranger = topology::find_stranger(one, settings_.description);
+    if (stranger) io::write_log(log_warning("override-of-nobody").with("reason", *stranger));
+  }
+  after_event(board_.set_overrides(
+      resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now));
+  probe_timer_.set(board_.deadline());
+}
+
+bool Server::refuse(const std::vector<Error>& mistakes) {
+  for (const Error& mistake : mistakes) {
+    reloads_.mistakes.push_back(mistake.message);
+    io::write_log(log_error("reload-refused").with("mistake", mistake.message));
+  }
+  if (!mistakes.empty()) ++reloads_.refused;
+  return !mistakes.empty();
+}
+
+void Server::on_read(SetupReading reading, Duration took) {
+  reloads_.last = io::monotonic_now();
+  reloads_.took = took;
+  reloads_.mistakes.clear();
+  if (refuse(reading.mistakes)) return;
+  if (refuse(find_fixed_changes(settings_, reading.setup->settings))) return;
+  auto slots = slots_.assign(room_names(reading.setup->settings.description));
+  if (!slots) {
+    refuse({{fmt::format("more than {} different rooms since the start; restart hither-dns",
+                         rooms_max)}});
+    return;
+  }
+  slots_of_rooms_ = std::move(*slots);
+  take(std::move(*reading.setup));
+  ++reloads_.done;
+  io::write_log(log_info("reloaded")
+                    .with("rooms", settings_.description.rooms.size())
+                    .with("names", settings_.description.names.size())
+                    .with("took", hither::to_text(Duration(
+                                      std::chrono::floor<std::chrono::milliseconds>(took)))));
+}
+
+void Server::take(Setup fresh) {
+  probes_.clear();  // Those on their way are sent again.
+  const Instant now = io::monotonic_now();
+  settings_ = std::move(fresh.settings);
+  loaded_ = std::move(fresh.loaded);
+  board_ = RoomBoard(settings_.description, now, &board_);
+  share_control_ = ShareControl(settings_.description);
+  probes_.resize(board_.probes());
+  override_mistakes_.clear();
+  overrides_ = std::move(fresh.overrides);
+  board_.set_overrides(
+      resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now);
+  publish();
+  probe_due();
 }
 
 StatusInput Server::status_input() const {
   return {.settings = settings_,
           .rooms = snapshot_->rooms,
           .shares = snapshot_->shares,
+          .board = &board_,
+          .overrides = &overrides_,
+          .override_mistakes = override_mistakes_,
+          .reloads = reloads_,
+          .counted_rooms = slots_.rooms(),
           .threads = counters_,
           .databases = loaded_.geography->sources(),
           .started = started_,

@@ -7,14 +7,18 @@
 
 #include "base/log.h"
 #include "base/result.h"
-#include "dns/room_watch.h"
+#include "dns/reload.h"
+#include "dns/room_board.h"
 #include "dns/server_load.h"
+#include "dns/server_probe.h"
+#include "dns/server_reload.h"
+#include "dns/server_setup.h"
 #include "dns/server_thread.h"
 #include "dns/settings.h"
 #include "dns/share_control.h"
 #include "dns/status.h"
 #include "io/admin.h"
-#include "io/http_client.h"
+#include "io/files.h"
 #include "io/loop.h"
 
 namespace hither::dns {
@@ -23,10 +27,13 @@ namespace hither::dns {
 /// data threads answer queries. It listens from the first moment, so that a port in use is found at
 /// once and static names are answered; steered names are SERVFAIL (Not Ready) until every room was
 /// probed once, and only then does the program say that it is ready.
+///
+/// A changed description, zone file or database is read in the background and taken as a whole or
+/// not at all; what is served is exchanged between two batches of queries, so none is lost.
 class Server {
  public:
-  /// `loop` and `settings` must outlive it.
-  Server(io::Loop& loop, const Settings& settings, Loaded loaded);
+  /// `first` must hold a setup. `loop` must outlive it.
+  Server(io::Loop& loop, const Flags& flags, int cores, SetupReading first);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
@@ -34,6 +41,8 @@ class Server {
   [[nodiscard]] Result<void> listen();
   /// Starts the data threads and the probes. Then run the loop.
   void start();
+  /// Reads everything again, whether it has changed or not (SIGHUP).
+  void reload() { reloader_.read(); }
 
   /// Where it listens, ports chosen by the kernel filled in.
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
@@ -42,28 +51,44 @@ class Server {
  private:
   [[nodiscard]] Result<std::vector<ListenSockets>> open_sockets();
   void add_pages();
-  void probe_due_rooms();
-  void on_reply(std::uint16_t room, const io::HttpReply& reply);
+  void probe_due();
+  void on_result(std::uint16_t probe, const ProbeResult& result);
+  void after_event(const std::vector<LogRecord>& records);
   void publish();
+  void look_at_files();
+  void read_overrides_again();
+  void set_overrides(const topology::Overrides& overrides);
+  void on_read(SetupReading reading, Duration took);
+  bool refuse(const std::vector<Error>& mistakes);
+  void take(Setup fresh);
   StatusInput status_input() const;
   io::Page explain_page(const io::PageRequest& request) const;
 
   io::Loop& loop_;
-  const Settings& settings_;
+  Settings settings_;
   Loaded loaded_;
   Instant started_;
-  RoomWatch watch_;
+  RoomBoard board_;
   ShareControl share_control_;
+  RoomSlots slots_;
+  std::vector<std::uint16_t> slots_of_rooms_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<std::shared_ptr<const Snapshot>> retired_;  ///< until no thread reads them
   std::vector<Endpoint> endpoints_;
   Endpoint admin_endpoint_;
   io::ClientQuota tcp_quota_;
   std::vector<std::unique_ptr<ServerThread>> threads_;
   std::vector<const Counters*> counters_;
   io::AdminServer admin_;
-  std::vector<std::unique_ptr<io::HttpFetch>> probes_;  ///< by room, while one is on its way
+  std::vector<std::unique_ptr<SentProbe>> probes_;  ///< by number, while one is on its way
   io::Timer probe_timer_;
   io::Timer share_timer_;  ///< for what moves though no room changes
+  Reloader reloader_;
+  ReloadReport reloads_;
+  topology::Overrides overrides_;
+  std::optional<io::FileStamp> overrides_stamp_;
+  std::vector<std::string> override_mistakes_;
+  io::Timer file_timer_;
 };
 
 }  // namespace hither::dns

@@ -61,6 +61,10 @@ std::optional<Settings> make_settings(const Flags& flags, const topology::Descri
   }
   settings.description.dns.listen = settings.listen;
   settings.node = flags.node.empty() ? description.dns.protocol.node : flags.node;
+  settings.overrides = flags.overrides;
+  if (settings.overrides.empty() && !flags.state.empty()) {
+    settings.overrides = flags.state + "/overrides.toml";
+  }
   settings.threads = parse_threads(flags.threads, std::max(cores, 1), mistakes);
   if (!flags.admin_listen.empty()) {
     const auto admin = parse_endpoint(flags.admin_listen);

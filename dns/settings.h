@@ -20,6 +20,8 @@ struct Flags {
   std::string admin_listen;  ///< HITHER_ADMIN_LISTEN
   std::string threads;       ///< HITHER_THREADS
   std::string node;          ///< HITHER_NODE
+  std::string overrides;     ///< HITHER_OVERRIDES: path of the overrides file
+  std::string state;  ///< HITHER_STATE: the folder of that file, where it is not named itself
 };
 
 /// What this program runs by: the description, and what the environment puts over it. Never changed
@@ -31,7 +33,8 @@ struct Settings {
   std::vector<Endpoint> listen;
   Endpoint admin;
   int threads = 1;
-  std::string node;  ///< what the server calls itself; empty: the host's name
+  std::string node;       ///< what the server calls itself; empty: the host's name
+  std::string overrides;  ///< path; empty: nobody overrides anything
 };
 
 /// HITHER_DNS_LISTEN wins over HOST and PORT, which win over the description; HOST alone says

@@ -87,6 +87,9 @@ struct Snapshot {
   RoomStates rooms;
   std::shared_ptr<const Protocol> protocol = nullptr;  ///< nullptr: plain DNS, nothing told
   Shares shares = {};                                  ///< made from the same states
+  std::vector<std::uint16_t> slots;  ///< where rooms are counted; empty: in their own order
+
+  std::size_t slot_of(std::uint16_t room) const { return slots.empty() ? room : slots[room]; }
 };
 
 }  // namespace hither::dns

@@ -22,11 +22,23 @@ double part_of(std::uint64_t share) {
   return static_cast<double>(share) / static_cast<double>(RoomShare::all);
 }
 
+Json override_json(const FarmState& state, const topology::Override* said, Instant now) {
+  if (!state.forced) return nullptr;
+  Json json = {{"state", to_text(*state.forced)}};
+  json["since_s"] = to_seconds(now - (state.drain ? state.drain->since : state.since));
+  if (state.drain) json["over"] = hither::to_text(state.drain->over);
+  json["reason"] = said != nullptr ? said->reason : "";
+  return json;
+}
+
 Json farm_json(const std::string& farm, const FarmState& state, const RoomShare& share,
-               Instant now) {
+               const topology::Override* said, Instant now) {
   return {{"farm", farm},
           {"state", to_text(state.state)},
           {"since_s", to_seconds(now - state.since)},
+          {"measured", to_text(state.measured)},
+          {"held", state.held},
+          {"override", override_json(state, said, now)},
           {"reason", state.reason},
           {"copies", state.copies},
           {"usable", state.usable},
@@ -50,15 +62,44 @@ Json room_json(const StatusInput& input, std::size_t index) {
     if (!state.runs) continue;
     RoomShare share = input.shares.at(index, f);
     if (state.state != RoomState::draining) share.drained = 0;
-    farms.push_back(farm_json(description.farms[f], state, share, input.now));
+    const topology::Override* said = input.overrides != nullptr
+                                         ? input.overrides->find(room.name, description.farms[f])
+                                         : nullptr;
+    farms.push_back(farm_json(description.farms[f], state, share, said, input.now));
   }
-  const auto until = named_until(input.threads, index);
+  const auto counted = std::ranges::find(input.counted_rooms, room.name);
+  const auto slot = counted == input.counted_rooms.end()
+                        ? index
+                        : static_cast<std::size_t>(counted - input.counted_rooms.begin());
+  const auto until = named_until(input.threads, slot);
   return {{"room", room.name},
           {"title", room.title},
           {"addresses", addresses},
           {"admin", to_text(description.admin_of(room))},
           {"named_for_s", until ? Json(std::max(0.0, to_seconds(*until - input.now))) : Json(0.0)},
           {"farms", farms}};
+}
+
+Json guard_json(const StatusInput& input) {
+  Json json = Json::array();
+  if (input.board == nullptr) return json;
+  const auto& guards = input.board->guards();
+  for (std::size_t f = 0; f < guards.size(); ++f) {
+    if (!guards[f].holding()) continue;
+    json.push_back({{"farm", input.settings.description.farms[f]},
+                    {"rooms_held", guards[f].rooms_held()},
+                    {"ends_in_s", to_seconds(guards[f].deadline() - input.now)}});
+  }
+  return json;
+}
+
+Json reload_json(const StatusInput& input) {
+  const ReloadReport& reloads = input.reloads;
+  const bool any = reloads.done + reloads.refused > 0;
+  return {{"done", reloads.done},
+          {"refused", reloads.refused},
+          {"last_s", any ? Json(to_seconds(input.now - reloads.last)) : Json(nullptr)},
+          {"mistakes", reloads.mistakes}};
 }
 
 std::uint64_t queries(const std::vector<const Counters*>& threads) {
@@ -118,7 +159,13 @@ std::string status_json(const StatusInput& input) {
                      {"geo", input.databases},
                      {"zones", zones},
                      {"names", names},
-                     {"rooms", rooms}};
+                     {"rooms", rooms},
+                     {"guard", guard_json(input)},
+                     {"overrides",
+                      {{"file", input.settings.overrides},
+                       {"count", input.overrides != nullptr ? input.overrides->all.size() : 0},
+                       {"mistakes", input.override_mistakes}}},
+                     {"reload", reload_json(input)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -127,7 +174,9 @@ std::string health_json(const RoomStates& rooms) {
 }
 
 Metrics status_metrics(const StatusInput& input) {
-  Metrics metrics = to_metrics(input.threads, room_names(input.settings.description));
+  Metrics metrics =
+      to_metrics(input.threads, input.counted_rooms.empty() ? room_names(input.settings.description)
+                                                            : input.counted_rooms);
   metrics.push_back(room_states(input));
   return metrics;
 }

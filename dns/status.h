@@ -7,6 +7,8 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "dns/counters.h"
+#include "dns/reload.h"
+#include "dns/room_board.h"
 #include "dns/room_states.h"
 #include "dns/settings.h"
 #include "dns/shares.h"
@@ -18,6 +20,12 @@ struct StatusInput {
   const Settings& settings;
   const RoomStates& rooms;
   Shares shares;
+  const RoomBoard* board = nullptr;  ///< guards; none: nothing to say of them
+  const topology::Overrides* overrides = nullptr;
+  std::vector<std::string> override_mistakes = {};
+  ReloadReport reloads = {};
+  std::vector<std::string> counted_rooms =
+      {};  ///< by place in the counters; none: the description's
   const std::vector<const Counters*>& threads;
   std::vector<std::string> databases;  ///< names of the geo databases
   Instant started;
@@ -29,10 +37,15 @@ struct StatusInput {
 ///  "zones":["example.test"],"names":["www.example.test"],
 ///  "rooms":[{"room":"fra","title":"Frankfurt","addresses":["127.10.0.1"],
 ///    "admin":"127.10.0.1:7070","named_for_s":0.4,"farms":[{"farm":"web","state":"up",
-///    "since_s":3.2,"reason":"","copies":3,"usable":3,"capacity":300,"load":0,"holds_for":"600ms",
-///    "thin":false,"drained":0,"shed":0,"takes_shed":1}]}]}
+///    "since_s":3.2,"reason":"","measured":"up","held":false,"override":null,
+///    "copies":3,"usable":3,"capacity":300,"load":0,"holds_for":"600ms",
+///    "thin":false,"drained":0,"shed":0,"takes_shed":1}]}],
+///  "guard":[{"farm":"web","rooms_held":2,"ends_in_s":110.5}],
+///  "overrides":{"file":"/var/lib/hither/overrides.toml","count":1,"mistakes":[]},
+///  "reload":{"done":3,"refused":1,"last_s":4.1,"mistakes":["world.toml:3:1: ..."]}}
 /// named_for_s: for so long somebody may keep an answer that names the room; 0: nobody does.
 /// drained, shed, takes_shed: shares of client blocks (dns/shares.h).
+/// An override is {"state":"draining","since_s":61.2,"over":"10m","reason":"new switches"}.
 std::string status_json(const StatusInput& input);
 
 /// {"ready":true}; the driver answers 503 while it is not.

@@ -28,6 +28,12 @@ std::string wall_clock_text() {
                      time.tv_nsec / 1'000'000);
 }
 
+std::chrono::sys_seconds wall_now() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return std::chrono::sys_seconds(std::chrono::seconds(time.tv_sec));
+}
+
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {

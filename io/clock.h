@@ -16,6 +16,9 @@ std::uint32_t unix_seconds();
 /// UTC as "2026-11-23T03:02:59.123Z", for log lines and reports; never for decisions.
 std::string wall_clock_text();
 
+/// UTC in whole seconds, for times that outlive the program (overrides).
+std::chrono::sys_seconds wall_now();
+
 /// A seed from the kernel's random source, for generators that need not repeat.
 std::uint64_t random_seed();
 

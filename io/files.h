@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -10,6 +12,17 @@ namespace hither::io {
 /// A whole file as bytes; fails with "PATH: reason; cure". Refuses what is not a regular file, and
 /// more than 1 GiB.
 [[nodiscard]] Result<std::string> read_file(const std::string& path);
+
+/// What changes when a file is written, replaced, or is another behind a link: compared, not read.
+struct FileStamp {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::int64_t size = 0;
+  std::int64_t changed_ns = 0;
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+/// nullopt where there is no such file, or it cannot be seen.
+std::optional<FileStamp> stamp_of(const std::string& path);
 
 /// Replaces a file as one step: readers see the old or the new content, never a part.
 [[nodiscard]] Result<void> write_file(const std::string& path, const std::string& content);

@@ -26,7 +26,8 @@ FarmState under(Kind kind, RoomState measured, Duration over = {}) {
   RoomStates states = testing::World().states();
   states.at(nrt, 0).state = measured;
   states.at(nrt, 0).measured = measured;
-  apply_overrides(resolved({.room = "nrt", .kind = kind, .since = wall - 10s, .over = over}), states);
+  apply_overrides(resolved({.room = "nrt", .kind = kind, .since = wall - 10s, .over = over}),
+                  states);
   return states.at(nrt, 0);
 }
 

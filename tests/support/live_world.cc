@@ -116,6 +116,9 @@ timeout = "400ms"
 fall = 2
 rise = 2
 
+[dns.guard]
+hold = "2s"
+
 [local]
 admin_port = {}
 first_port = {}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/reload.h"
+
+#include <gtest/gtest.h>
+
+#include "dns/types.h"
+#include "tests/dns/support.h"
+
+namespace hither::dns {
+namespace {
+
+using Slots = std::vector<std::uint16_t>;
+
+Settings settings() {
+  const topology::Description description = testing::make_description();
+  return {.description = description,
+          .listen = description.dns.listen,
+          .admin = description.dns_admin(),
+          .threads = 2};
+}
+
+TEST(Reload, RoomsAndNamesMayChange) {
+  Settings fresh = settings();
+  fresh.description.rooms.pop_back();
+  fresh.description.names.clear();
+  EXPECT_TRUE(find_fixed_changes(settings(), fresh).empty());
+}
+
+TEST(Reload, WhatIsOpenNeedsARestart) {
+  Settings fresh = settings();
+  fresh.listen = {*parse_endpoint("127.0.0.1:53"), *parse_endpoint("[::1]:53")};
+  fresh.admin = *parse_endpoint("127.0.0.1:7071");
+  fresh.threads = 4;
+
+  const auto changes = find_fixed_changes(settings(), fresh);
+
+  ASSERT_EQ(changes.size(), 3U);
+  EXPECT_EQ(changes[0].message,
+            "dns.listen: 127.0.0.1:5300 cannot become 127.0.0.1:53, [::1]:53 while it runs; "
+            "restart hither-dns, or take the change back");
+  EXPECT_NE(changes[1].message.find("7071"), std::string::npos);
+  EXPECT_NE(changes[2].message.find("2 cannot become 4"), std::string::npos);
+}
+
+TEST(RoomSlots, ARoomKeepsItsPlaceWhateverComesAndGoes) {
+  RoomSlots slots;
+  EXPECT_EQ(slots.assign({"fra", "iad"}), (Slots{0, 1}));
+  EXPECT_EQ(slots.assign({"nrt", "iad"}), (Slots{2, 1}));
+  EXPECT_EQ(slots.assign({"iad", "fra", "nrt"}), (Slots{1, 0, 2}));
+  EXPECT_EQ(slots.rooms(), (std::vector<std::string>{"fra", "iad", "nrt"}));
+}
+
+TEST(RoomSlots, AreRefusedWhenTheyRunOut) {
+  RoomSlots slots;
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < rooms_max; ++i) many.push_back("r" + std::to_string(i));
+  ASSERT_TRUE(slots.assign(many));
+  EXPECT_FALSE(slots.assign({"another"}));
+  EXPECT_EQ(slots.assign({"r7"}), Slots{7}) << "those that were known still are";
+}
+
+TEST(ChangeWatch, ReadsAFileOnceItHasStoppedChanging) {
+  using Watch = ChangeWatch<int>;
+  Watch watch({1, 1});
+  EXPECT_FALSE(watch.look({1, 1}));
+  EXPECT_FALSE(watch.look({1, 2})) << "it may still be written";
+  EXPECT_FALSE(watch.look({1, 3}));
+  EXPECT_TRUE(watch.look({1, 3}));
+  EXPECT_FALSE(watch.look({1, 3})) << "it was tried";
+  EXPECT_FALSE(watch.look({std::nullopt, 3}));
+  EXPECT_TRUE(watch.look({std::nullopt, 3})) << "that it has gone is a change";
+}
+
+}  // namespace
+}  // namespace hither::dns
