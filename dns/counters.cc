@@ -137,6 +137,9 @@ Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms
   metrics.push_back(single(threads, "hither_dns_client_subnet_total",
                            "Queries that brought a client subnet.",
                            [](const Counters& c) -> const Counter& { return c.with_subnet; }));
+  metrics.push_back(single(threads, "hither_dns_query_log_dropped_total",
+                           "Queries that the log could not take.",
+                           [](const Counters& c) -> const Counter& { return c.log_dropped; }));
   return metrics;
 }
 

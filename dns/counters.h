@@ -34,6 +34,7 @@ struct Counters {
   std::array<Counter, 4> by_cookie;        ///< by CookieVerdict; those without one are not counted
   Counter rate_cut;                        ///< answers beyond a rate limit that were cut short
   Counter rate_dropped;                    ///< and those that were not sent
+  Counter log_dropped;                     ///< records that the query log had no room for
   std::array<Counter, rooms_max> by_room;  ///< answers that named it
   /// Until when somebody may still keep an answer that names the room, in seconds since the clock
   /// of Instant began.

@@ -59,6 +59,7 @@ std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules
                           .slip = limit.slip,
                           .exempt = limit.exempt,
                           .seed = input.seed};
+  protocol->query_log_one_in = input.query_log_one_in;
   return protocol;
 }
 

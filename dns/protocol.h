@@ -25,15 +25,17 @@ struct Protocol {
   bool private_by_resolver = false;  ///< dns.private_subnets (dns/private_blocks.h)
   Cookies cookies{{SipKey{}}};
   Duration tcp_idle = std::chrono::seconds(10);
-  RateLimits rate_limit;  ///< of one data thread
+  RateLimits rate_limit;     ///< of one data thread
+  int query_log_one_in = 0;  ///< one query in so many is logged, by each data thread; 0: none
 };
 
-/// What no description can say.
+/// What the rules do not say.
 struct ProtocolInput {
   std::string node;             ///< what the server calls itself
   std::vector<SipKey> secrets;  ///< at least one
   std::uint64_t seed = 0;       ///< secret
   int threads = 1;              ///< that share the limits
+  int query_log_one_in = 0;
 };
 
 std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules,

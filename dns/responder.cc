@@ -62,6 +62,7 @@ Responder::Responder(std::shared_ptr<const Snapshot> snapshot) {
 void Responder::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
   const Protocol* protocol = snapshot_->protocol.get();
+  log_.set_one_in(protocol != nullptr ? protocol->query_log_one_in : 0);
   if (protocol == nullptr || protocol->rate_limit.per_second == 0) {
     limiter_.reset();
   } else if (limiter_ == nullptr || limiter_->limits() != protocol->rate_limit) {
@@ -88,6 +89,25 @@ RateLimiter::Verdict Responder::limit(const Arrival& arrival, CookieVerdict cook
   return verdict;
 }
 
+/// For the log; `size` 0: nothing was sent.
+void Responder::note(const Query& query, const Answer& answer, const Arrival& arrival,
+                     std::size_t size) {
+  QueryRecord record{.client = arrival.client,
+                     .scope = answer.edns.scope,
+                     .has_question = query.has_question,
+                     .name = query.name,
+                     .type = query.type,
+                     .class_of = query.class_of,
+                     .rcode = answer.rcode,
+                     .transport = arrival.transport,
+                     .size = static_cast<std::uint16_t>(size)};
+  if (query.edns) record.subnet = query.edns->subnet;
+  for (const std::uint16_t room : answer.rooms.all()) {
+    record.rooms.push_back(static_cast<std::uint16_t>(snapshot_->slot_of(room)));
+  }
+  if (!log_.add(record)) counters_.log_dropped.add();
+}
+
 std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out) {
   ASSERT(out.size() >= udp_payload_max);
   Query query;
@@ -97,7 +117,10 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
   }
   const CookieAnswer cookie = judge_cookie(query, arrival);
   const RateLimiter::Verdict verdict = limit(arrival, cookie.verdict);
-  if (verdict == RateLimiter::Verdict::drop) return 0;
+  if (verdict == RateLimiter::Verdict::drop) {
+    if (log_.due()) note(query, Answer(), arrival, 0);
+    return 0;
+  }
   const bool cut = verdict == RateLimiter::Verdict::cut;
   Answer answer = cut ? cut_answer(cookie.verdict)
                       : answer_of(query, *snapshot_, arrival.client, cookie.verdict);
@@ -109,6 +132,7 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
   if (cut && cookie.verdict == CookieVerdict::none) out[2] |= flag_truncated;
   counters_.count(query, answer, arrival.transport, arrival.at, *snapshot_);
   if ((out[2] & flag_truncated) != std::byte{0}) counters_.truncated.add();
+  if (log_.due()) note(query, answer, arrival, size);
   return size;
 }
 

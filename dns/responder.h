@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "dns/cookie.h"
 #include "dns/counters.h"
+#include "dns/query_log.h"
 #include "dns/rate_limit.h"
 #include "dns/snapshot.h"
 #include "dns/types.h"
@@ -34,6 +35,8 @@ struct Arrival {
 /// its source could be forged: over UDP, without a valid cookie. What is beyond the limit gets
 /// silence, or every so many-th time an empty answer: BADCOOKIE to those who brought a cookie, so
 /// that they come back with ours (RFC 7873 s5.2.3), TC to all others.
+///
+/// One query in so many is noted for the log (dns/query_log.h), those beyond a limit too.
 class Responder {
  public:
   explicit Responder(std::shared_ptr<const Snapshot> snapshot);
@@ -44,18 +47,22 @@ class Responder {
   std::size_t respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out);
 
   /// From the next query on. The caller's thread rule: between two calls of respond().
-  /// Rate limits count on, unless they are other ones.
+  /// Rate limits count on, unless they are other ones. The only call that may allocate.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   const Snapshot& snapshot() const { return *snapshot_; }
   const Counters& counters() const { return counters_; }
+  /// What the log waits for: take() is for one other thread.
+  QueryLog& query_log() { return log_; }
 
  private:
   CookieAnswer judge_cookie(const Query& query, const Arrival& arrival);
   RateLimiter::Verdict limit(const Arrival& arrival, CookieVerdict cookie);
+  void note(const Query& query, const Answer& answer, const Arrival& arrival, std::size_t size);
 
   std::shared_ptr<const Snapshot> snapshot_;
   std::unique_ptr<RateLimiter> limiter_;  ///< nullptr: no limit
   Counters counters_;
+  QueryLog log_;
 };
 
 }  // namespace hither::dns

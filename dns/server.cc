@@ -20,6 +20,8 @@ namespace {
 constexpr int port_attempts = 16;
 /// How often files are looked at: a few stat() calls.
 constexpr Duration file_interval = std::chrono::milliseconds(250);
+/// How often the queries that are logged become lines.
+constexpr Duration log_interval = std::chrono::milliseconds(100);
 
 using Slots = std::vector<std::uint16_t>;
 
@@ -86,7 +88,8 @@ Server::Server(io::Loop& loop, const Flags& flags, int cores, SetupReading first
       reloader_(loop, flags, cores, first,
                 [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
       overrides_stamp_(io::stamp_of(settings_.overrides)),
-      file_timer_(loop, [this] { look_at_files(); }) {
+      file_timer_(loop, [this] { look_at_files(); }),
+      log_timer_(loop, [this] { write_query_log(); }) {
   set_overrides(first.setup->overrides);
 }
 
@@ -112,6 +115,7 @@ Result<void> Server::listen() {
     const TcpLimits tcp{.connections_max = connections_per_thread(settings_), .quota = &tcp_quota_};
     threads_.push_back(std::make_unique<ServerThread>(std::move(*sockets), snapshot_, tcp));
     for (const Counters* one : threads_.back()->counters()) counters_.push_back(one);
+    for (QueryLog* one : threads_.back()->query_logs()) query_logs_.push_back(one);
   }
   add_pages();
   const auto admin = admin_.listen(settings_.admin);
@@ -129,6 +133,7 @@ void Server::start() {
   if (board_.complete()) io::notify("READY=1");
   probe_due();
   file_timer_.set(io::monotonic_now() + file_interval);
+  start_query_log();
 }
 
 void Server::probe_due() {
@@ -177,6 +182,24 @@ void Server::look_at_files() {
     read_overrides_again();
   }
   file_timer_.set(io::monotonic_now() + file_interval);
+}
+
+void Server::start_query_log() {
+  if (settings_.description.dns.query_log_one_in == 0) return;
+  log_timer_.set(io::monotonic_now() + log_interval);
+}
+
+/// Goes on after a reload that wants no log: threads take the new snapshot when they like. At most
+/// one ring of each thread at a time, so that no flood keeps this thread from its probes.
+void Server::write_query_log() {
+  for (QueryLog* log : query_logs_) {
+    for (std::size_t i = 0; i < QueryRing::capacity; ++i) {
+      const auto record = log->take();
+      if (!record) break;
+      io::write_log(to_log(*record, slots_.rooms()));
+    }
+  }
+  log_timer_.set(io::monotonic_now() + log_interval);
 }
 
 void Server::read_overrides_again() {
@@ -247,6 +270,7 @@ void Server::take(Setup fresh) {
       resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now);
   publish();
   probe_due();
+  start_query_log();
 }
 
 StatusInput Server::status_input() const {

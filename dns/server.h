@@ -56,6 +56,8 @@ class Server {
   void after_event(const std::vector<LogRecord>& records);
   void publish();
   void look_at_files();
+  void write_query_log();
+  void start_query_log();
   void read_overrides_again();
   void set_overrides(const topology::Overrides& overrides);
   void on_read(SetupReading reading, Duration took);
@@ -79,6 +81,7 @@ class Server {
   io::ClientQuota tcp_quota_;
   std::vector<std::unique_ptr<ServerThread>> threads_;
   std::vector<const Counters*> counters_;
+  std::vector<QueryLog*> query_logs_;
   io::AdminServer admin_;
   std::vector<std::unique_ptr<SentProbe>> probes_;  ///< by number, while one is on its way
   io::Timer probe_timer_;
@@ -89,6 +92,7 @@ class Server {
   std::optional<io::FileStamp> overrides_stamp_;
   std::vector<std::string> override_mistakes_;
   io::Timer file_timer_;
+  io::Timer log_timer_;
 };
 
 }  // namespace hither::dns

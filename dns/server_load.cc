@@ -110,7 +110,8 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   auto protocol = make_protocol(rules, {.node = settings.node.empty() ? host_name() : settings.node,
                                         .secrets = std::move(secrets),
                                         .seed = io::random_seed(),
-                                        .threads = settings.threads});
+                                        .threads = settings.threads,
+                                        .query_log_one_in = description.dns.query_log_one_in});
   return Loaded{.directory = std::move(directory),
                 .geography = std::move(geography),
                 .protocol = std::move(protocol)};

@@ -75,4 +75,10 @@ std::vector<const Counters*> ServerThread::counters() const {
   return all;
 }
 
+std::vector<QueryLog*> ServerThread::query_logs() {
+  std::vector<QueryLog*> all = {&responder_.query_log()};
+  for (const auto& udp : udp_) all.push_back(&udp->query_log());
+  return all;
+}
+
 }  // namespace hither::dns

@@ -46,6 +46,8 @@ class ServerThread {
   void publish(std::shared_ptr<const Snapshot> snapshot);
   /// Of all its threads. Any thread may read them.
   std::vector<const Counters*> counters() const;
+  /// Of all its threads. One other thread may take from them.
+  std::vector<QueryLog*> query_logs();
 
  private:
   io::Loop loop_;

@@ -29,6 +29,8 @@ class UdpThread {
   void publish(std::shared_ptr<const Snapshot> snapshot);
   /// Any thread may read them.
   const Counters& counters() const { return responder_.counters(); }
+  /// One other thread may take from it.
+  QueryLog& query_log() { return responder_.query_log(); }
 
  private:
   void run();

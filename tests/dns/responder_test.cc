@@ -218,6 +218,27 @@ TEST(Responder, DoesNotAllocate) {
   EXPECT_GT(before, 0U) << "the counter counts";
 }
 
+TEST(Responder, DoesNotAllocateForTheQueryLogBeItFullOrNot) {
+  auto protocol = std::make_shared<Protocol>();
+  protocol->query_log_one_in = 2;
+  World logged;
+  logged.protocol = protocol;
+  Responder responder(logged.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const Bytes packet = www().subnet("10.3.0.0/16").packet();
+  const Arrival arrival{.client = *parse_address("10.1.0.1")};
+  responder.respond(packet, arrival, out);  // warm
+
+  const std::size_t before = allocations;
+  for (std::size_t i = 0; i < 2 * QueryRing::capacity + 10; ++i) {
+    responder.respond(packet, arrival, out);
+  }
+
+  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(responder.counters().log_dropped.total(), 5U);
+  EXPECT_TRUE(responder.query_log().take());
+}
+
 /// A world in which every rule of every policy has something to do.
 World busy_world(int addresses) {
   topology::Description description = testing::make_description();

@@ -14,7 +14,7 @@ class ProtocolLive : public testing::Test {
     std::string description = world.three_rooms(1);
     const std::string head = "[dns]\n";
     description.insert(description.find(head) + head.size(),
-                       "tell = [\"nsid\", \"id\"]\nnode = \"ns1.live\"\n");
+                       "tell = [\"nsid\", \"id\"]\nnode = \"ns1.live\"\nquery_log.one_in = 1\n");
     ASSERT_TRUE(world.start_and_wait(description)) << world.output();
   }
   std::string dig(const std::string& words) {
@@ -51,6 +51,15 @@ TEST_F(ProtocolLive, SaysToDigWhatItIsAskedFor) {
   EXPECT_EQ(count(dig("example.test soa +ednsopt=65001:cafe"), "status: NOERROR"), 1);
   EXPECT_EQ(count(dig("example.test soa +edns=1 +noednsnegotiation"), "status: BADVERS"), 1);
   EXPECT_EQ(count(dig("example.test soa +opcode=notify"), "status: NOTIMP"), 1);
+}
+
+TEST_F(ProtocolLive, LogsTheQueriesThatAreWanted) {
+  dig("nothing.example.test txt +subnet=10.3.0.0/16");
+  const std::string line =
+      "query client=127.0.0.1 subnet=10.3.0.0/16 scope=0 name=nothing.example.test. type=TXT "
+      "rcode=NXDOMAIN transport=udp";
+  EXPECT_TRUE(eventually(std::chrono::seconds(5), [&] { return count(world.output(), line) == 1; }))
+      << world.output();
 }
 
 }  // namespace
