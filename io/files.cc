@@ -49,7 +49,8 @@ std::optional<FileStamp> stamp_of(const std::string& path) {
 
 Result<void> write_file(const std::string& path, const std::string& content) {
   const std::string draft = path + ".new";
-  const Fd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  unlink(draft.c_str());
+  const Fd fd(open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd) return fail(fmt::format("{}: {}", draft, error_text(errno)));
   std::size_t written = 0;
   while (written < content.size()) {

@@ -24,7 +24,9 @@ struct FileStamp {
 /// nullopt where there is no such file, or it cannot be seen.
 std::optional<FileStamp> stamp_of(const std::string& path);
 
-/// Replaces a file as one step: readers see the old or the new content, never a part.
+/// Replaces a file as one step: readers see the old or the new content, never a part. The draft
+/// beside it (".new") is always a file of its own: whoever else may write to the folder cannot lead
+/// a writer with more rights to another place by a link. One writer at a time.
 [[nodiscard]] Result<void> write_file(const std::string& path, const std::string& content);
 
 /// $NAME, or `otherwise` where it is not set or empty.

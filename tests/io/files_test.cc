@@ -43,6 +43,21 @@ TEST(Files, AFailedWriteLeavesTheOldContent) {
   EXPECT_FALSE(write_file("/nowhere/world.toml", "x"));
 }
 
+TEST(Files, ALinkWhereTheDraftWouldBeLeadsNowhere) {
+  const std::string path = scratch("linked");
+  const std::string victim = scratch("victim");
+  ASSERT_TRUE(write_file(victim, "precious"));
+  std::filesystem::remove(path + ".new");
+  std::filesystem::create_symlink(victim, path + ".new");
+
+  ASSERT_TRUE(write_file(path, "x"));
+
+  EXPECT_EQ(*read_file(victim), "precious");
+  EXPECT_EQ(*read_file(path), "x");
+  std::filesystem::remove(path);
+  std::filesystem::remove(victim);
+}
+
 TEST(Environment, AnEmptyVariableIsAsGoodAsNone) {
   setenv("HITHER_TEST_EMPTY", "", 1);
   EXPECT_EQ(environment("HITHER_TEST_EMPTY", "otherwise"), "otherwise");
