@@ -137,6 +137,46 @@ MetricFamily room_states(const StatusInput& input) {
   return family;
 }
 
+MetricFamily overridden(const StatusInput& input) {
+  MetricFamily family{.name = "hither_dns_room_overridden",
+                      .help = "1 if an operator overrules the probes of the farm in the room.",
+                      .type = MetricFamily::Type::gauge,
+                      .samples = {}};
+  const Description& description = input.settings.description;
+  for (std::size_t r = 0; r < description.rooms.size(); ++r) {
+    for (std::size_t f = 0; f < description.farms.size(); ++f) {
+      const FarmState& state = input.rooms.at(r, f);
+      if (!state.runs) continue;
+      family.samples.push_back(
+          {.labels = {{"room", description.rooms[r].name}, {"farm", description.farms[f]}},
+           .value = state.forced ? 1.0 : 0.0});
+    }
+  }
+  return family;
+}
+
+MetricFamily guard_holding(const StatusInput& input) {
+  MetricFamily family{.name = "hither_dns_guard_holding",
+                      .help = "1 while states of the farm are held because most rooms failed.",
+                      .type = MetricFamily::Type::gauge,
+                      .samples = {}};
+  const std::vector<std::string>& farms = input.settings.description.farms;
+  for (std::size_t f = 0; f < farms.size(); ++f) {
+    family.samples.push_back(
+        {.labels = {{"farm", farms[f]}}, .value = input.rooms.stale(f) ? 1.0 : 0.0});
+  }
+  return family;
+}
+
+MetricFamily reloads(const StatusInput& input) {
+  const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
+  return {.name = "hither_dns_reloads_total",
+          .help = "Times that the files were read again.",
+          .type = MetricFamily::Type::counter,
+          .samples = {{.labels = {{"result", "done"}}, .value = count(input.reloads.done)},
+                      {.labels = {{"result", "refused"}}, .value = count(input.reloads.refused)}}};
+}
+
 }  // namespace
 
 std::string status_json(const StatusInput& input) {
@@ -177,6 +217,9 @@ Metrics status_metrics(const StatusInput& input) {
   Metrics metrics =
       to_metrics(input.threads, input.counted_rooms.empty() ? room_names(input.settings.description)
                                                             : input.counted_rooms);
+  metrics.push_back(reloads(input));
+  metrics.push_back(guard_holding(input));
+  metrics.push_back(overridden(input));
   metrics.push_back(room_states(input));
   return metrics;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tests/dns/support.h"
@@ -96,6 +97,43 @@ TEST(Status, ShowsWhatOfItsClientsARoomKeeps) {
   EXPECT_EQ(json[1]["farms"][0]["drained"], 0.25);
   EXPECT_EQ(json[0]["named_for_s"], 0.0);
   EXPECT_EQ(json[1]["named_for_s"], 1.5);
+}
+
+TEST(Status, ShowsAnOverrideBesideWhatTheProbesSay) {
+  Fixture fixture;
+  FarmState& state = fixture.states.at(2, 0);
+  state.state = RoomState::down;
+  state.forced = RoomState::down;
+  state.measured = RoomState::up;
+  const topology::Overrides overrides{
+      .all = {{.room = "nrt", .kind = topology::Override::Kind::down, .reason = "new switches"}}};
+  StatusInput input = fixture.input();
+  input.overrides = &overrides;
+
+  const auto json = nlohmann::json::parse(status_json(input));
+
+  EXPECT_EQ(json["rooms"][2]["farms"][0]["state"], "down");
+  EXPECT_EQ(json["rooms"][2]["farms"][0]["measured"], "up");
+  EXPECT_EQ(json["rooms"][2]["farms"][0]["override"]["reason"], "new switches");
+  EXPECT_TRUE(json["rooms"][1]["farms"][0]["override"].is_null());
+}
+
+TEST(Status, AlarmsAreMetrics) {
+  Fixture fixture;
+  fixture.states.set_stale(0, true);
+  fixture.states.at(1, 0).forced = RoomState::up;
+  StatusInput input = fixture.input();
+  input.reloads.refused = 3;
+
+  const Metrics metrics = status_metrics(input);
+
+  const auto find = [&](const char* name) -> const MetricFamily& {
+    return *std::ranges::find(metrics, name, &MetricFamily::name);
+  };
+  EXPECT_EQ(find("hither_dns_guard_holding").samples.at(0).value, 1);
+  EXPECT_EQ(find("hither_dns_room_overridden").samples.at(0).value, 0);
+  EXPECT_EQ(find("hither_dns_room_overridden").samples.at(1).value, 1);
+  EXPECT_EQ(find("hither_dns_reloads_total").samples.at(1).value, 3);
 }
 
 }  // namespace
