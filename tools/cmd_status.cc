@@ -145,7 +145,18 @@ class Table {
             "",
             fmt::format("{}/{}", farm["load"].get<std::int64_t>(),
                         farm["capacity"].get<std::int64_t>()),
-            state == "up" || reason.empty() ? where : where + ": " + reason};
+            who_says_so(farm) + (state == "up" || reason.empty() ? where : where + ": " + reason)};
+  }
+
+  /// Where the state is not what the probes say: who says so, and what they say.
+  static std::string who_says_so(const Json& farm) {
+    const std::string measured = farm.value("measured", "");
+    if (farm.contains("override") && farm["override"].is_object()) {
+      const std::string why = farm["override"].value("reason", "");
+      return fmt::format("by an operator{}{} (probes say {}), ", why.empty() ? "" : ": ", why,
+                         measured);
+    }
+    return farm.value("held", false) ? fmt::format("held (probes say {}), ", measured) : "";
   }
 
   void add_process_of_room(const Json& process) {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "tools/cmd_check.h"
 #include "tools/cmd_explain.h"
+#include "tools/cmd_override.h"
 #include "tools/cmd_status.h"
 #include "tools/cmd_up.h"
 #include "tools/cmd_whatif.h"
@@ -18,6 +19,7 @@
 namespace {
 
 using namespace hither::tools;
+namespace topology = hither::topology;
 
 constexpr const char* about =
     "hither: geo-aware DNS and load balancing across machine rooms.\n\n"
@@ -28,6 +30,9 @@ constexpr const char* about =
 struct Arguments {
   std::string file;
   std::string world;
+  std::string target;
+  std::string over;
+  std::string reason;
   bool json = false;
 };
 
@@ -95,6 +100,51 @@ void add_whatif(CLI::App& app, WhatIfOptions& options, std::function<int()>& run
   whatif->callback([&options, &run] { run = [&options] { return cmd_whatif(options); }; });
 }
 
+void add_world(CLI::App& command, Arguments& arguments) {
+  command.add_option("--world", arguments.world,
+                     "Which world, where several run on this machine (by the name in its file)");
+}
+
+/// drain, down and force-up: what an operator says over the probes.
+void add_override(CLI::App& app, Arguments& arguments, std::function<int()>& run,
+                  topology::Override::Kind kind, const std::string& name, const std::string& does) {
+  const bool drains = kind == topology::Override::Kind::drain;
+  CLI::App* command =
+      add(app, name, does,
+          "  hither " + name + " fra\n  hither " + name +
+              (drains ? " fra/web --over 10m" : " fra/web") + " --reason 'new switches'\n");
+  command->add_option("room", arguments.target, "ROOM or ROOM/FARM")->required();
+  command->add_option("--reason", arguments.reason, "Why, for those who ask for the status");
+  if (drains) command->add_option("--over", arguments.over, "How long it takes, such as 10m");
+  add_world(*command, arguments);
+  command->callback([&arguments, &run, kind] {
+    run = [&arguments, kind] {
+      return cmd_override({.world = arguments.world,
+                           .target = arguments.target,
+                           .kind = kind,
+                           .over = arguments.over,
+                           .reason = arguments.reason});
+    };
+  });
+}
+
+void add_override_commands(CLI::App& app, Arguments& arguments, std::function<int()>& run) {
+  using Kind = topology::Override::Kind;
+  add_override(app, arguments, run, Kind::drain, "drain",
+               "Send clients elsewhere, at once or bit by bit");
+  add_override(app, arguments, run, Kind::down, "down", "Take a room for down, whatever it says");
+  add_override(app, arguments, run, Kind::up, "force-up", "Take a room for up, whatever it says");
+  CLI::App* restore = add(app, "restore", "Take an override back", "  hither restore fra\n");
+  restore->add_option("room", arguments.target, "ROOM or ROOM/FARM")->required();
+  add_world(*restore, arguments);
+  restore->callback([&] { run = [&] { return cmd_restore(arguments.world, arguments.target); }; });
+  CLI::App* list = add(app, "overrides", "List what operators have said over the probes",
+                       "  hither overrides\n  hither overrides --json | jq .overrides\n");
+  list->add_flag("--json", arguments.json, "Print JSON instead of a table");
+  add_world(*list, arguments);
+  list->callback([&] { run = [&] { return cmd_overrides(arguments.world, arguments.json); }; });
+}
+
 int dispatch(int argc, char** argv) {
   CLI::App app(about, "hither");
   app.require_subcommand(1);
@@ -133,6 +183,8 @@ int dispatch(int argc, char** argv) {
   add_explain(app, explain_options, run);
   WhatIfOptions whatif_options;
   add_whatif(app, whatif_options, run);
+
+  add_override_commands(app, arguments, run);
 
   const auto commands = commands_of(app);
   if (argc > 1 && argv[1][0] != '-' && std::ranges::find(commands, argv[1]) == commands.end()) {

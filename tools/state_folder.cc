@@ -51,6 +51,10 @@ std::string socket_of_world(const std::string& world) {
   return fmt::format("{}/{}{}", state_folder(), world, ending);
 }
 
+std::string overrides_of_world(const std::string& world) {
+  return fmt::format("{}/{}.overrides.toml", state_folder(), world);
+}
+
 std::vector<std::string> running_worlds() {
   std::vector<std::string> worlds;
   std::error_code error;
@@ -86,11 +90,13 @@ Result<void> claim_world(const std::string& world) {
                     world, path));
   }
   unlink(path.c_str());  // left behind by one that was killed
+  unlink(overrides_of_world(world).c_str());
   return {};
 }
 
 void remove_world(const std::string& world) {
   unlink(socket_of_world(world).c_str());
+  unlink(overrides_of_world(world).c_str());
   rmdir(state_folder().c_str());  // fails while others are in it, as it should
 }
 

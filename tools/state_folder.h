@@ -21,6 +21,9 @@ std::string state_folder();
 /// The socket of a world, whether it runs or not.
 std::string socket_of_world(const std::string& world);
 
+/// What operators say over the probes of a world that runs here; it goes when the world stops.
+std::string overrides_of_world(const std::string& world);
+
 /// Names of the worlds that answer now, sorted; sockets that nobody answers on are not listed.
 std::vector<std::string> running_worlds();
 

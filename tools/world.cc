@@ -162,6 +162,9 @@ std::vector<std::string> World::environment_of(const Process& process) const {
     environment.push_back(entry);
   };
   set("NOTIFY_SOCKET=" + notify_name_);
+  if (process.kind == Process::Kind::dns) {
+    set("HITHER_OVERRIDES=" + overrides_of_world(description_.name));
+  }
   for (const std::string& entry : process.environment) set(entry);
   return environment;
 }

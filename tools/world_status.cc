@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 namespace hither::tools {
 namespace {
@@ -33,6 +35,12 @@ Json process_json(const topology::Process& process, const topology::Supervisor::
   return json;
 }
 
+/// Whoever asks may stand in another folder.
+std::string absolute(const std::string& file) {
+  std::error_code none;
+  return file.empty() ? file : std::filesystem::absolute(file, none).string();
+}
+
 }  // namespace
 
 std::string world_status(const topology::Description& description,
@@ -55,7 +63,7 @@ std::string world_status(const topology::Description& description,
   for (const Endpoint& endpoint : description.dns.listen) listen.push_back(to_text(endpoint));
   const bool stopping = supervisor.stop_requested();
   const Json json = {{"world", description.name},
-                     {"file", description.file},
+                     {"file", absolute(description.file)},
                      {"state", stopping               ? "stopping"
                                : supervisor.settled() ? "up"
                                                       : "starting"},
