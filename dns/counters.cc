@@ -78,6 +78,22 @@ MetricFamily by_cookie(const Threads& threads) {
   return result;
 }
 
+MetricFamily by_scope(const Threads& threads) {
+  MetricFamily result =
+      family("hither_dns_client_subnet_scopes_total", "Queries with a client subnet by scope.");
+  for (std::size_t f = 0; f < 2; ++f) {
+    const std::size_t longest = f == 0 ? 32 : 128;
+    for (std::size_t scope = 0; scope <= longest; ++scope) {
+      result.samples.push_back(
+          {.labels = {{"family", f == 0 ? "ipv4" : "ipv6"}, {"scope", std::to_string(scope)}},
+           .value = sum(threads, [f, scope](const Counters& c) -> const Counter& {
+             return c.by_scope[f][scope];
+           })});
+    }
+  }
+  return result;
+}
+
 MetricFamily rate_limited(const Threads& threads) {
   MetricFamily result = family("hither_dns_rate_limited_total", "Answers beyond a rate limit.");
   result.samples.push_back(
@@ -109,7 +125,11 @@ void Counters::count(const Query& query, const Answer& answer, Transport transpo
     const auto place = std::ranges::find(types, query.type) - types.begin();
     by_type[static_cast<std::size_t>(place)].add();
   }
-  if (query.edns && query.edns->subnet) with_subnet.add();
+  if (query.edns && query.edns->subnet) {
+    with_subnet.add();
+    const bool ipv4 = query.edns->subnet->family == ClientSubnet::Family::ipv4;
+    by_scope[ipv4 ? 0 : 1][std::min<std::size_t>(answer.edns.scope, 128)].add();
+  }
   if (answer.rooms.empty()) return;
   const auto now = std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch()).count();
   for (const std::uint16_t room : answer.rooms.all()) {
@@ -129,7 +149,8 @@ std::optional<Instant> named_until(const std::vector<const Counters*>& threads, 
 
 Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms) {
   Metrics metrics = {by_type(threads),        by_rcode(threads),  by_transport(threads),
-                     by_room(threads, rooms), by_cookie(threads), rate_limited(threads)};
+                     by_room(threads, rooms), by_cookie(threads), rate_limited(threads),
+                     by_scope(threads)};
   metrics.push_back(single(threads, "hither_dns_ignored_total", "Packets that got no answer.",
                            [](const Counters& c) -> const Counter& { return c.ignored; }));
   metrics.push_back(single(threads, "hither_dns_truncated_total", "Answers with the TC bit.",

@@ -31,6 +31,8 @@ struct Counters {
   Counter ignored;    ///< packets that got silence
   Counter truncated;  ///< answers with TC
   Counter with_subnet;
+  /// Those by the scope of their answer, for IPv4 (0 to 32) and IPv6 (0 to 128).
+  std::array<std::array<Counter, 129>, 2> by_scope;
   std::array<Counter, 4> by_cookie;        ///< by CookieVerdict; those without one are not counted
   Counter rate_cut;                        ///< answers beyond a rate limit that were cut short
   Counter rate_dropped;                    ///< and those that were not sent

@@ -149,6 +149,7 @@ void Server::probe_due() {
 
 void Server::on_result(std::uint16_t probe, const ProbeResult& result) {
   const bool was_complete = board_.complete();
+  probe_times_.add(settings_.description.rooms[board_.probe(probe).room].name, result.took);
   after_event(board_.on_result(probe, result, io::monotonic_now()));
   if (board_.complete() && !was_complete) io::notify("READY=1");
   probe_timer_.set(board_.deadline());
@@ -278,6 +279,8 @@ StatusInput Server::status_input() const {
           .rooms = snapshot_->rooms,
           .shares = snapshot_->shares,
           .board = &board_,
+          .directory = loaded_.directory.get(),
+          .probe_times = &probe_times_,
           .overrides = &overrides_,
           .override_mistakes = override_mistakes_,
           .reloads = reloads_,

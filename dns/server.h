@@ -84,6 +84,7 @@ class Server {
   std::vector<QueryLog*> query_logs_;
   io::AdminServer admin_;
   std::vector<std::unique_ptr<SentProbe>> probes_;  ///< by number, while one is on its way
+  ProbeTimes probe_times_;
   io::Timer probe_timer_;
   io::Timer share_timer_;  ///< for what moves though no room changes
   Reloader reloader_;

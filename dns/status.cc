@@ -155,6 +155,20 @@ MetricFamily overridden(const StatusInput& input) {
   return family;
 }
 
+MetricFamily answer_classes(const Directory& directory) {
+  MetricFamily family{.name = "hither_dns_answer_classes",
+                      .help = "Different orders of rooms in the map of a policy.",
+                      .type = MetricFamily::Type::gauge,
+                      .samples = {}};
+  for (std::size_t map = 0; map < directory.maps.size(); ++map) {
+    const auto user = std::ranges::find(directory.names, map, &SteeredName::map);
+    if (user == directory.names.end()) continue;
+    family.samples.push_back({.labels = {{"policy", user->policy}},
+                              .value = static_cast<double>(directory.maps[map].rankings())});
+  }
+  return family;
+}
+
 MetricFamily guard_holding(const StatusInput& input) {
   MetricFamily family{.name = "hither_dns_guard_holding",
                       .help = "1 while states of the farm are held because most rooms failed.",
@@ -220,6 +234,8 @@ Metrics status_metrics(const StatusInput& input) {
   metrics.push_back(reloads(input));
   metrics.push_back(guard_holding(input));
   metrics.push_back(overridden(input));
+  if (input.directory != nullptr) metrics.push_back(answer_classes(*input.directory));
+  if (input.probe_times != nullptr) metrics.push_back(input.probe_times->to_metric());
   metrics.push_back(room_states(input));
   return metrics;
 }

@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "dns/counters.h"
+#include "dns/probe_times.h"
 #include "dns/reload.h"
 #include "dns/room_board.h"
 #include "dns/room_states.h"
@@ -20,7 +21,9 @@ struct StatusInput {
   const Settings& settings;
   const RoomStates& rooms;
   Shares shares;
-  const RoomBoard* board = nullptr;  ///< guards; none: nothing to say of them
+  const RoomBoard* board = nullptr;         ///< guards; none: nothing to say of them
+  const Directory* directory = nullptr;     ///< maps; none: nothing to say of them
+  const ProbeTimes* probe_times = nullptr;  ///< likewise
   const topology::Overrides* overrides = nullptr;
   std::vector<std::string> override_mistakes = {};
   ReloadReport reloads = {};
@@ -51,7 +54,8 @@ std::string status_json(const StatusInput& input);
 /// {"ready":true}; the driver answers 503 while it is not.
 std::string health_json(const RoomStates& rooms);
 
-/// The counters of all threads and the rooms' states: hither_dns_*.
+/// The counters of all threads, the maps, probes, guards, reloads and the rooms' states:
+/// hither_dns_*.
 Metrics status_metrics(const StatusInput& input);
 
 }  // namespace hither::dns

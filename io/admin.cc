@@ -202,18 +202,41 @@ Page AdminServer::answer(const PageRequest& request) const {
   return {known ? 405 : 404, "text/plain; charset=utf-8", text};
 }
 
+namespace {
+
+prometheus::MetricType type_of(MetricFamily::Type type) {
+  if (type == MetricFamily::Type::counter) return prometheus::MetricType::Counter;
+  if (type == MetricFamily::Type::gauge) return prometheus::MetricType::Gauge;
+  return prometheus::MetricType::Histogram;
+}
+
+void fill(prometheus::ClientMetric& metric, MetricFamily::Type type, const MetricSample& sample) {
+  if (type == MetricFamily::Type::counter) {
+    metric.counter.value = sample.value;
+  } else if (type == MetricFamily::Type::gauge) {
+    metric.gauge.value = sample.value;
+  } else {
+    metric.histogram.sample_sum = sample.value;
+    for (const MetricBucket& bucket : sample.buckets) {
+      metric.histogram.bucket.push_back({bucket.count, bucket.up_to});
+      metric.histogram.sample_count = bucket.count;
+    }
+  }
+}
+
+}  // namespace
+
 std::string to_prometheus_text(const Metrics& metrics) {
   std::vector<prometheus::MetricFamily> families;
   for (const MetricFamily& family : metrics) {
     prometheus::MetricFamily out;
     out.name = family.name;
     out.help = family.help;
-    const bool counts = family.type == MetricFamily::Type::counter;
-    out.type = counts ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+    out.type = type_of(family.type);
     for (const MetricSample& sample : family.samples) {
       prometheus::ClientMetric metric;
       for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
-      (counts ? metric.counter.value : metric.gauge.value) = sample.value;
+      fill(metric, family.type, sample);
       out.metric.push_back(std::move(metric));
     }
     families.push_back(std::move(out));

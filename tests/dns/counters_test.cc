@@ -49,6 +49,14 @@ TEST(Counters, SumOverThreadsWhatWasAnswered) {
   EXPECT_EQ(value_of(metrics, "hither_dns_ignored_total"), 1);
   EXPECT_EQ(value_of(metrics, "hither_dns_client_subnet_total"), 1);
   EXPECT_EQ(value_of(metrics, "hither_dns_truncated_total"), 0);
+
+  const auto scopes =
+      std::ranges::find(metrics, "hither_dns_client_subnet_scopes_total", &MetricFamily::name);
+  ASSERT_NE(scopes, metrics.end());
+  ASSERT_EQ(scopes->samples.size(), 33U + 129U);
+  for (std::size_t i = 0; i < scopes->samples.size(); ++i) {
+    EXPECT_EQ(scopes->samples[i].value, i == 16 ? 1 : 0) << "IPv4, scope 16, and no other: " << i;
+  }
 }
 
 TEST(Counters, SayUntilWhenARoomMayBeRemembered) {

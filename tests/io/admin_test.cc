@@ -2,7 +2,9 @@
 #include "io/admin.h"
 
 #include <gtest/gtest.h>
+
 #include <unistd.h>
+#include <limits>
 
 #include <filesystem>
 
@@ -88,6 +90,23 @@ TEST(Metrics, AreWrittenAsPrometheusReadsThem) {
             "# TYPE hither_queries_total counter\n"
             "hither_queries_total{type=\"A\"} 3\n"
             "hither_queries_total{type=\"a\\\"b\"} 0.5\n");
+}
+
+TEST(Metrics, AHistogramHasBucketsSumAndCount) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Metrics metrics = {
+      {.name = "hither_probe_seconds",
+       .help = "Probes.",
+       .type = MetricFamily::Type::histogram,
+       .samples = {
+           {.labels = {{"room", "fra"}}, .value = 2.5, .buckets = {{0.5, 1}, {infinity, 3}}}}}};
+  EXPECT_EQ(to_prometheus_text(metrics),
+            "# HELP hither_probe_seconds Probes.\n"
+            "# TYPE hither_probe_seconds histogram\n"
+            "hither_probe_seconds_count{room=\"fra\"} 3\n"
+            "hither_probe_seconds_sum{room=\"fra\"} 2.5\n"
+            "hither_probe_seconds_bucket{room=\"fra\",le=\"0.5\"} 1\n"
+            "hither_probe_seconds_bucket{room=\"fra\",le=\"+Inf\"} 3\n");
 }
 
 TEST(Url, EncodesWhatItDecodes) {
