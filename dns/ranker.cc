@@ -184,6 +184,7 @@ std::vector<std::uint16_t> Ranker::sequence(const PolicyNode& node, std::size_t 
   }
   if (node.rule != Rule::nearest) return rest;
   std::vector<std::pair<std::int64_t, std::uint16_t>> costs;
+  costs.reserve(rest.size());
   for (const std::uint16_t i : rest) {
     costs.emplace_back(least_cost(node.members[i], allowed, to), i);
   }

@@ -93,10 +93,10 @@ class Ranker {
   RoomCost cost_of(const Profile& profile, const Site& site, std::size_t room) const;
   std::vector<std::uint16_t> sequence(const topology::PolicyNode& node, std::size_t index,
                                       const topology::RoomSet& allowed, Building& to) const;
-  void append(std::size_t node, topology::RoomSet allowed, Building& to, Order& out) const;
+  void append(std::size_t index, topology::RoomSet allowed, Building& to, Order& out) const;
   void append_member(const topology::PolicyNode::Member& member, const topology::RoomSet& allowed,
                      Building& to, Order& out) const;
-  void append_group(std::size_t node, std::span<const std::uint16_t> members,
+  void append_group(std::size_t index, std::span<const std::uint16_t> members,
                     const topology::RoomSet& allowed, Building& to, Order& out) const;
   std::int64_t least_cost(const topology::PolicyNode::Member& member,
                           const topology::RoomSet& allowed, const Building& to) const;

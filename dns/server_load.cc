@@ -28,6 +28,7 @@ Geography::Sources open_databases(const std::vector<std::string>& geo,
                                   std::vector<Error>& mistakes) {
   using Source = std::unique_ptr<GeoSource>;
   std::vector<std::future<Result<Source>>> opening;
+  opening.reserve(geo.size());
   for (const std::string& one : geo) {
     opening.push_back(std::async(std::launch::async, [&one]() -> Result<Source> {
       if (one != "builtin") return io::open_geo_db(one, builtin_country);

@@ -36,7 +36,7 @@ Duration idle_max(const Snapshot& snapshot) {
 }  // namespace
 
 ServerThread::ServerThread(std::vector<ListenSockets> sockets,
-                           std::shared_ptr<const Snapshot> snapshot, const TcpLimits& tcp)
+                           const std::shared_ptr<const Snapshot>& snapshot, const TcpLimits& tcp)
     : responder_(snapshot),
       scratch_(message_size_max),
       tcp_(loop_,

@@ -34,7 +34,7 @@ struct TcpLimits {
 /// and destroyed by the main thread.
 class ServerThread {
  public:
-  ServerThread(std::vector<ListenSockets> sockets, std::shared_ptr<const Snapshot> snapshot,
+  ServerThread(std::vector<ListenSockets> sockets, const std::shared_ptr<const Snapshot>& snapshot,
                const TcpLimits& tcp);
   /// Stops and joins.
   ~ServerThread();

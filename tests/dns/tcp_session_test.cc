@@ -127,7 +127,8 @@ TEST(TcpSession, ACookieIsDatedByTheWallClockOfTheMoment) {
                      {.address = *parse_address("10.3.0.1"), .opened_unix_seconds = 1000}, 10s);
   Bytes out;
   session.on_bytes(framed(ask("example.test").option(10, Bytes(8)).packet()), Instant{} + 7s, out);
-  Reader cookie(testing::parse_reply(ByteView(out).subspan(2)).options.at(10));
+  const testing::Reply reply = testing::parse_reply(ByteView(out).subspan(2));
+  Reader cookie(reply.options.at(10));
   cookie.skip(12);
   EXPECT_EQ(cookie.u32(), 1007U);
 }
