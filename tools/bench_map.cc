@@ -54,6 +54,7 @@ double batch_ns(const dns::ClientMap& map, const std::vector<Address>& clients) 
 template <bool after>
 double lookup_ns(const dns::ClientMap& map, const std::vector<Address>& clients) {
   std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(batches));
   for (int i = 0; i < batches; ++i) values.push_back(batch_ns<after>(map, clients));
   return median(std::move(values));
 }

@@ -199,6 +199,7 @@ int print(const WhatIfOptions& options, const Supposed& supposed, const dns::Ste
   const Description& description = supposed.description;
   const Outcome before = whatif.suppose({});
   std::vector<Case> cases;
+  cases.reserve(downs.size());
   for (const RoomSet& down : downs) {
     cases.push_back({down, names_of(description, down), whatif.suppose(down)});
   }
