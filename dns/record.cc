@@ -132,15 +132,6 @@ ByteView RrSet::data(std::size_t index) const {
   return in.take(in.u16());
 }
 
-std::size_t RrSet::data_start(std::size_t index) const {
-  std::size_t at = record_head_size;
-  for (std::size_t i = 0; i < index; ++i) {
-    Reader length(ByteView(wire).subspan(at - 2));
-    at += length.u16() + record_head_size;
-  }
-  return at;
-}
-
 void RrSet::prepare(ByteView owner) { SetPreparer(*this, owner).prepare(); }
 
 NameLayout name_layout(Type type) {

@@ -51,8 +51,6 @@ struct RrSet {
   ByteView first() const { return data(0); }
   /// After the last add(). A wildcard's first label is no target, for it is not in the message.
   void prepare(ByteView owner);
-  /// Where the data of record `index` begins in `wire`. Precondition: index < count.
-  std::size_t data_start(std::size_t index) const;
 };
 
 /// The fixed octets of a record in a message, its owner a pointer: owner 2, type 2, class 2, TTL 4,
