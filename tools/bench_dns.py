@@ -73,15 +73,18 @@ class Field:
 
     def wait(self):
         for server in self.servers.values():
-            began = time.monotonic()
-            if server.name.startswith("echo"):
-                server.wait_until(lambda s=server: self.load(s, ["--any-answer"], 0.05)["answered"])
-            else:
-                server.wait_until(lambda s=server: self.load(s, workload(STATIC, self), 0.05,
-                                                             in_flight=1)["answered"])
-            if server.name.startswith(("hither", "gdnsd", "knot")):
-                server.wait_until(lambda s=server: self.is_right(s))
-            progress(f"{server.name} answers after {time.monotonic() - began:.1f} s")
+            self.await_one(server)
+
+    def await_one(self, server):
+        began = time.monotonic()
+        if server.name.startswith("echo"):
+            server.wait_until(lambda: self.load(server, ["--any-answer"], 0.05)["answered"])
+        else:
+            server.wait_until(lambda: self.load(server, workload(STATIC, self), 0.05,
+                                                in_flight=1)["answered"])
+        if server.name.startswith(("hither", "gdnsd", "knot")):
+            server.wait_until(lambda: self.is_right(server))
+        progress(f"{server.name} answers after {time.monotonic() - began:.1f} s")
 
     def is_right(self, server):
         got = self.load(server, workload(STEERED, self), 0.1)
@@ -202,7 +205,6 @@ def measure(programs, port, runs, seconds):
             echoes[kind] = f"echo {size}"
             if echoes[kind] not in servers.servers:
                 servers.add_echo(size)
-        servers.add_flapping()
         servers.wait()
         peers = {STEERED: ["gdnsd", "knot"], STATIC: ["gdnsd", "knot", "nsd"],
                  NXDOMAIN: ["gdnsd", "knot", "nsd"]}
@@ -216,6 +218,8 @@ def measure(programs, port, runs, seconds):
             rate = report["closed"][kind]["hither"]["rate"] / 2
             report["open"][kind] = take_turns(servers, ["hither", *peers[kind]], kind, runs,
                                               seconds, rate)
+        # Not before: its many probes would take time from the others.
+        servers.await_one(servers.add_flapping())
         report["flaps"] = measure_flaps(servers, runs, seconds)
         return report
 
