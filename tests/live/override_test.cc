@@ -55,6 +55,25 @@ TEST_F(Overruled, ADrainedRoomIsShownAsDrainingThoughItsProbesPass) {
   })) << world.hither("status --json").output;
 }
 
+TEST_F(Overruled, WhatWasSaidOutlivesTheDnsServer) {
+  ASSERT_EQ(world.hither("down nrt --reason 'new switches'").status, 0);
+  ASSERT_TRUE(eventually(soon, [&] { return world.dig(tokyo) != nrt; })) << world.output();
+  const int before = world.pid_of("dns");
+  ASSERT_GT(before, 0);
+
+  kill(before, SIGKILL);
+
+  ASSERT_TRUE(eventually(soon, [&] {
+    const auto dns = world.processes()["dns"];
+    return dns.state == "ready" && dns.pid != before;
+  })) << world.output();
+  EXPECT_NE(world.dig(tokyo), nrt);
+  EXPECT_TRUE(eventually(soon, [&] {
+    return world.hither("status").output.find("by an operator: new switches (probes say up)") !=
+           std::string::npos;
+  })) << world.hither("status").output;
+}
+
 TEST_F(Overruled, WhatWasSaidGoesWithTheWorld) {
   ASSERT_EQ(world.hither("down nrt").status, 0);
   const std::string file = world.folder() + "/state/live.overrides.toml";

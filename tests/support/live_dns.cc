@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/live_dns.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <deque>
+#include <nlohmann/json.hpp>
+
+#include "base/assert.h"
+#include "io/clock.h"
+#include "io/http_client.h"
+
+namespace hither::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Few enough for the smallest buffer of a socket, and for the limits of any resolver.
+constexpr std::size_t window = 64;
+/// Resolvers drop what they are too busy for, and so may a machine that does ten other things.
+constexpr Duration patience = 5s;
+constexpr int attempts_max = 6;
+constexpr std::size_t header_bytes = 12;
+
+struct Asked {
+  std::size_t number = 0;
+  Instant again{};
+  int attempts = 1;
+};
+
+/// Sends once more what has waited for too long; the oldest stand in front. False if one of them
+/// has been sent often enough.
+bool send_again(DnsSocket& socket, const std::vector<Bytes>& queries,
+                const std::vector<Bytes>& replies, std::deque<Asked>& waiting) {
+  const Instant now = io::monotonic_now();
+  while (!waiting.empty()) {
+    Asked oldest = waiting.front();
+    const bool answered = !replies[oldest.number].empty();
+    if (!answered && oldest.again > now) return true;
+    waiting.pop_front();
+    if (answered) continue;
+    if (oldest.attempts == attempts_max) return false;
+    socket.send(queries[oldest.number]);
+    ++oldest.attempts;
+    oldest.again = now + patience;
+    waiting.push_back(oldest);
+  }
+  return true;
+}
+
+}  // namespace
+
+LiveDns::LiveDns(int threads) : threads_(threads) {
+  const std::uint16_t first = free_ports(2);
+  const Address loopback = *parse_address("127.0.0.1");
+  endpoint_ = {loopback, first};
+  admin_ = {loopback, static_cast<std::uint16_t>(first + 1)};
+}
+
+bool LiveDns::start() {
+  program_.reset();
+  program_ = std::make_unique<ChildProgram>(
+      std::vector<std::string>{std::string(HITHER_PROGRAM) + "-dns"}, folder_.path("dns.log"),
+      std::vector<std::string>{
+          "HITHER_TOPOLOGY=" + folder_.path("world.toml"), "HITHER_STATE=" + folder_.path(),
+          "HITHER_ADMIN_LISTEN=" + to_text(admin_), fmt::format("HITHER_THREADS={}", threads_)});
+  return eventually(60s,
+                    [&] {
+                      return io::fetch_now({.target = admin_, .path = "/health"}).status == 200 ||
+                             !program_->running();
+                    }) &&
+         program_->running();
+}
+
+std::string LiveDns::page(const std::string& path) const {
+  return io::fetch_now({.target = admin_, .path = path, .timeout = 10s}).body;
+}
+
+std::uint64_t LiveDns::queries() const {
+  const auto json = nlohmann::json::parse(status(), nullptr, false);
+  return json.is_object() ? json.value("queries", std::uint64_t{0}) : 0;
+}
+
+CommandResult LiveDns::hither(const std::string& arguments) const {
+  return run_command(fmt::format("HITHER_TOPOLOGY={} HITHER_OVERRIDES={} HITHER_STATE={} {} {}",
+                                 folder_.path("world.toml"), folder_.path("overrides.toml"),
+                                 folder_.path("state"), HITHER_PROGRAM, arguments));
+}
+
+std::string tables_of_three_rooms(const StandInRooms& rooms,
+                                  const std::array<std::string, 3>& more) {
+  constexpr std::array names = {"fra", "iad", "nrt"};
+  constexpr std::array where = {"[50.11, 8.68]", "[39.04, -77.49]", "[35.76, 140.39]"};
+  std::string text = "[farm.web]\nport = 80\n";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += fmt::format(
+        "[room.{0}]\nlocation = {1}\naddress = [\"198.51.100.{2}\", \"2001:db8:100::{2}\"]\n"
+        "admin = \"{3}\"\n{4}\n"
+        "[[network]]\nprefix = \"10.{2}.0.0/16\"\nlocation = {1}\n"
+        "[[network]]\nprefix = \"2001:db8:{2}::/48\"\nlocation = {1}\n",
+        names[i], where[i], i + 1, to_text(rooms.admin(names[i])), more[i]);
+  }
+  return text;
+}
+
+DnsSocket::DnsSocket(const Endpoint& server) {
+  auto socket =
+      io::bind_udp({server.address.is_v4() ? Address::v4(0x7f000001) : server.address, 0}, false);
+  if (!socket) {
+    ADD_FAILURE() << socket.error().message;
+    return;
+  }
+  socket_ = std::move(*socket);
+  sockaddr_storage storage{};
+  const unsigned size = io::to_sockaddr(server, storage);
+  const int failed = connect(socket_.get(), reinterpret_cast<const sockaddr*>(&storage), size);
+  EXPECT_EQ(failed, 0) << "cannot connect to " << to_text(server);
+}
+
+void DnsSocket::send(ByteView query) { io::write_some(socket_.get(), query); }
+
+Bytes DnsSocket::receive(Duration within) {
+  const Instant end = io::monotonic_now() + within;
+  Bytes buffer(4096);
+  while (true) {
+    const io::IoResult result = io::read_some(socket_.get(), buffer);
+    if (result.kind == io::IoResult::Kind::ok && result.size > 0) {
+      buffer.resize(result.size);
+      return buffer;
+    }
+    const Duration left = end - io::monotonic_now();
+    if (left <= Duration{}) return {};
+    pollfd ready{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    poll(&ready, 1, static_cast<int>(milliseconds));
+  }
+}
+
+std::vector<Bytes> ask_all(const Endpoint& server, const std::vector<Bytes>& queries) {
+  ASSERT(queries.size() <= 65'536);
+  DnsSocket socket(server);
+  std::vector<Bytes> replies(queries.size());
+  std::deque<Asked> waiting;
+  std::size_t sent = 0;
+  std::size_t unanswered = 0;
+  while (sent < queries.size() || unanswered > 0) {
+    for (; sent < queries.size() && unanswered < window; ++sent, ++unanswered) {
+      socket.send(queries[sent]);
+      waiting.push_back({.number = sent, .again = io::monotonic_now() + patience});
+    }
+    Bytes reply = socket.receive(100ms);
+    if (reply.size() >= header_bytes) {
+      const std::size_t number = Reader(reply).u16();
+      if (number < sent && replies[number].empty()) {
+        replies[number] = std::move(reply);
+        --unanswered;
+      }
+    }
+    if (!send_again(socket, queries, replies, waiting)) break;
+  }
+  return replies;
+}
+
+}  // namespace hither::test
