@@ -67,7 +67,9 @@ install_packages() {
     fi
     as_root=(sudo)
   fi
-  local front=(env DEBIAN_FRONTEND=noninteractive) wait=(-o DPkg::Lock::Timeout=300)
+  # Offline, systemctl starts nothing: the servers among them are for tests, which start their own.
+  local front=(env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1)
+  local wait=(-o DPkg::Lock::Timeout=300)
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
   quietly "${as_root[@]}" "${front[@]}" apt-get update "${wait[@]}"
   quietly "${as_root[@]}" "${front[@]}" "${install[@]}" "${wait[@]}"
