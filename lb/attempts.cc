@@ -5,26 +5,33 @@
 
 namespace hither::lb {
 
-bool Attempts::begin(Picker& picker) {
+bool Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   count_ = 0;
+  affinity_ = affinity;
   last_failure_.clear();
-  lease_ = picker.pick();
+  lease_ = picker.pick(affinity, now);
   return static_cast<bool>(lease_);
 }
 
-bool Attempts::next(Picker& picker, std::string_view why) {
+bool Attempts::next(Picker& picker, std::string_view why, Instant now) {
   last_failure_ = fmt::format("{}: {}", lease_.server().name(), why);
   lease_.connect_done(false);
+  lease_.failed(now);
   tried_[count_] = lease_.index();
   ++count_;
   if (count_ == tries_max) {
     lease_.release();
     return false;
   }
-  Lease other = picker.pick(std::span(tried_).first(count_));
+  Lease other = picker.pick(affinity_, now, std::span(tried_).first(count_));
   if (other) lease_.totals().retries.add();
   lease_ = std::move(other);
   return static_cast<bool>(lease_);
+}
+
+std::string_view Attempts::set_cookie() const {
+  if (!lease_ || lease_.server().token() == affinity_.sticky) return {};
+  return lease_.server().set_cookie();
 }
 
 std::string Attempts::why_none(const Farm& farm) const {

@@ -21,21 +21,24 @@ constexpr std::size_t tries_max = 3;
 class Attempts {
  public:
   /// Picks a server for the first time; false if none is usable.
-  bool begin(Picker& picker);
+  bool begin(Picker& picker, const Affinity& affinity, Instant now);
   /// The present one did not take the connection: picks another; false if there is none or enough
   /// were tried.
-  bool next(Picker& picker, std::string_view why);
+  bool next(Picker& picker, std::string_view why, Instant now);
   /// Gives the present server back.
   void end() { lease_.release(); }
 
   Lease& lease() { return lease_; }
   const Lease& lease() const { return lease_; }
+  /// The field that makes the client come back to this server; empty if it will anyway.
+  std::string_view set_cookie() const;
   /// Why begin() or next() said false, for people.
   std::string why_none(const Farm& farm) const;
 
  private:
   std::array<std::uint32_t, tries_max> tried_{};
   std::size_t count_ = 0;
+  Affinity affinity_;
   std::string last_failure_;  ///< empty unless a connect failed
   Lease lease_;
 };

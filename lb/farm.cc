@@ -3,7 +3,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "lb/affinity.h"
+
 namespace hither::lb {
+namespace {
+
+/// In seconds or as a date (RFC 9110 s10.2.3); we have no calendar, so a date counts as nothing.
+Duration retry_after_of(const HttpFields& fields) {
+  const std::uint64_t seconds = parse_number(fields.find("retry-after").value_or("")).value_or(0);
+  constexpr std::uint64_t day = 86'400;
+  return std::chrono::seconds(std::min(seconds, day));
+}
+
+}  // namespace
+
+Server::Server(std::string name, std::string address, unsigned threads)
+    : name_(std::move(name)),
+      address_(std::move(address)),
+      identity_(hash_bytes(address_)),
+      totals_(threads) {}
 
 std::optional<Endpoint> Server::endpoint() const {
   if (!resolved_.load(std::memory_order_acquire)) return std::nullopt;
@@ -16,8 +38,8 @@ void Server::resolve(const Endpoint& endpoint) {
   resolved_.store(true, std::memory_order_release);
 }
 
-Lease::Lease(Server& server, std::uint32_t index, unsigned thread)
-    : server_(&server), index_(index), thread_(thread) {
+Lease::Lease(Server& server, std::uint32_t index, unsigned thread, Instant now)
+    : server_(&server), index_(index), thread_(thread), since_(now) {
   server.in_flight_.raise();
 }
 
@@ -25,7 +47,8 @@ Lease::Lease(Lease&& other) noexcept
     : server_(std::exchange(other.server_, nullptr)),
       index_(other.index_),
       thread_(other.thread_),
-      connecting_(std::exchange(other.connecting_, false)) {}
+      connecting_(std::exchange(other.connecting_, false)),
+      since_(other.since_) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this == &other) return *this;
@@ -34,8 +57,20 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   index_ = other.index_;
   thread_ = other.thread_;
   connecting_ = std::exchange(other.connecting_, false);
+  since_ = other.since_;
   return *this;
 }
+
+void Lease::answered(const ResponseHead& head, Instant now) {
+  const Duration took = now - since_;
+  // Few responses say when to come back, so only those that could are asked.
+  const Duration wait = head.status < 400 ? Duration::zero() : retry_after_of(head.fields);
+  server_->feedback_.observe(cost_of(head.status, took, wait), now);
+}
+
+void Lease::took(Instant now) { server_->feedback_.observe(now - since_, now); }
+
+void Lease::failed(Instant now) { server_->feedback_.observe(cost_of_failure(now - since_), now); }
 
 void Lease::connect_begins() {
   if (connecting_) return;
@@ -64,6 +99,15 @@ Farm::Farm(std::string room, topology::Farm farm,
   servers_.reserve(copies.size());
   for (const auto& [name, address] : copies) {
     servers_.push_back(std::make_unique<Server>(name, address, threads));
+    Server& server = *servers_.back();
+    if (!settings_.sticky.empty()) {
+      server.token_ = sticky_token(settings_, room_, name);
+      server.set_cookie_ = set_cookie_field(settings_.sticky, server.token_);
+    }
+    const auto weight = settings_.weights.find(name);
+    if (weight == settings_.weights.end()) continue;
+    server.weight_.store(static_cast<std::uint32_t>(weight->second.weight),
+                         std::memory_order_relaxed);
   }
 }
 
@@ -72,12 +116,17 @@ void Farm::set_usable(std::size_t index, bool usable) {
   generation_.fetch_add(1, std::memory_order_release);
 }
 
+void Farm::set_weight(std::size_t index, std::uint32_t weight) {
+  servers_[index]->weight_.store(weight, std::memory_order_release);
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
 FarmReport Farm::report() const {
   FarmReport report{.farm = name()};
   for (const std::unique_ptr<Server>& server : servers_) {
     ++report.copies;
     report.load += server->in_flight().level();
-    if (!server->usable()) continue;
+    if (!server->usable() || server->weight() == 0) continue;
     ++report.usable;
     report.capacity += settings_.capacity;
   }
@@ -86,9 +135,17 @@ FarmReport Farm::report() const {
 
 std::string Farm::why_none() const {
   std::size_t down = 0;
-  for (const std::unique_ptr<Server>& server : servers_) down += server->usable() ? 0U : 1U;
-  return fmt::format("no copy of farm {} is up in room {} ({} known: {} down)", name(), room_,
-                     size(), down);
+  std::size_t drained = 0;
+  for (const std::unique_ptr<Server>& server : servers_) {
+    if (!server->usable()) {
+      ++down;
+    } else if (server->weight() == 0) {
+      ++drained;
+    }
+  }
+  std::string counts = fmt::format("{} known: {} down", size(), down);
+  if (drained > 0) counts += fmt::format(", {} with weight 0", drained);
+  return fmt::format("no copy of farm {} is up in room {} ({})", name(), room_, counts);
 }
 
 }  // namespace hither::lb

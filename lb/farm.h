@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "base/counter.h"
+#include "base/http_head.h"
 #include "base/ip.h"
 #include "base/room.h"
+#include "lb/feedback.h"
 #include "topology/description.h"
 
 namespace hither::lb {
@@ -41,8 +43,7 @@ struct alignas(64) FarmTotals {
 /// time; the address is set once, before the server first becomes usable. It never moves in memory.
 class Server {
  public:
-  Server(std::string name, std::string address, unsigned threads)
-      : name_(std::move(name)), address_(std::move(address)), totals_(threads) {}
+  Server(std::string name, std::string address, unsigned threads);
 
   /// "web-2".
   const std::string& name() const { return name_; }
@@ -54,6 +55,15 @@ class Server {
   void resolve(const Endpoint& endpoint);
 
   bool usable() const { return usable_.load(std::memory_order_acquire); }
+  /// Its share beside the others'; 0: it gets nothing new.
+  std::uint32_t weight() const { return weight_.load(std::memory_order_acquire); }
+  /// A hash of its address, the same in every process.
+  std::uint64_t identity() const { return identity_; }
+  const Feedback& feedback() const { return feedback_; }
+  /// What a sticky cookie names it by, and the field that sets that cookie; 0 and empty where the
+  /// farm has none.
+  std::uint64_t token() const { return token_; }
+  const std::string& set_cookie() const { return set_cookie_; }
   const Gauge& in_flight() const { return in_flight_; }
   const Gauge& connecting() const { return connecting_; }
   ServerTotals& totals(unsigned thread) { return totals_[thread]; }
@@ -73,9 +83,14 @@ class Server {
   std::string address_;
   Endpoint endpoint_;
   std::atomic<bool> resolved_{false};
+  std::uint64_t identity_;
+  std::uint64_t token_ = 0;
+  std::string set_cookie_;
   std::atomic<bool> usable_{false};
-  alignas(64) Gauge in_flight_;  ///< its own cache line: every request writes it
+  std::atomic<std::uint32_t> weight_{topology::weight_usual};
+  alignas(64) Gauge in_flight_;  ///< their own cache line: every request writes it
   Gauge connecting_;
+  Feedback feedback_;
   std::vector<ServerTotals> totals_;
 };
 
@@ -85,7 +100,8 @@ class Server {
 class Lease {
  public:
   Lease() = default;
-  Lease(Server& server, std::uint32_t index, unsigned thread);
+  /// `now` is when the request began to wait for the server.
+  Lease(Server& server, std::uint32_t index, unsigned thread, Instant now = {});
   ~Lease() { release(); }
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
@@ -99,6 +115,17 @@ class Lease {
   /// A TCP connect begins; it ends with connect_done() or with the lease.
   void connect_begins();
   void connect_done(bool connected);
+
+  /// What the server did with the request, for algorithms that ask how it does (lb/feedback.h):
+  /// call one of these, once. The head of a response came;
+  void answered(const ResponseHead& head, Instant now);
+  /// it took the connection, in TCP mode;
+  void took(Instant now);
+  /// or it did neither.
+  void failed(Instant now);
+  /// It has the whole request only now: what came before was the client's time. Not for requests
+  /// without a body, whose connect counts.
+  void request_sent(Instant now) { since_ = now; }
   void release();
 
  private:
@@ -106,6 +133,7 @@ class Lease {
   std::uint32_t index_ = 0;
   unsigned thread_ = 0;
   bool connecting_ = false;
+  Instant since_{};
 };
 
 /// The servers of one farm in one room, shared by all threads. Its shape never changes; which
@@ -124,6 +152,8 @@ class Farm {
   const Server& server(std::size_t index) const { return *servers_[index]; }
 
   void set_usable(std::size_t index, bool usable);
+  /// Main thread. For a drain, or step by step for a server that starts slowly.
+  void set_weight(std::size_t index, std::uint32_t weight);
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
   FarmReport report() const;

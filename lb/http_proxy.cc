@@ -131,6 +131,7 @@ void HttpProxy::sent(Side to, std::size_t size, Instant now) {
     if (between_requests()) deadline_ = now + context_.times.idle;
   } else {
     any_sent_ = true;
+    if (request_framing_ != BodyFraming::none) attempts_.lease().request_sent(now);
     const bool keep = reused_ && !answered_ && idempotent_ && request_framing_ == BodyFraming::none;
     if (keep) {
       kept_ += size;
@@ -198,6 +199,7 @@ void HttpProxy::on_deadline(Instant now) {
       } else if (!request_body_.done() && to_backend_.empty()) {
         fail_exchange(408, "the body of the request did not come in time", now);
       } else {
+        attempts_.lease().failed(now);
         fail_exchange(
             504, fmt::format("{} did not answer in time", attempts_.lease().server().name()), now);
       }
@@ -279,6 +281,7 @@ void HttpProxy::begin_exchange(const RequestHead& head, Instant now) {
     return;
   }
   context_.picker.totals().requests.add();
+  const Affinity affinity = affinity_of(context_.picker.farm().settings(), head, client_address_);
   minor_version_ = head.minor_version;
   keep_alive_ = head.keep_alive;
   head_request_ = head.method == "HEAD";
@@ -296,7 +299,7 @@ void HttpProxy::begin_exchange(const RequestHead& head, Instant now) {
   if (request_framing_ == BodyFraming::chunked && request_body_.done()) {
     to_backend_.append(last_chunk);
   }
-  if (attempts_.begin(context_.picker)) {
+  if (attempts_.begin(context_.picker, affinity, now)) {
     obtain(now, /*fresh=*/false);
   } else {
     fail_exchange(503, attempts_.why_none(context_.picker.farm()), now);
@@ -338,7 +341,7 @@ void HttpProxy::connected(bool reused, Instant now) {
 
 void HttpProxy::connect_failed(std::string_view why, Instant now) {
   wish_ = BackendWish::leave;
-  if (attempts_.next(context_.picker, why)) {
+  if (attempts_.next(context_.picker, why, now)) {
     obtain(now, /*fresh=*/retried_);
   } else {
     fail_exchange(503, attempts_.why_none(context_.picker.farm()), now);
@@ -365,6 +368,7 @@ bool HttpProxy::retry(Instant now) {
 void HttpProxy::backend_lost(std::string_view why, bool clean, Instant now) {
   if (status_ == 0) {
     if (retry(now)) return;
+    attempts_.lease().failed(now);
     fail_exchange(
         502, fmt::format("{} {} before it answered", attempts_.lease().server().name(), why), now);
     return;
@@ -426,7 +430,8 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
   const std::string_view kept = minor_version_ == 0 ? "keep-alive" : "";
   const ResponseShape shape{.framing = response_framing_,
                             .bodiless_status = head.status == 204,
-                            .connection = keep_alive_ ? kept : "close"};
+                            .connection = keep_alive_ ? kept : "close",
+                            .own_fields = attempts_.set_cookie()};
   const bool written = write_response_head(head, backend_in_.data(), shape, to_client_);
   if (!written || to_client_.room() < chunk_overhead) {
     to_client_.clear();
@@ -434,6 +439,7 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
     return;
   }
   status_ = head.status;
+  attempts_.lease().answered(head, now);
   keepable_ = head.keep_alive && head.framing != BodyFraming::until_close;
   response_body_ = BodyReader(head.framing, head.content_length);
   backend_in_.consume(head.size);

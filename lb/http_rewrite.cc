@@ -169,6 +169,7 @@ bool write_response_head(const ResponseHead& head, ByteView bytes, const Respons
   });
   if (shape.framing == BodyFraming::chunked) put(out, "Transfer-Encoding: chunked\r\n");
   if (!shape.connection.empty()) put_field(out, "Connection", shape.connection);
+  put(out, shape.own_fields);
   put(out, "\r\n");
   return keep(out, buffer);
 }

@@ -35,6 +35,7 @@ struct ResponseShape {
   BodyFraming framing = BodyFraming::none;
   bool bodiless_status = false;   ///< 1xx, 204: not even a Content-Length (RFC 9110 s8.6)
   std::string_view connection{};  ///< for the Connection field: "close", "keep-alive" or none
+  std::string_view own_fields{};  ///< of ours, each with its line end
 };
 
 /// Appends the head for the client. Precondition and result as above.

@@ -5,6 +5,15 @@
 
 namespace hither::lb {
 
+Picker::Picker(Farm& farm, unsigned thread, std::uint64_t seed)
+    : farm_(&farm),
+      thread_(thread),
+      rng_(seed),
+      algorithm_(make_algorithm(farm.settings().balance)) {
+  candidates_.reserve(farm.size());
+  untried_.reserve(farm.size());
+}
+
 void Picker::refresh() {
   // Read before the servers: a change in between shows at the next pick.
   const std::uint64_t generation = farm_->generation();
@@ -13,34 +22,43 @@ void Picker::refresh() {
   candidates_.clear();
   for (std::uint32_t i = 0; i < farm_->size(); ++i) {
     const Server& server = farm_->server(i);
-    if (server.usable()) candidates_.push_back({.server = i, .load = &server.in_flight()});
+    const std::uint32_t weight = server.weight();
+    if (!server.usable() || weight == 0) continue;
+    candidates_.push_back({.server = i,
+                           .load = &server.in_flight(),
+                           .feedback = &server.feedback(),
+                           .weight = weight,
+                           .room = static_cast<std::uint32_t>(farm_->settings().capacity),
+                           .identity = server.identity()});
   }
+  algorithm_->set_candidates(candidates_);
 }
 
-std::optional<std::size_t> Picker::choose(std::span<const Candidate> candidates) {
-  switch (farm_->settings().balance) {
-    case topology::Balance::round_robin:
-      return pick_round_robin(candidates, turn_);
-    case topology::Balance::least_request:
-      return pick_least_request(candidates, rng_);
-  }
-  return std::nullopt;
+std::span<const Candidate> Picker::untried(std::span<const std::uint32_t> tried) {
+  if (tried.empty()) return candidates_;
+  untried_.clear();
+  std::ranges::copy_if(candidates_, std::back_inserter(untried_), [tried](const Candidate& one) {
+    return std::ranges::find(tried, one.server) == tried.end();
+  });
+  return untried_;
 }
 
-Lease Picker::pick(std::span<const std::uint32_t> tried) {
+std::size_t Picker::choose(std::span<const Candidate> candidates, const Affinity& affinity,
+                           Instant now) {
+  if (affinity.sticky != 0) {
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (farm_->server(candidates[i].server).token() == affinity.sticky) return i;
+    }
+  }
+  return algorithm_->pick(candidates, {.hash = affinity.hash, .now = now}, rng_);
+}
+
+Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried) {
   refresh();
-  std::span<const Candidate> candidates = candidates_;
-  std::vector<Candidate> untried;
-  if (!tried.empty()) {
-    std::ranges::copy_if(candidates_, std::back_inserter(untried), [tried](const Candidate& one) {
-      return std::ranges::find(tried, one.server) == tried.end();
-    });
-    candidates = untried;
-  }
-  const std::optional<std::size_t> chosen = choose(candidates);
-  if (!chosen) return {};
-  const std::uint32_t index = candidates[*chosen].server;
-  return {farm_->server(index), index, thread_};
+  const std::span<const Candidate> candidates = untried(tried);
+  if (candidates.empty()) return {};
+  const std::uint32_t index = candidates[choose(candidates, affinity, now)].server;
+  return {farm_->server(index), index, thread_, now};
 }
 
 }  // namespace hither::lb

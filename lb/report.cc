@@ -41,6 +41,8 @@ Json server_json(const Server& server, const Health& health, const std::string& 
                {"address", server.address()},
                {"state", to_text(health.state())},
                {"since_s", seconds(now - health.since())},
+               {"weight", server.weight()},
+               {"response_s", seconds(server.feedback().mean(now))},
                {"in_flight", server.in_flight().level()},
                {"connecting", server.connecting().level()}};
   if (!failure.empty()) json["last_failure"] = failure;
@@ -50,6 +52,13 @@ Json server_json(const Server& server, const Health& health, const std::string& 
   json["reused"] = server.sum(reused);
   json["retries"] = server.sum(retries);
   return json;
+}
+
+/// By what the farm's algorithm tells requests apart; empty if it does not.
+std::string hash_text(const topology::Farm& farm) {
+  if (farm.balance == topology::Balance::source) return "source";
+  if (farm.balance != topology::Balance::maglev) return {};
+  return to_text(topology::hash_of(farm));
 }
 
 Json farm_json(const FarmView& view, Instant now) {
@@ -65,6 +74,9 @@ Json farm_json(const FarmView& view, Instant now) {
   };
   return {{"farm", farm.name()},
           {"mode", farm.settings().mode == topology::Mode::http ? "http" : "tcp"},
+          {"balance", to_text(farm.settings().balance)},
+          {"hash", hash_text(farm.settings())},
+          {"sticky", farm.settings().sticky},
           {"port", farm.settings().port},
           {"copies", report.copies},
           {"usable", report.usable},

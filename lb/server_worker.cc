@@ -29,7 +29,7 @@ struct Worker::Share {
 
   std::unique_ptr<Session> new_session(BlockPool& blocks, const Endpoint& peer, Instant now) {
     if (farm.settings().mode == topology::Mode::tcp) {
-      return std::make_unique<TcpProxy>(picker, blocks, tcp_times, now);
+      return std::make_unique<TcpProxy>(picker, blocks, tcp_times, to_text(peer.address), now);
     }
     return std::make_unique<HttpProxy>(http, to_text(peer.address), now);
   }

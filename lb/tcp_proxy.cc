@@ -8,14 +8,15 @@ Side other(Side side) { return side == Side::client ? Side::backend : Side::clie
 
 }  // namespace
 
-TcpProxy::TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times, Instant now)
+TcpProxy::TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
+                   std::string_view client_address, Instant now)
     : picker_(picker),
       times_(times),
       to_client_(blocks),
       to_backend_(blocks),
       deadline_(now + times.connect) {
   picker_.totals().requests.add();
-  if (attempts_.begin(picker_)) {
+  if (attempts_.begin(picker_, affinity_of(client_address), now)) {
     obtain(now);
   } else {
     picker_.totals().unserved.add();
@@ -94,12 +95,13 @@ void TcpProxy::connecting(Instant) {
 void TcpProxy::connected(bool, Instant now) {
   wish_ = BackendWish::leave;
   attempts_.lease().connect_done(true);
+  attempts_.lease().took(now);
   connected_ = true;
   deadline_ = now + times_.idle;
 }
 
 void TcpProxy::connect_failed(std::string_view why, Instant now) {
-  if (attempts_.next(picker_, why)) {
+  if (attempts_.next(picker_, why, now)) {
     obtain(now);
   } else {
     picker_.totals().unserved.add();

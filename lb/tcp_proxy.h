@@ -20,7 +20,8 @@ struct TcpTimes {
 class TcpProxy final : public Session {
  public:
   /// `picker` and `blocks` must outlive it.
-  TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times, Instant now);
+  TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
+           std::string_view client_address, Instant now);
 
   bool wants(Side from) const override;
   std::span<std::byte> space(Side from) override;

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "topology/check_balance.h"
 #include "topology/check_policy.h"
 #include "topology/plan.h"
 #include "topology/section.h"
@@ -385,6 +386,7 @@ void check(const Node& root, const Description& description, Mistakes& mistakes)
   check_families(description, mistakes);
   check_networks(description, mistakes);
   check_farms(description, mistakes);
+  check_balance(description, mistakes);
   check_collisions(description, mistakes);
   check_copy_ports(description, mistakes);
   const Section dns_health = Section("", &root).inside("dns").inside("health");

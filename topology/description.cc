@@ -179,8 +179,9 @@ class Build {
     farm.name = world.key;
     farm.port = static_cast<std::uint16_t>(Section("farm.*", &world).integer("port"));
     farm.mode = Section("farm.*", &world).text("mode") == "tcp" ? Mode::tcp : Mode::http;
-    farm.balance =
-        section.text("balance") == "round-robin" ? Balance::round_robin : Balance::least_request;
+    set_balance(section, farm);
+    add_weights(&world, false, farm);
+    add_weights(own, true, farm);
     farm.capacity = section.integer("capacity");
     farm.min_healthy = section.number("min_healthy");
     farm.spill = spill_of(Section("farm.*", &world));
@@ -199,6 +200,24 @@ class Build {
     add_environment(own, farm);
     set_servers(Section("farm.*", &world), Section("farm.*", own), farm);
     return farm;
+  }
+
+  static void set_balance(const Section& section, Farm& farm) {
+    farm.balance = balance_of(section.text("balance")).value_or(Balance::least_request);
+    if (section.has("hash")) farm.hash = hash_by_of(section.text("hash"));
+    farm.sticky = section.text("sticky");
+    farm.sticky_secret = section.text("sticky_secret");
+    farm.where_hash = section.where("hash");
+    farm.where_sticky = section.where(section.has("sticky") ? "sticky" : "sticky_secret");
+  }
+
+  static void add_weights(const Node* node, bool own, Farm& farm) {
+    const Node* weights = Section("farm.*", node).find("weight");
+    if (weights == nullptr) return;
+    for (const Node& item : weights->items) {
+      farm.weights[item.key] = {
+          .weight = static_cast<int>(item.integer), .own = own, .where = item.place()};
+    }
   }
 
   static std::optional<Spill> spill_of(const Section& farm) {
@@ -303,6 +322,11 @@ void tidy(std::vector<Mistake>& mistakes) {
 
 bool is_any(const Address& address) {
   return address == Address() || address == Address::v4(std::uint32_t{0});
+}
+
+HashBy hash_of(const Farm& farm) {
+  const auto usual = farm.mode == Mode::tcp ? HashBy::Kind::source : HashBy::Kind::path;
+  return farm.hash.value_or(HashBy{.kind = usual, .name = {}});
 }
 
 bool Room::local() const { return std::ranges::all_of(address, &Address::is_loopback); }

@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "topology/balance.h"
 #include "topology/dns_protocol.h"
 
 namespace hither::topology {
@@ -52,7 +53,12 @@ std::string_view to_text(Rule rule);
 /// nullopt for any other word.
 std::optional<Rule> rule_of(std::string_view word);
 enum class Mode { http, tcp };
-enum class Balance { round_robin, least_request };
+/// The weight of one copy, as the file says it.
+struct CopyWeight {
+  int weight = weight_usual;
+  bool own = false;  ///< the room's own word, not the world's
+  Position where;
+};
 
 /// How something is probed: the limits, and for HTTP the path that must answer 2xx.
 struct HealthRule {
@@ -176,6 +182,10 @@ struct Farm {
   std::map<std::string, std::string> environment;  ///< added to each copy's
   std::vector<std::string> servers;  ///< "host:port" run by somebody else, instead of copies
   Balance balance = Balance::least_request;
+  std::optional<HashBy> hash;  ///< for maglev; none: the path in mode http, else the client
+  std::string sticky;          ///< name of the cookie; empty: none
+  std::string sticky_secret;   ///< what its values are made with; may be empty
+  std::map<std::string, CopyWeight> weights;  ///< of copies by name ("web-2"); else weight_usual
   HealthRule health;
   ProbeRule probe;
   int capacity = 100;          ///< requests at once that one copy can carry
@@ -188,7 +198,12 @@ struct Farm {
   Position where_command;
   Position where_servers;
   Position where_health;
+  Position where_hash;
+  Position where_sticky;
 };
+
+/// By what the farm's requests are told apart: its own word, or what its mode lets one see.
+HashBy hash_of(const Farm& farm);
 
 /// [room.NAME]
 struct Room {

@@ -29,11 +29,12 @@ struct Key {
     country,   ///< "DE"
     origin,    ///< a country or a network
     location,  ///< [latitude, longitude]
+    hash_by,   ///< "path", "source", "header:NAME" or "cookie:NAME"
   };
   /// `either`: one value or a list of them. `strings`: a table of names to values.
   enum class Shape { one, list, either, table };
   /// What a table may be keyed by, and what form a string has.
-  enum class Names { none, label, host, variable };
+  enum class Names { none, label, host, variable, token };
 
   std::string_view path;  ///< "farm.*.port": * stands for a name, [] for each table of a list
   Type type = Type::table;

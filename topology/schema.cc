@@ -20,6 +20,9 @@ using Shape = Key::Shape;
 
 constexpr const char* duration_pattern = "^([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|ms|s|m|h|d)$";
 constexpr const char* label_pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+constexpr const char* token_pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$";
+constexpr const char* hash_by_pattern =
+    "^(path|source|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$";
 constexpr const char* variable_pattern = "^[A-Za-z_][A-Za-z0-9_]*$";
 constexpr const char* host_pattern =
     "^(?=.{1,253}\\.?$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*"
@@ -67,6 +70,8 @@ Json one_value(const Key& key) {
       return {{"type", "string"}, {"pattern", "^[A-Z]{2}$"}};
     case Type::origin:
       return text_like("origin", "^([A-Z]{2}|[0-9A-Fa-f:.]+/[0-9]+)$");
+    case Type::hash_by:
+      return text_like("hash", hash_by_pattern);
     case Type::location:
       return {{"type", "array"},
               {"prefixItems", {range_of(-90, 90, "number"), range_of(-180, 180, "number")}},
@@ -78,6 +83,8 @@ Json one_value(const Key& key) {
   Json text = {{"type", "string"}};
   if (key.shape == Shape::one && key.names == Key::Names::label) {
     text["pattern"] = label_pattern;
+  } else if (key.shape == Shape::one && key.names == Key::Names::token) {
+    text["pattern"] = token_pattern;
   } else if (key.shape == Shape::one || key.shape == Shape::either) {
     text["minLength"] = 1;
   }
@@ -92,6 +99,8 @@ Json names_of(const Key& key) {
       return {{"pattern", label_pattern}};
     case Key::Names::variable:
       return {{"pattern", variable_pattern}};
+    case Key::Names::token:
+      return {{"pattern", token_pattern}};
     case Key::Names::none:
       break;
   }

@@ -50,6 +50,7 @@ std::string wanted_one(const Key& key) {
     case Type::names:
       return "a table";
     case Type::string:
+      if (key.names == Key::Names::token) return "a token such as \"session\"";
       return key.names == Key::Names::label ? "a string of lower-case letters, digits and hyphens"
                                             : "a string";
     case Type::integer:
@@ -74,6 +75,8 @@ std::string wanted_one(const Key& key) {
       return "a country as two capital letters such as \"DE\"";
     case Type::origin:
       return "a country such as \"DE\" or a network such as \"10.0.0.0/8\"";
+    case Type::hash_by:
+      return R"("path", "source", "header:NAME" or "cookie:NAME")";
     case Type::location:
       return "[latitude, longitude] in degrees, such as [50.11, 8.68]";
   }
@@ -144,6 +147,11 @@ Problem name_problem(const Key& table, const std::string& name) {
       if (is_variable(name)) return std::nullopt;
       return fmt::format("'{}' is not a variable's name; write letters, digits and underscores",
                          name);
+    case Key::Names::token:
+      if (is_short_token(name)) return std::nullopt;
+      return fmt::format(
+          "'{}' cannot be a {}; write letters, digits and signs such as - and _, 64 at most", name,
+          name_of(table));
     case Key::Names::none:
       break;
   }
@@ -176,6 +184,8 @@ Problem text_problem(const Key& key, const Node& node) {
       return is_country(node.text) ? Problem() : Problem(unfit());
     case Type::origin:
       return origin_of(node.text) ? Problem() : Problem(unfit());
+    case Type::hash_by:
+      return hash_by_of(node.text) ? Problem() : Problem(unfit());
     case Type::server:
       return is_server(node.text) ? Problem() : Problem(unfit());
     case Type::endpoint: {
@@ -453,6 +463,7 @@ std::string wanted(const Key& key) {
     case Shape::either:
       return fmt::format("{}, or a list of them", wanted_one(key));
     case Shape::table:
+      if (key.type == Type::integer) return "a table of NAME = " + wanted_one(key);
       return "a table of NAME = \"value\"";
   }
   return wanted_one(key);

@@ -8,15 +8,17 @@
 namespace hither::lb::test {
 namespace {
 
+constexpr Instant start{std::chrono::hours(1)};
+
 TEST(Attempts, StopAtThreeServers) {
   const auto farm = make_farm(5);
   Picker picker(*farm, 0, 1);
   Attempts attempts;
 
-  EXPECT_TRUE(attempts.begin(picker));
-  EXPECT_TRUE(attempts.next(picker, "Connection refused"));
-  EXPECT_TRUE(attempts.next(picker, "Connection refused"));
-  EXPECT_FALSE(attempts.next(picker, "Connection refused"));
+  EXPECT_TRUE(attempts.begin(picker, {}, start));
+  EXPECT_TRUE(attempts.next(picker, "Connection refused", start));
+  EXPECT_TRUE(attempts.next(picker, "Connection refused", start));
+  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
   EXPECT_EQ(farm->report().load, 0);
 }
 
@@ -25,8 +27,8 @@ TEST(Attempts, EndWhenNoOtherCopyIsLeft) {
   Picker picker(*farm, 0, 1);
   Attempts attempts;
 
-  EXPECT_TRUE(attempts.begin(picker));
-  EXPECT_FALSE(attempts.next(picker, "Connection refused"));
+  EXPECT_TRUE(attempts.begin(picker, {}, start));
+  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
   EXPECT_EQ(attempts.why_none(*farm),
             "no copy of farm web took the connection (1 tried; web-1: Connection refused)");
 }

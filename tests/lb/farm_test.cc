@@ -9,6 +9,10 @@
 namespace hither::lb::test {
 namespace {
 
+using namespace std::chrono_literals;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
 TEST(Lease, CountsInFlightExactlyWhileItLives) {
   const auto farm = make_farm(1);
   Picker picker(*farm, 0, 1);
@@ -45,6 +49,64 @@ TEST(Farm, CapacityIsThatOfTheCopiesThatAreUp) {
 
   EXPECT_EQ(report,
             (FarmReport{.farm = "web", .copies = 3, .usable = 2, .capacity = 200, .load = 1}));
+}
+
+TEST(Lease, AResponseTellsHowLongTheServerTook) {
+  const auto farm = make_farm(2);
+  Picker picker(*farm, 0, 1);
+  const Instant now{1h};
+  ResponseHead head;
+  head.status = 200;
+
+  picker.pick({}, now).answered(head, now + 40ms);
+
+  EXPECT_NEAR(seconds(farm->server(0).feedback().peak(now + 40ms)), 0.040, 1e-6);
+  EXPECT_EQ(farm->server(1).feedback().peak(now + 40ms), Duration::zero());
+}
+
+TEST(Lease, TheClientsSlowBodyIsNotTheServersTime) {
+  const auto farm = make_farm(1);
+  Picker picker(*farm, 0, 1);
+  const Instant now{1h};
+  ResponseHead head;
+  head.status = 200;
+  Lease lease = picker.pick({}, now);
+
+  lease.request_sent(now + 9s);
+  lease.answered(head, now + 9s + 40ms);
+
+  EXPECT_NEAR(seconds(farm->server(0).feedback().mean(now + 9s + 40ms)), 0.040, 1e-6);
+}
+
+TEST(Lease, FailuresAreExpensive) {
+  const Instant now{1h};
+  ResponseHead busy;
+  busy.status = 503;
+  busy.fields.add({"Retry-After", "20"});
+  ResponseHead dated = busy;
+  dated.fields.clear();
+  dated.fields.add({"Retry-After", "Wed, 25 Nov 2026 20:00:00 GMT"});
+  const auto farm = make_farm(4);
+  Picker picker(*farm, 0, 1);
+
+  picker.pick({}, now).answered(busy, now + 1ms);
+  picker.pick({}, now).answered(dated, now + 1ms);
+  picker.pick({}, now).failed(now + 1ms);
+  picker.pick({}, now).took(now + 1ms);
+
+  const double costs[] = {20, 5, 5, 0.001};
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_NEAR(seconds(farm->server(i).feedback().peak(now + 1ms)), costs[i], 1e-5) << i;
+  }
+}
+
+TEST(Farm, WeightZeroIsNoCapacity) {
+  const auto farm = make_farm(3);
+
+  farm->set_weight(1, 0);
+
+  EXPECT_EQ(farm->report().usable, 2U);
+  EXPECT_EQ(farm->report().capacity, 200);
 }
 
 TEST(Server, ResolvesOnce) {

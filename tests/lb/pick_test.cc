@@ -3,124 +3,117 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <memory>
-#include <vector>
+#include <map>
 
-namespace hither::lb {
+#include "tests/lb/candidates.h"
+
+namespace hither::lb::test {
 namespace {
 
-/// Candidates with given loads.
-class Servers {
- public:
-  explicit Servers(const std::vector<int>& loads) {
-    for (const int load : loads) {
-      gauges_.push_back(std::make_unique<Gauge>());
-      for (int i = 0; i < load; ++i) gauges_.back()->raise();
-      candidates_.push_back(
-          {.server = static_cast<std::uint32_t>(candidates_.size()), .load = gauges_.back().get()});
+using topology::Balance;
+
+constexpr Instant start{std::chrono::hours(1)};
+
+/// What holds for each of them.
+class EveryAlgorithm : public testing::TestWithParam<Balance> {};
+
+TEST_P(EveryAlgorithm, PicksAPositionAmongAnyCandidates) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    Rng rng(seed);
+    const Servers servers = random_servers(rng, {.most = 40});
+    const auto algorithm = make_algorithm(GetParam());
+    algorithm->set_candidates(servers.all());
+    for (int i = 0; i < 30; ++i) {
+      const Ask ask{.hash = rng.next(), .now = start};
+
+      ASSERT_LT(algorithm->pick(servers.all(), ask, rng), servers.size()) << "seed " << seed;
+
+      if (servers.size() == 1) continue;
+      const std::vector<Candidate> rest = servers.without(rng.below(servers.size()));
+      ASSERT_LT(algorithm->pick(rest, ask, rng), rest.size()) << "seed " << seed;
     }
   }
-  std::span<const Candidate> all() const { return candidates_; }
-  Gauge& load(std::size_t i) { return *gauges_[i]; }
-
- private:
-  std::vector<std::unique_ptr<Gauge>> gauges_;
-  std::vector<Candidate> candidates_;
-};
-
-std::vector<int> shares(std::span<const Candidate> candidates, int picks) {
-  Rng rng(7);
-  std::vector<int> counts(candidates.size());
-  for (int i = 0; i < picks; ++i) ++counts[*pick_least_request(candidates, rng)];
-  return counts;
 }
 
-TEST(Pick, NothingFromNothing) {
-  Rng rng(1);
-  std::uint64_t turn = 0;
+TEST_P(EveryAlgorithm, TheSameSeedPicksTheSame) {
+  Rng rng(42);
+  const Servers servers = random_servers(rng, {.least = 5});
+  Rng dice_of_one(7);
+  Rng dice_of_other(7);
+  const auto one = make_algorithm(GetParam());
+  const auto other = make_algorithm(GetParam());
+  one->set_candidates(servers.all());
+  other->set_candidates(servers.all());
 
-  EXPECT_FALSE(pick_least_request({}, rng));
-  EXPECT_FALSE(pick_round_robin({}, turn));
-}
-
-TEST(Pick, TheOnlyOneIsIt) {
-  const Servers one({99});
-  Rng rng(1);
-  std::uint64_t turn = 5;
-
-  EXPECT_EQ(pick_least_request(one.all(), rng), 0U);
-  EXPECT_EQ(pick_round_robin(one.all(), turn), 0U);
-}
-
-TEST(RoundRobin, GivesEachItsTurn) {
-  const Servers three({0, 9, 0});
-  std::uint64_t turn = 0;
-  std::vector<std::size_t> picked;
-
-  for (int i = 0; i < 6; ++i) picked.push_back(*pick_round_robin(three.all(), turn));
-
-  EXPECT_EQ(picked, (std::vector<std::size_t>{0, 1, 2, 0, 1, 2}));
-}
-
-TEST(LeastRequest, NeverPicksTheBusierOfTwo) {
-  // With replacement the busier one would be drawn twice in a quarter of the cases.
-  const Servers two({0, 1});
-
-  EXPECT_EQ(shares(two.all(), 10'000), (std::vector<int>{10'000, 0}));
-}
-
-TEST(LeastRequest, NeverPicksTheBusiestOfMany) {
-  const Servers five({3, 1, 4, 1, 5});
-
-  EXPECT_EQ(shares(five.all(), 10'000)[4], 0);
-}
-
-TEST(LeastRequest, IsFairAmongEquals) {
-  const Servers four({2, 2, 2, 2});
-  constexpr int picks = 40'000;
-
-  const std::vector<int> counts = shares(four.all(), picks);
-
-  // Five standard deviations of a binomial count.
-  const double allowed = 5 * std::sqrt(picks * 0.25 * 0.75);
-  for (const int count : counts) EXPECT_NEAR(count, picks / 4, allowed);
-}
-
-TEST(LeastRequest, PicksByRankAsTheTheorySays) {
-  // Of n with all loads different, the one with k busier ones wins k of n(n-1)/2 pairs.
-  const Servers four({0, 1, 2, 3});
-  constexpr int picks = 60'000;
-
-  const std::vector<int> counts = shares(four.all(), picks);
-
-  for (int rank = 0; rank < 4; ++rank) {
-    const double share = (3 - rank) / 6.0;
-    const double allowed = 5 * std::sqrt(picks * share * (1 - share)) + 1;
-    EXPECT_NEAR(counts[static_cast<std::size_t>(rank)], picks * share, allowed) << rank;
+  for (int i = 0; i < 1000; ++i) {
+    const Ask ask{.hash = rng.next(), .now = start};
+    ASSERT_EQ(one->pick(servers.all(), ask, dice_of_one),
+              other->pick(servers.all(), ask, dice_of_other));
   }
 }
 
-TEST(LeastRequest, KeepsServersLevel) {
-  // Thrown into bins two choices at a time, balls lie within a few of each other; thrown at random
-  // the spread would be some sixty.
-  Servers ten(std::vector<int>(10, 0));
+TEST_P(EveryAlgorithm, TakesAChangeOfCandidates) {
   Rng rng(3);
-
-  for (int i = 0; i < 10'000; ++i) ten.load(*pick_least_request(ten.all(), rng)).raise();
-
-  for (std::size_t i = 0; i < 10; ++i) EXPECT_NEAR(ten.load(i).level(), 1000, 5);
+  Servers servers = random_servers(rng, {.least = 8, .most = 8});
+  const auto algorithm = make_algorithm(GetParam());
+  for (int round = 0; round < 100; ++round) {
+    std::vector<Candidate> some;
+    for (const Candidate& candidate : servers.all()) {
+      if (rng.below(3) > 0) some.push_back(candidate);
+    }
+    if (some.empty()) continue;
+    algorithm->set_candidates(some);
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_LT(algorithm->pick(some, {.hash = rng.next(), .now = start}, rng), some.size());
+    }
+  }
 }
 
-TEST(LeastRequest, TheSameSeedPicksTheSame) {
-  const Servers five({1, 1, 1, 1, 1});
-  Rng one(42);
-  Rng other(42);
+INSTANTIATE_TEST_SUITE_P(Algorithms, EveryAlgorithm,
+                         testing::Values(Balance::round_robin, Balance::least_request,
+                                         Balance::peak_ewma, Balance::hot_cold, Balance::maglev,
+                                         Balance::source, Balance::first),
+                         [](const auto& row) {
+                           std::string name(to_text(row.param));
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
-  for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(pick_least_request(five.all(), one), pick_least_request(five.all(), other));
+TEST(Pick, DrawsEveryPairAlike) {
+  Rng rng(5);
+  constexpr int draws = 60'000;
+  std::map<std::pair<std::size_t, std::size_t>, int> counts;
+
+  for (int i = 0; i < draws; ++i) {
+    const Two two = draw_two(4, rng);
+    ++counts[{two.one, two.other}];
+  }
+
+  ASSERT_EQ(counts.size(), 12U);  // Ordered pairs, none of one with itself.
+  const double allowed = 5 * std::sqrt(draws / 12.0);
+  for (const auto& [pair, count] : counts) EXPECT_NEAR(count, draws / 12, allowed);
+}
+
+TEST(Pick, LeastBusyCountsByWeight) {
+  Servers servers;
+  servers.add({.load = 3, .weight = 100});
+  servers.add({.load = 5, .weight = 200});
+  servers.add({.load = 5, .weight = 200});
+
+  EXPECT_EQ(least_busy(servers.all()), 1U);
+}
+
+TEST(Pick, BusierIsExact) {
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    Rng rng(seed);
+    const Servers two = random_servers(rng, {.least = 2, .most = 2});
+    // 300 x 9 is far below what a double holds exactly; the quotients may still round.
+    if (std::abs(two[0].busyness() - two[1].busyness()) < 1e-12) continue;
+    EXPECT_EQ(busier(two[0], two[1]), two[0].busyness() > two[1].busyness()) << seed;
   }
 }
 
 }  // namespace
-}  // namespace hither::lb
+}  // namespace hither::lb::test

@@ -64,6 +64,20 @@ TEST_F(Report, StatusTellsEachCopysStateAndWhyItFailed) {
   EXPECT_EQ(servers[1]["last_failure"], "Connection refused");
 }
 
+TEST_F(Report, StatusTellsHowTheFarmIsBalanced) {
+  farm_->set_weight(1, 20);
+  Picker(*farm_, 0, 1).pick({}, start).took(start + 250ms);
+
+  const auto farm = nlohmann::json::parse(to_status_json(room_, start + 250ms))["farms"][0];
+
+  EXPECT_EQ(farm["balance"], "round-robin");
+  EXPECT_EQ(farm["hash"], "");
+  EXPECT_EQ(farm["sticky"], "");
+  EXPECT_EQ(farm["servers"][0]["weight"], 100);
+  EXPECT_EQ(farm["servers"][1]["weight"], 20);
+  EXPECT_NEAR(farm["servers"][0]["response_s"].get<double>(), 0.25, 0.001);
+}
+
 TEST_F(Report, MetricsNameEachServerAndResult) {
   farm_->server(0).totals(0).results[5].add(3);
 

@@ -20,9 +20,19 @@ std::string without_ids(std::string text) {
 }  // namespace
 
 std::unique_ptr<Farm> make_farm(std::size_t servers, topology::Balance balance) {
-  topology::Farm settings;
-  settings.name = "web";
+  topology::Farm settings = round_robin_farm();
   settings.balance = balance;
+  return make_farm(servers, settings);
+}
+
+topology::Farm round_robin_farm() {
+  topology::Farm farm;
+  farm.name = "web";
+  farm.balance = topology::Balance::round_robin;
+  return farm;
+}
+
+std::unique_ptr<Farm> make_farm(std::size_t servers, const topology::Farm& settings) {
   std::vector<std::pair<std::string, std::string>> copies;
   for (std::size_t i = 1; i <= servers; ++i) {
     copies.emplace_back("web-" + std::to_string(i), "127.10.0.1:" + std::to_string(20000 + i));
@@ -41,11 +51,11 @@ std::string forwarded(std::string_view head, std::string_view host) {
 
 Story::Story(Settings settings)
     : settings_(settings),
-      farm_(make_farm(settings.servers)),
+      farm_(make_farm(settings.servers, settings.farm)),
       picker_(*farm_, 0, 1),
       context_{.picker = picker_, .blocks = blocks_} {
   if (settings_.tcp) {
-    session_ = std::make_unique<TcpProxy>(picker_, blocks_, tcp_times_, now_);
+    session_ = std::make_unique<TcpProxy>(picker_, blocks_, tcp_times_, "192.0.2.7", now_);
   } else {
     session_ = std::make_unique<HttpProxy>(context_, "192.0.2.7", now_);
   }

@@ -21,6 +21,11 @@ namespace hither::lb::test {
 /// A farm "web" in room "fra" whose servers are web-1, web-2, ..., all up.
 std::unique_ptr<Farm> make_farm(std::size_t servers,
                                 topology::Balance balance = topology::Balance::round_robin);
+/// The same with more to say about it.
+std::unique_ptr<Farm> make_farm(std::size_t servers, const topology::Farm& settings);
+
+/// What make_farm() makes if nothing is said.
+topology::Farm round_robin_farm();
 
 /// A driver without a kernel: plays the client, the servers and the sockets between them around one
 /// session, in scripted steps. What is said waits in "the kernel" until the session reads it, in
@@ -32,6 +37,7 @@ class Story {
     std::size_t servers = 1;
     std::size_t piece = 1'000'000;
     bool tcp = false;
+    topology::Farm farm = round_robin_farm();
   };
   explicit Story(Settings settings);
   Story() : Story(Settings{}) {}
@@ -69,6 +75,7 @@ class Story {
   std::uint32_t connecting() const;
   std::size_t blocks_taken() const { return blocks_.taken(); }
   Farm& farm() { return *farm_; }
+  Instant now() const { return now_; }
   Session& session() { return *session_; }
 
  private:

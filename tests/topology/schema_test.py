@@ -55,6 +55,8 @@ COMPANIONS = {
     "health.timeout": {"interval": "1h"},
     "servers": {"copies": None, "command": None},
     "command": {"copies": 0},
+    "hash": {"balance": "maglev"},
+    "sticky_secret": {"sticky": "at"},
 }
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 UNITS |= {"m": 60 * UNITS["s"], "h": 3600 * UNITS["s"], "d": 86400 * UNITS["s"]}
@@ -74,6 +76,8 @@ BY_FORMAT = {
         192.0.2.1/24 192.0.2.01""".split() + [" 192.0.2.1"],
     "duration": """1s 0.5s 1.s .5s 1000ms 1 s -1s +1s 1sec 1S 1e1s 1s1s inf 1m 1000000us 0s 1h 1d
         25h""".split() + ["1 s"],
+    "hash": """path source header:X-User cookie:cart cookie: header: header:a:b Path query:x
+        cookie:a=b""".split() + ["header:a b", "cookie:" + "x" * 64, "cookie:" + "x" * 65],
     "location": [[0, 0], [90, 180], [-90, -180], [90.1, 0], [0, 180.1], [-91, 0], [0, -181], [1],
                  [1, 2, 3], ["1", "2"], [True, False], "50.11, 8.68", {"lat": 1, "lon": 2}],
 }
@@ -199,6 +203,8 @@ def breaks_a_rule(path, value):
     if key == "ttl":
         seen = nanoseconds(value) if isinstance(value, str) else None
         return seen is not None and seen % 10**9 != 0
+    if key == "weight" and isinstance(value, dict):
+        return True  # whose it is
     if key in ("path", "host"):
         return isinstance(value, str) and value != ""
     if key in ("low", "high") and path[-2] == "spill":
@@ -312,6 +318,10 @@ def by_hand():
                   "", ["DE", "10.0.0.0/8"], ["DE", "x"], ["DE", 7], 7, []]:
         yield f"from = {value!r}", copy.deepcopy(BASE) | {
             "latency": [{"from": value, "room": "fra", "rtt": "80ms"}]}
+    for weights in [{}, {"web-1": 0}, {"web-1": 10000}, {"web-1": 10001}, {"web-1": -1},
+                    {"web-1": "5"}, {"Web-1": 5}, {"web 1": 5}, {"web-1": 1.5}]:
+        farm = {"port": 8080, "weight": weights}
+        yield f"weight = {weights!r}", copy.deepcopy(BASE) | {"farm": {"web": farm}}
     yield "a plural", copy.deepcopy(BASE) | {"rooms": {"iad": {}}}
     yield "the world's name as in other formats", copy.deepcopy(BASE) | {"title": "x"}
     for number, answer in ((1000, "as many as there may be"), (1001, "too many")):

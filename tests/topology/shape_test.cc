@@ -58,8 +58,9 @@ const Case cases[] = {
      "interval is \"9ms\"; write a duration from \"10ms\" to \"1h\""},
     {"WordNearOne", "farm.a = { port = 1, mode = 'htpp' }",
      "mode cannot be \"htpp\"; did you mean \"http\"?"},
-    {"WordLikeNone", "farm.a = { port = 1, balance = 'maglev' }",
-     "balance cannot be \"maglev\"; write \"least-request\" or \"round-robin\""},
+    {"WordLikeNone", "farm.a = { port = 1, balance = 'fastest' }",
+     "balance cannot be \"fastest\"; write \"least-request\", \"round-robin\", \"peak-ewma\", "
+     "\"hot-cold\", \"maglev\", \"source\" or \"first\""},
     {"NotAList", "farm.a = { port = 1, command = 'ls -l' }",
      "command is a string; write a list in [brackets], each of it a string"},
     {"EmptyEither", "dns.listen = []",

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/pick_hot_cold.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "tests/lb/candidates.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant start{1h};
+
+TEST(RecentQuantile, IsTheRankAmongTheLastNumbers) {
+  RecentQuantile recent(0.84);
+
+  // 1 to 128 in some order, and before them what should be forgotten.
+  for (int i = 0; i < 1008; ++i) recent.add(1e6);
+  for (int i = 0; i < 129; ++i) recent.add(1 + i * 37 % 128);
+
+  EXPECT_EQ(recent.level(), 108);  // ceil(0.84 x 128)
+}
+
+TEST(RecentQuantile, IsAboveEverythingBeforeTheFirst) {
+  EXPECT_GT(RecentQuantile(0.84).level(), 1e18);
+}
+
+/// Farms of up to 16, so that all candidates are looked at, with a history of picks.
+TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
+  int chances = 0;
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    Rng rng(seed);
+    Servers servers = random_servers(rng, {.least = 2, .most = HotCold::drawn_max});
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      servers.feedback(i).observe(Duration(1'000'000 + rng.below(50'000'000)), start);
+    }
+    HotCold algorithm;
+    for (int i = 0; i < 60; ++i) {
+      const std::size_t picked = algorithm.pick(servers.all(), {.now = start}, rng);
+
+      const auto hot = [&](const Candidate& candidate) {
+        return candidate.busyness() > algorithm.hot_above();
+      };
+      const bool any_cold = !std::ranges::all_of(servers.all(), hot);
+      const bool any_hot = std::ranges::any_of(servers.all(), hot);
+      chances += any_cold && any_hot ? 1 : 0;
+      for (const Candidate& other : servers.all()) {
+        if (any_cold) {
+          ASSERT_FALSE(hot(servers[picked])) << "seed " << seed;
+          if (hot(other)) continue;
+          ASSERT_LE(servers[picked].feedback->mean(start), other.feedback->mean(start)) << seed;
+        } else {
+          ASSERT_LE(servers[picked].busyness(), other.busyness()) << "seed " << seed;
+        }
+      }
+      servers.load(picked).raise();
+      if (rng.below(2) == 0) servers.load(rng.below(servers.size())).raise();
+    }
+  }
+  EXPECT_GT(chances, 10'000);  // It was not all hot or all cold.
+}
+
+TEST(HotCold, LooksAtSixteenDifferentOnesOfMany) {
+  Servers servers(std::vector<int>(50, 0));
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    servers.feedback(i).observe(Duration(1'000'000 * (i + 1)), start);
+  }
+  HotCold algorithm;
+  Rng rng(1);
+  std::vector<int> counts(50);
+  constexpr int picks = 20'000;
+
+  for (int i = 0; i < picks; ++i) ++counts[algorithm.pick(servers.all(), {.now = start}, rng)];
+
+  // The fastest is among 16 of 50 in 32 of 100 cases; the 15 slowest are never the best of 16.
+  EXPECT_NEAR(counts[0], picks * 0.32, 350);
+  for (std::size_t i = 35; i < 50; ++i) EXPECT_EQ(counts[i], 0) << i;
+}
+
+TEST(HotCold, AnUnknownServerGetsOneRequestAndNoMore) {
+  Servers three({0, 0, 0});
+  three.feedback(0).observe(10ms, start);
+  three.feedback(1).observe(10ms, start);
+  HotCold algorithm;
+  Rng rng(1);
+
+  EXPECT_EQ(algorithm.pick(three.all(), {.now = start}, rng), 2U);
+  three.load(2).raise();
+  for (int i = 0; i < 100; ++i) EXPECT_NE(algorithm.pick(three.all(), {.now = start}, rng), 2U);
+}
+
+}  // namespace
+}  // namespace hither::lb::test
