@@ -10,9 +10,10 @@ namespace hither::dns {
 void Guard::note(std::span<const Seen> seen, Instant now) {
   for (std::size_t i = 0; i < rooms_.size(); ++i) {
     Room& room = rooms_[i];
-    if (!seen[i].counts) {
-      room = {};
-    } else if (seen[i].measured != RoomState::down) {
+    const bool down = seen[i].measured == RoomState::down;
+    if (!seen[i].counts || (down && seen[i].reported)) {
+      room = {};  // Rule 5.
+    } else if (!down) {
       room = {.last_good = seen[i].measured, .failed_at = std::nullopt, .held = false};
     } else if (room.last_good != RoomState::down && !room.failed_at) {
       room.failed_at = now;

@@ -16,10 +16,11 @@ namespace hither::dns {
 /// Doubts the prober when most rooms of a farm fail at once (the correlated-failure guard): a pure
 /// state machine over what the probes measured, one for each farm, one owner. Rooms seldom die
 /// together; a broken uplink, a firewall rule or a full disk beside the prober looks exactly like
-/// it, and believing it would move every client for nothing.
+/// it, and believing it would move every client for nothing. What is doubted is our own sight: a
+/// room whose balancer answers and says that it has no usable copy is believed, however many do.
 ///
-/// 1. A room fails when it was up (or draining) and is measured down. What was never up has not
-///    failed.
+/// 1. A room fails when it was up (or draining) and is measured down, but not by its own word. What
+///    was never up has not failed.
 /// 2. The guard begins to hold when, within `window` of each other, at least `rooms` of them and
 ///    more than `percent` of those that were up have failed. What is held is the state that each
 ///    had before.
@@ -27,13 +28,15 @@ namespace hither::dns {
 ///    Good news is always believed.
 /// 4. It ends when those held are no longer most by rule 2, or after `hold`. Those that are still
 ///    down then are down, and are not held again before they have been up.
-/// 5. Rooms that an operator has spoken on count for nothing here, and are not held.
+/// 5. Rooms that an operator has spoken on count for nothing here, and are not held; nor are those
+///    that report themselves that they are down, until they have been up again.
 class Guard {
  public:
   /// What is known of a room now.
   struct Seen {
     bool counts = false;  ///< runs the farm, and nobody has overridden it
     RoomState measured = RoomState::down;
+    bool reported = false;  ///< down by its own balancer's report, not for want of an answer
   };
   enum class Change { none, begins, ends_rooms_back, ends_time_over };
 

@@ -81,7 +81,10 @@ void RoomBoard::settle(std::vector<LogRecord>& records, Instant now) {
     for (std::size_t r = 0; r < rooms_.size(); ++r) {
       const auto forced = std::ranges::any_of(
           forcings_, [&](const Forcing& one) { return one.room == r && one.farm == f; });
-      seen[r] = {.counts = states_.at(r, f).runs && !forced, .measured = states_.at(r, f).measured};
+      const FarmState& state = states_.at(r, f);
+      seen[r] = {.counts = state.runs && !forced,
+                 .measured = state.measured,
+                 .reported = state.reported_down};
     }
     const Guard::Change change = guards_[f].step(seen, now);
     if (change == Guard::Change::begins) ++holds_;

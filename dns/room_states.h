@@ -33,6 +33,7 @@ struct FarmState {
   Instant since;                         ///< when that state began
   RoomState measured = RoomState::down;  ///< by the probes alone
   Instant measured_since;
+  bool reported_down = false;       ///< the room's own balancer said so last, so no guard doubts it
   bool held = false;                ///< the guard does not believe that it is down
   std::optional<RoomState> forced;  ///< an operator's word
   std::optional<DrainRamp> drain;   ///< where `forced` is draining: since when, over how long

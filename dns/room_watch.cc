@@ -181,6 +181,7 @@ void RoomWatch::feed(const Watched& watched, Farm& farm, FarmState& state,
   if (state.state != before) state.since = now;
   state.measured = state.state;
   state.measured_since = state.since;
+  state.reported_down = report != nullptr && report->usable == 0;
   if (passed && state.state != RoomState::down) state.reason.clear();
   state.holds_for = farm.health.holds_for();
   if (state.state == RoomState::draining) {

@@ -15,14 +15,16 @@ using Change = Guard::Change;
 
 Instant at(Duration since_start) { return Instant{} + since_start; }
 
-/// One letter a room: u(p), d(own), g (draining), o(verridden or not running).
+/// One letter a room: u(p), d(own: no answer), r(eports that it is down), g (draining), o(verridden
+/// or not running).
 std::vector<Guard::Seen> see(std::string_view letters) {
   std::vector<Guard::Seen> seen;
   for (const char c : letters) {
     seen.push_back({.counts = c != 'o',
                     .measured = c == 'u'   ? RoomState::up
                                 : c == 'g' ? RoomState::draining
-                                           : RoomState::down});
+                                           : RoomState::down,
+                    .reported = c == 'r'});
   }
   return seen;
 }
@@ -62,6 +64,41 @@ TEST(Guard, MostRoomsAtOnceAreHeldAsTheyWere) {
 
   EXPECT_EQ(guard.step(see("ddudd"), at(20s)), Change::none);
   EXPECT_EQ(believed(guard, "ddudd"), "uuugu") << "what fails meanwhile is held too";
+}
+
+TEST(Guard, RoomsThatReportTheirDeathAreBelievedHoweverMany) {
+  Guard guard = guard_of("uuu");
+  EXPECT_EQ(guard.step(see("rru"), at(1s)), Change::none);
+  EXPECT_EQ(believed(guard, "rru"), "ddu");
+  EXPECT_EQ(guard.step(see("rrr"), at(1200ms)), Change::none);
+  EXPECT_EQ(believed(guard, "rrr"), "ddd");
+}
+
+TEST(Guard, ReportedDeathsMakeNoMajorityOfSilence) {
+  Guard guard = guard_of("uuuuu");
+  EXPECT_EQ(guard.step(see("rrduu"), at(1s)), Change::none) << "one of three fell silent";
+  EXPECT_EQ(believed(guard, "rrduu"), "ddduu");
+
+  EXPECT_EQ(guard.step(see("rrddu"), at(1100ms)), Change::begins) << "two of three";
+  EXPECT_EQ(believed(guard, "rrddu"), "dduuu");
+}
+
+TEST(Guard, ARoomThatIsHeldAndThenReportsItsDeathIsBelieved) {
+  Guard guard = guard_of("uuuu");
+  ASSERT_EQ(guard.step(see("dddu"), at(1s)), Change::begins);
+
+  EXPECT_EQ(guard.step(see("rddu"), at(2s)), Change::none) << "two of three are still most";
+  EXPECT_EQ(believed(guard, "rddu"), "duuu");
+  EXPECT_EQ(guard.step(see("rrdu"), at(3s)), Change::ends_rooms_back);
+  EXPECT_EQ(believed(guard, "rrdu"), "dddu");
+}
+
+TEST(Guard, SilenceAfterAReportIsNoNewFailure) {
+  Guard guard = guard_of("uuu");
+  ASSERT_EQ(guard.step(see("rru"), at(1s)), Change::none);
+  EXPECT_EQ(guard.step(see("ddu"), at(1500ms)), Change::none);
+  EXPECT_EQ(guard.step(see("ddd"), at(1600ms)), Change::none) << "one room, not most of three";
+  EXPECT_EQ(believed(guard, "ddd"), "ddd");
 }
 
 TEST(Guard, FailuresFarApartAreBelieved) {
@@ -155,11 +192,11 @@ TEST(Guard, NeverHoldsBackGoodNewsAndAlwaysEnds) {
     for (int i = 0; i < 300; ++i) {
       now += std::chrono::milliseconds(rng.below(3000));
       std::string letters;
-      for (std::size_t r = 0; r < rooms; ++r) letters += "uuudddgo"[rng.below(8)];
+      for (std::size_t r = 0; r < rooms; ++r) letters += "uuudddrgo"[rng.below(9)];
       guard.step(see(letters), now);
       const std::string sees = believed(guard, letters);
       for (std::size_t r = 0; r < rooms; ++r) {
-        if (letters[r] != 'd') {
+        if (letters[r] != 'd') {  // Nor what a room says of itself.
           ASSERT_FALSE(guard.held(r)) << "seed " << seed;
         }
         ASSERT_FALSE(guard.held(r) == RoomState::down) << "seed " << seed;

@@ -39,6 +39,12 @@ struct Fixture {
   std::string fail(std::uint16_t room, Instant now) {
     return in_words(board.on_result(room, {.report = std::nullopt, .reason = "timed out"}, now));
   }
+  std::string report_no_copy(std::uint16_t room, Instant now) {
+    const RoomReport report{.room = description.rooms[room].name,
+                            .draining = false,
+                            .farms = {{.farm = "web", .copies = 2, .usable = 0}}};
+    return in_words(board.on_result(room, {.report = report, .reason = {}}, now));
+  }
   /// As often as it takes to be believed.
   void lose(std::uint16_t room, Instant now) {
     fail(room, now);
@@ -76,6 +82,34 @@ TEST(RoomBoard, MostRoomsThatFailAreHeldAndSaidSo) {
   EXPECT_LE(fixture.state(nrt).holds_for, fixture.description.dns.health.interval)
       << "it may end with any probe";
   EXPECT_EQ(fixture.board.holds(), 1U);
+}
+
+TEST(RoomBoard, RoomsWhoseBalancersSayThatTheyAreDeadAreDownAtOnce) {
+  Fixture fixture;
+  for (const std::uint16_t room : {nrt, iad}) {
+    fixture.report_no_copy(room, at(1s));
+    fixture.report_no_copy(room, at(1100ms));
+  }
+
+  for (const std::uint16_t room : {nrt, iad}) {
+    EXPECT_EQ(fixture.state(room).state, RoomState::down);
+    EXPECT_FALSE(fixture.state(room).held);
+  }
+  EXPECT_FALSE(fixture.board.states().stale(0));
+  EXPECT_EQ(fixture.board.holds(), 0U);
+}
+
+TEST(RoomBoard, AnswersThatAreNoReportOfTheRoomAreDoubted) {
+  Fixture fixture;
+  const RoomReport stranger{.room = "gru", .farms = {{.farm = "web", .copies = 2, .usable = 0}}};
+  for (const Duration when : {1s, 2s}) {
+    for (const std::uint16_t room : {nrt, iad}) {
+      fixture.board.on_result(room, {.report = stranger, .reason = {}}, at(when));
+    }
+  }
+
+  EXPECT_TRUE(fixture.state(nrt).held) << "whoever answers there, it is not the room's balancer";
+  EXPECT_EQ(fixture.state(nrt).state, RoomState::up);
 }
 
 TEST(RoomBoard, AHoldEndsByItselfWithoutAnyProbe) {
