@@ -32,25 +32,6 @@ Rcode check_kind(const Query& query) {
   return Rcode::noerror;
 }
 
-/// Which client subnet decides, and for how wide a block, where private ones may not.
-struct SubnetUse {
-  SubnetUse(const ClientSubnet* asked, const Protocol* protocol) : subnet(asked) {
-    if (asked == nullptr || protocol == nullptr || !protocol->private_by_resolver) return;
-    const std::optional<int> block = private_block_length(asked->first());
-    if (block) {
-      subnet = nullptr;
-      fixed = *block;
-    } else {
-      least = widest_public_length(asked->first());
-    }
-  }
-  int depth(int of_view) const { return fixed > 0 ? fixed : std::max(of_view, least); }
-
-  const ClientSubnet* subnet;  ///< nullptr: the resolver's address decides
-  int fixed = 0;
-  int least = 0;
-};
-
 /// One walk from the name that was asked along its CNAMEs.
 class Walker {
  public:
@@ -122,7 +103,8 @@ void Walker::add_steered(const Zone& zone, std::uint32_t index) {
   }
   const ClientSubnet* subnet = query_.edns && query_.edns->subnet ? &*query_.edns->subnet : nullptr;
   const SteeredName& name = snapshot_.directory->names[index];
-  const SubnetUse use(subnet, snapshot_.protocol.get());
+  const Protocol* protocol = snapshot_.protocol.get();
+  const SubnetUse use(subnet, protocol != nullptr && protocol->private_by_resolver);
   const View view = make_view(snapshot_, name, query_.type, client_of(use.subnet, asker_));
   if (!view.has_room()) {
     add_negative(zone, Rcode::noerror);

@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 #include "dns/answer.h"
+#include "dns/private_blocks.h"
+#include "dns/protocol.h"
 #include "dns/ranker.h"
 #include "dns/sites.h"
 
@@ -15,6 +17,12 @@ namespace hither::dns {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// Whose address decides, and for whom.
+struct Decider {
+  SubnetUse use;
+  Client client;
+};
 
 /// The query that a resolver would send for this client.
 Query to_query(const Question& question) {
@@ -149,12 +157,20 @@ class Costs {
   Site site_;
 };
 
+/// Who decides in the client's place, if its address may not.
+std::string why_not_client(const Question& question, const SubnetUse& use, const Address& asker) {
+  return fmt::format(
+      "client subnets of {} are private and not looked at (dns.private_subnets): {} {} decides",
+      to_text(prefix_of(question.from.address, use.fixed)),
+      question.resolver ? "the resolver's address" : "no resolver is named, so the client's own",
+      to_text(asker));
+}
+
 void explain_steering(const Snapshot& snapshot, const Geography& geography, const SteeredName& name,
-                      Explanation& result) {
+                      const Decider& by, Explanation& result) {
   const Directory& directory = *snapshot.directory;
   std::vector<Reason> reasons;
-  const Client client{.address = result.question.from.address,
-                      .ipv4 = result.question.from.is_v4()};
+  const Client& client = by.client;
   const View view = make_view(snapshot, name, result.question.type, client, &reasons);
   result.steered = true;
   result.farm = directory.farms[name.farm];
@@ -162,6 +178,10 @@ void explain_steering(const Snapshot& snapshot, const Geography& geography, cons
   result.fail_open = view.fail_open;
   Costs costs(directory.description, geography, name, client.address);
   result.rules = costs.rules();
+  if (by.use.fixed > 0) {
+    result.rules.insert(result.rules.begin(),
+                        why_not_client(result.question, by.use, client.address));
+  }
   for (const Reason& reason : reasons) {
     const AnsweringRoom& room = directory.rooms[reason.room];
     ExplainedRoom explained{.name = room.name,
@@ -181,7 +201,8 @@ void explain_steering(const Snapshot& snapshot, const Geography& geography, cons
   }
   if (!view.has_room()) return;
   result.ttl_because = why_ttl(name, view, snapshot, reasons);
-  if (view.tailored) result.scope = prefix_of(client.address, view.depth);
+  if (!view.tailored) return;
+  result.scope = prefix_of(result.question.from.address, by.use.depth(view.depth));
 }
 
 double to_ms(Duration duration) {
@@ -219,38 +240,45 @@ Json to_json_object(const std::optional<Geography::Found>& network) {
 
 }  // namespace
 
-Result<Question> parse_question(std::string_view name, std::string_view from,
-                                std::string_view type) {
+Result<Question> parse_question(const QuestionText& text) {
   Question question;
-  const auto parsed = Name::parse(name);
+  const auto parsed = Name::parse(text.name);
   if (!parsed) return tl::unexpected(parsed.error());
   question.name = *parsed;
-  if (equal_ignoring_case(type, "AAAA")) {
+  if (equal_ignoring_case(text.type, "AAAA")) {
     question.type = Type::aaaa;
-  } else if (!type.empty() && !equal_ignoring_case(type, "A")) {
-    return fail(fmt::format("'{}' is not a type that is steered; write A or AAAA", type));
+  } else if (!text.type.empty() && !equal_ignoring_case(text.type, "A")) {
+    return fail(fmt::format("'{}' is not a type that is steered; write A or AAAA", text.type));
   }
-  const bool network = from.find('/') != std::string_view::npos;
-  const auto address = network ? Result<Address>(Address()) : parse_address(from);
+  const bool network = text.from.find('/') != std::string_view::npos;
+  const auto address = network ? Result<Address>(Address()) : parse_address(text.from);
   if (!address) return tl::unexpected(address.error());
-  const auto prefix = network ? parse_prefix(from) : Result<Prefix>(prefix_of(*address, 128));
+  const auto prefix = network ? parse_prefix(text.from) : Result<Prefix>(prefix_of(*address, 128));
   if (!prefix) return tl::unexpected(prefix.error());
   question.from = *prefix;
+  if (text.resolver.empty()) return question;
+  const auto resolver = parse_address(text.resolver);
+  if (!resolver) return tl::unexpected(resolver.error());
+  question.resolver = *resolver;
   return question;
 }
 
 Explanation explain(const Snapshot& snapshot, const Geography& geography,
                     const Question& question) {
   const Query query = to_query(question);
-  const Answer answer = make_answer(query, snapshot, question.from.address);
+  const Address asker = question.resolver.value_or(question.from.address);
+  const Answer answer = make_answer(query, snapshot, asker);
+  const Protocol* protocol = snapshot.protocol.get();
+  const SubnetUse use(&*query.edns->subnet, protocol != nullptr && protocol->private_by_resolver);
+  const Decider by{.use = use, .client = client_of(use.subnet, asker)};
   Explanation result;
   result.question = question;
   result.rcode = answer.rcode;
   result.addresses = addresses_of(answer);
-  result.network = geography.find(question.from.address);
+  result.network = geography.find(by.client.address);
   if (!answer.answer.empty()) result.ttl = answer.answer.all()[0].ttl;
   if (const SteeredName* name = snapshot.directory->find_name(question.name)) {
-    explain_steering(snapshot, geography, *name, result);
+    explain_steering(snapshot, geography, *name, by, result);
   }
   return result;
 }
@@ -258,10 +286,12 @@ Explanation explain(const Snapshot& snapshot, const Geography& geography,
 std::string to_json(const Explanation& explanation, Instant now) {
   Json rooms = Json::array();
   for (const ExplainedRoom& room : explanation.rooms) rooms.push_back(to_json_object(room, now));
+  const std::optional<Address>& resolver = explanation.question.resolver;
   const Json json = {
       {"name", to_short_text(explanation.question.name)},
       {"type", to_text(explanation.question.type)},
       {"from", to_text(explanation.question.from)},
+      {"resolver", resolver ? Json(to_text(*resolver)) : Json(nullptr)},
       {"rcode", to_text(explanation.rcode)},
       {"addresses", explanation.addresses},
       {"network", to_json_object(explanation.network)},

@@ -15,16 +15,23 @@
 namespace hither::dns {
 
 /// What to explain: which answer this client would get. `from` is a network as a client subnet
-/// option would bring it, or one address.
+/// option would bring it, or one address. Where private client subnets are left to the resolver
+/// (dns.private_subnets), the answer is for `resolver`; the client asks itself if that is not said.
 struct Question {
   Name name;
   Type type = Type::a;
   Prefix from;
+  std::optional<Address> resolver = {};
 };
 
-/// Reads what a person asks: a name, an address or network, and "A", "AAAA" or nothing (then A).
-[[nodiscard]] Result<Question> parse_question(std::string_view name, std::string_view from,
-                                              std::string_view type);
+/// What a person asks, as text.
+struct QuestionText {
+  std::string_view name;
+  std::string_view from;      ///< an address or a network
+  std::string_view type;      ///< "A", "AAAA" or nothing (then A)
+  std::string_view resolver;  ///< an address, or nothing
+};
+[[nodiscard]] Result<Question> parse_question(const QuestionText& text);
 
 /// One room in the order in which this client should try them.
 struct ExplainedRoom {
@@ -44,11 +51,12 @@ struct Explanation {
   Question question;
   Rcode rcode = Rcode::noerror;
   std::vector<std::string> addresses;  ///< the answer; other records than A and AAAA are left out
-  std::optional<Geography::Found> network;  ///< where the client is, and who says so
+  std::optional<Geography::Found> network;  ///< where who decides is, and who says so
   bool steered = false;  ///< false: zone data, the same for everybody; the rest is empty
   std::string farm;
   std::string policy;
-  std::vector<std::string> rules;    ///< fences, preferences and choices by weight, for this client
+  /// For this client: whose address decides, fences, preferences and choices by weight.
+  std::vector<std::string> rules;
   std::vector<ExplainedRoom> rooms;  ///< in the policy's order; behind them those behind a fence
   bool fail_open = false;            ///< no room is up, one is named all the same
   std::uint32_t ttl = 0;
@@ -59,7 +67,7 @@ struct Explanation {
 /// Pure. Allocates: for people, not for packets.
 Explanation explain(const Snapshot& snapshot, const Geography& geography, const Question& question);
 
-/// {"name":"www.example.test","type":"A","from":"133.11.0.0/16","rcode":"NOERROR",
+/// {"name":"www.example.test","type":"A","from":"133.11.0.0/16","resolver":null,"rcode":"NOERROR",
 ///  "addresses":["127.12.0.1"],
 ///  "network":{"block":"133.11.0.0/16","country":"JP","title":"","location":[36.2,138.3],
 ///             "source":"builtin (2026-06-17)"},                     null where nobody knows

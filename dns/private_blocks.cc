@@ -48,4 +48,15 @@ int widest_public_length(const Address& address) {
   return std::min(length, 128);
 }
 
+SubnetUse::SubnetUse(const ClientSubnet* asked, bool private_by_resolver) : subnet(asked) {
+  if (asked == nullptr || !private_by_resolver) return;
+  const std::optional<int> block = private_block_length(asked->first());
+  if (block) {
+    subnet = nullptr;
+    fixed = *block;
+  } else {
+    least = widest_public_length(asked->first());
+  }
+}
+
 }  // namespace hither::dns

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "base/ip.h"
+#include "dns/ecs.h"
 
 namespace hither::dns {
 
@@ -19,5 +21,18 @@ std::optional<int> private_block_length(const Address& address);
 /// blocks are answered apart, scopes must not be wider than this: otherwise one of 8.0.0.0/5 would
 /// hold for 10.0.0.0/8, too (RFC 7871 s7.2.1). Precondition: `address` is in none of them.
 int widest_public_length(const Address& address);
+
+/// Which client subnet decides what a query is answered with, and for how wide a block.
+struct SubnetUse {
+  /// `asked` is that of the query, or nullptr; it must live as long.
+  SubnetUse(const ClientSubnet* asked, bool private_by_resolver);
+
+  /// The scope, in 128-bit lengths, of an answer that the view made for `view_depth`.
+  int depth(int view_depth) const { return fixed > 0 ? fixed : std::max(view_depth, least); }
+
+  const ClientSubnet* subnet;  ///< nullptr: the resolver's address decides
+  int fixed = 0;               ///< the private block of the subnet that was asked with; 0: none
+  int least = 0;               ///< no wider than this
+};
 
 }  // namespace hither::dns

@@ -292,9 +292,10 @@ StatusInput Server::status_input() const {
 }
 
 io::Page Server::explain_page(const io::PageRequest& request) const {
-  const auto question =
-      parse_question(find_or_empty(request, "name"), find_or_empty(request, "from"),
-                     find_or_empty(request, "type"));
+  const auto question = parse_question({.name = find_or_empty(request, "name"),
+                                        .from = find_or_empty(request, "from"),
+                                        .type = find_or_empty(request, "type"),
+                                        .resolver = find_or_empty(request, "resolver")});
   if (!question) return error_page(question.error());
   const Explanation explanation = explain(*snapshot_, *loaded_.geography, *question);
   return {.body = to_json(explanation, io::monotonic_now()) + "\n"};

@@ -102,8 +102,10 @@ void print_for_people(const Json& json) {
   facts.push_back({"scope", scope.is_null() ? "everybody gets this answer"
                                             : fmt::format("all of {} gets this answer",
                                                           scope.get<std::string>())});
-  fmt::print("{} {} for a client in {}\n", json["name"].get<std::string>(),
-             json["type"].get<std::string>(), json["from"].get<std::string>());
+  std::string through;
+  if (!json["resolver"].is_null()) through = " that asks " + json["resolver"].get<std::string>();
+  fmt::print("{} {} for a client in {}{}\n", json["name"].get<std::string>(),
+             json["type"].get<std::string>(), json["from"].get<std::string>(), through);
   fmt::print("{}", format_table(facts));
   if (json["rooms"].empty()) return;
   std::vector<std::vector<std::string>> rows;
@@ -123,8 +125,9 @@ Result<std::string> ask_live(const ExplainOptions& options) {
   if (!admin) return tl::unexpected(admin.error());
   const auto reply = io::fetch_now(
       {.target = *admin,
-       .path = fmt::format("/explain?name={}&from={}&type={}", io::encode_url(options.name),
-                           io::encode_url(options.from), io::encode_url(options.type))});
+       .path = fmt::format("/explain?name={}&from={}&type={}&resolver={}",
+                           io::encode_url(options.name), io::encode_url(options.from),
+                           io::encode_url(options.type), io::encode_url(options.resolver))});
   if (reply.status == 200) return std::string(trim(reply.body));
   if (reply.status == 0) {
     return fail(fmt::format("the DNS at {} does not answer: {}; see hither status", to_text(*admin),
@@ -136,12 +139,16 @@ Result<std::string> ask_live(const ExplainOptions& options) {
 
 /// The answer that a DNS would give that has just read the file.
 Result<std::string> ask_file(const Supposed& supposed, const ExplainOptions& options) {
-  const auto question = dns::parse_question(options.name, options.from, options.type);
+  const auto question = dns::parse_question({.name = options.name,
+                                             .from = options.from,
+                                             .type = options.type,
+                                             .resolver = options.resolver});
   if (!question) return tl::unexpected(question.error());
   const auto down = rooms_called(supposed.description, options.down);
   if (!down) return tl::unexpected(down.error());
   const dns::Snapshot snapshot{.directory = supposed.loaded.directory,
-                               .rooms = dns::supposed_states(supposed.description, *down)};
+                               .rooms = dns::supposed_states(supposed.description, *down),
+                               .protocol = supposed.loaded.protocol};
   return dns::to_json(dns::explain(snapshot, *supposed.loaded.geography, *question), Instant{});
 }
 

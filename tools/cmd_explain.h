@@ -12,6 +12,7 @@ struct ExplainOptions {
   std::string name;
   std::string from;               ///< an address, or a network in prefix notation
   std::string type;               ///< "A", "AAAA" or nothing
+  std::string resolver;           ///< the address of who asks for the client, or nothing
   std::string file;               ///< a description: explain from it, without a running world
   std::vector<std::string> down;  ///< rooms that are supposed to be down; only with a file
   bool json = false;

@@ -72,6 +72,9 @@ void add_explain(CLI::App& app, ExplainOptions& options, std::function<int()>& r
   explain->add_option("name", options.name, "A steered name")->required();
   explain->add_option("--from", options.from, "The client: an address or a network")->required();
   explain->add_option("--type", options.type, "A or AAAA");
+  explain->add_option("--resolver", options.resolver,
+                      "The address of the client's resolver; it decides where private client "
+                      "subnets may not");
   explain->add_option("--file", options.file,
                       "A description: explain from it, without a running world");
   explain->add_option("--down", options.down, "With --file: a room to suppose down; repeatable");

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dns/protocol.h"
 #include "tests/dns/support.h"
 
 namespace hither::dns {
@@ -14,22 +15,31 @@ using testing::World;
 
 Explanation explained(const World& world, const std::string& name, const std::string& from,
                       const std::string& type = "") {
-  return explain(*world.snapshot(), world.geography(), *parse_question(name, from, type));
+  return explain(*world.snapshot(), world.geography(),
+                 *parse_question({.name = name, .from = from, .type = type}));
+}
+
+Result<Question> parse(std::string_view name, std::string_view from, std::string_view type,
+                       std::string_view resolver = "") {
+  return parse_question({.name = name, .from = from, .type = type, .resolver = resolver});
 }
 
 TEST(Question, TakesAddressesAndNetworks) {
-  EXPECT_EQ(to_text(parse_question("a.test", "10.3.0.1", "")->from), "10.3.0.1/32");
-  EXPECT_EQ(to_text(parse_question("a.test", "2001:db8::/32", "aaaa")->from), "2001:db8::/32");
-  EXPECT_EQ(parse_question("a.test", "10.0.0.0/8", "AAAA")->type, Type::aaaa);
-  EXPECT_EQ(parse_question("a.test", "10.0.0.0/8", "a")->type, Type::a);
+  EXPECT_EQ(to_text(parse("a.test", "10.3.0.1", "")->from), "10.3.0.1/32");
+  EXPECT_EQ(to_text(parse("a.test", "2001:db8::/32", "aaaa")->from), "2001:db8::/32");
+  EXPECT_EQ(parse("a.test", "10.0.0.0/8", "AAAA")->type, Type::aaaa);
+  EXPECT_EQ(parse("a.test", "10.0.0.0/8", "a")->type, Type::a);
+  EXPECT_EQ(parse("a.test", "10.3.0.1", "")->resolver, std::nullopt);
+  EXPECT_EQ(parse("a.test", "10.3.0.1", "", "::1")->resolver, *parse_address("::1"));
 }
 
 TEST(Question, RefusesWhatItDoesNotUnderstand) {
-  EXPECT_FALSE(parse_question("", "10.3.0.1", ""));
-  EXPECT_FALSE(parse_question("a.test", "here", ""));
-  EXPECT_FALSE(parse_question("a.test", "10.3.0.1/8", "")) << "bits behind the length";
-  EXPECT_FALSE(parse_question("a.test", "", ""));
-  EXPECT_FALSE(parse_question("a.test", "10.3.0.1", "TXT"));
+  EXPECT_FALSE(parse("", "10.3.0.1", ""));
+  EXPECT_FALSE(parse("a.test", "here", ""));
+  EXPECT_FALSE(parse("a.test", "10.3.0.1/8", "")) << "bits behind the length";
+  EXPECT_FALSE(parse("a.test", "", ""));
+  EXPECT_FALSE(parse("a.test", "10.3.0.1", "TXT"));
+  EXPECT_FALSE(parse("a.test", "10.3.0.1", "", "10.0.0.0/8")) << "a resolver is one address";
 }
 
 TEST(Explain, SaysWhereTheClientIsAndHowFarTheRooms) {
@@ -83,6 +93,53 @@ TEST(Explain, AgreesWithTheServer) {
       EXPECT_EQ(result.addresses, std::vector<std::string>{reply.only_data()}) << name << from;
     }
   }
+}
+
+/// A world that leaves private client subnets to the resolver.
+World world_by_resolver() {
+  World world;
+  world.protocol =
+      make_protocol({.private_subnets = topology::DnsProtocol::PrivateSubnets::resolver},
+                    {.secrets = {SipKey{}}});
+  return world;
+}
+
+TEST(Explain, AgreesWithTheServerWherePrivateSubnetsAreLeftToTheResolver) {
+  const World world = world_by_resolver();
+  for (const std::string from :
+       {"10.3.7.0/24", "192.168.1.0/24", "fd00:1234::/32", "9.9.9.0/24", "2001:db8:3:400::/56"}) {
+    for (const std::string resolver : {"2001:db8:1::1", "2001:db8:3::1", "10.2.0.1"}) {
+      const testing::Reply reply =
+          world.respond(testing::ask("www.example.test").subnet(from), resolver);
+      const Explanation result = explain(*world.snapshot(), world.geography(),
+                                         *parse("www.example.test", from, "", resolver));
+
+      EXPECT_EQ(result.addresses, std::vector<std::string>{reply.only_data()}) << from << resolver;
+      ASSERT_TRUE(result.scope) << from << resolver;
+      EXPECT_EQ(result.scope->family_length(), reply.scope()) << from << resolver;
+      EXPECT_EQ(to_text(result.scope->address),
+                to_text(parse_prefix(from)->address.masked(result.scope->length)));
+    }
+  }
+}
+
+TEST(Explain, SaysThatAPrivateSubnetIsNotLookedAt) {
+  const World world = world_by_resolver();
+  const auto rules = [&](const std::string& from, const std::string& resolver) {
+    return explain(*world.snapshot(), world.geography(),
+                   *parse("www.example.test", from, "", resolver))
+        .rules;
+  };
+
+  EXPECT_EQ(rules("10.3.7.0/24", "2001:db8:1::1"),
+            std::vector<std::string>{
+                "client subnets of 10.0.0.0/8 are private and not looked at (dns.private_subnets): "
+                "the resolver's address 2001:db8:1::1 decides"});
+  EXPECT_EQ(rules("10.3.7.0/24", ""),
+            std::vector<std::string>{
+                "client subnets of 10.0.0.0/8 are private and not looked at (dns.private_subnets): "
+                "no resolver is named, so the client's own 10.3.7.0 decides"});
+  EXPECT_TRUE(rules("2001:db8:3::/48", "10.2.0.1").empty());
 }
 
 TEST(Explain, ZoneDataIsTheSameForEverybody) {
