@@ -13,6 +13,7 @@
 #include "io/http_client.h"
 #include "tools/ask_world.h"
 #include "tools/console.h"
+#include "tools/farm_note.h"
 
 namespace hither::tools {
 namespace {
@@ -61,10 +62,11 @@ const Json* find_in(const Json& object, const char* list, const char* key,
   return nullptr;
 }
 
-std::string rough(const Json& seconds) {
-  return to_rough_text(
-      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds.get<double>())));
+Duration to_duration(const Json& seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds.get<double>()));
 }
+
+std::string rough(const Json& seconds) { return to_rough_text(to_duration(seconds)); }
 
 Colour colour_of(const std::string& state) {
   if (state == "up" || state == "ready") return Colour::green;
@@ -128,35 +130,36 @@ class Table {
     if (seen == nullptr || (*seen)["farms"].empty()) {
       rows_.push_back({name, state_cell("unknown"), "", "", "", "", where});
     } else {
-      for (const Json& farm : (*seen)["farms"]) rows_.push_back(farm_row(name, farm, where));
+      for (const Json& farm : (*seen)["farms"]) rows_.push_back(farm_row(*seen, farm, where));
     }
     for (const Json& process : world_["processes"]) {
       if (process["room"] == name) add_process_of_room(process);
     }
   }
 
-  Row farm_row(const std::string& room, const Json& farm, const std::string& where) const {
-    const std::string state = farm["state"];
-    const std::string reason = farm["reason"];
-    return {fmt::format("{} {}", room, farm["farm"].get<std::string>()),
-            state_cell(state),
+  Row farm_row(const Json& room, const Json& farm, const std::string& where) const {
+    FarmSeen seen{.state = farm["state"],
+                  .measured = farm.value("measured", ""),
+                  .reason = farm["reason"],
+                  .override = std::nullopt,
+                  .held = farm.value("held", false),
+                  .thin = farm.value("thin", false),
+                  .usable = farm.value("usable", std::int64_t{0}),
+                  .copies = farm.value("copies", std::int64_t{0}),
+                  .drained = farm.value("drained", 0.0),
+                  .shed = farm.value("shed", 0.0),
+                  .named_for = to_duration(room.value("named_for_s", Json(0.0)))};
+    if (farm.contains("override") && farm["override"].is_object()) {
+      seen.override = farm["override"].value("reason", "");
+    }
+    return {fmt::format("{} {}", room["room"].get<std::string>(), farm["farm"].get<std::string>()),
+            state_cell(seen.state),
             rough(farm["since_s"]),
             "",
             "",
             fmt::format("{}/{}", farm["load"].get<std::int64_t>(),
                         farm["capacity"].get<std::int64_t>()),
-            who_says_so(farm) + (state == "up" || reason.empty() ? where : where + ": " + reason)};
-  }
-
-  /// Where the state is not what the probes say: who says so, and what they say.
-  static std::string who_says_so(const Json& farm) {
-    const std::string measured = farm.value("measured", "");
-    if (farm.contains("override") && farm["override"].is_object()) {
-      const std::string why = farm["override"].value("reason", "");
-      return fmt::format("by an operator{}{} (probes say {}), ", why.empty() ? "" : ": ", why,
-                         measured);
-    }
-    return farm.value("held", false) ? fmt::format("held (probes say {}), ", measured) : "";
+            farm_note(seen, where)};
   }
 
   void add_process_of_room(const Json& process) {
