@@ -51,16 +51,6 @@ std::pair<std::byte, std::size_t> unescape(std::string_view text) {
   return {static_cast<std::byte>(value), 4};
 }
 
-int compare_labels(ByteView one, ByteView other) {
-  const std::size_t common = std::min(one.size(), other.size());
-  for (std::size_t i = 0; i < common; ++i) {
-    const auto mine = std::to_integer<int>(lower_octet(one[i]));
-    const auto theirs = std::to_integer<int>(lower_octet(other[i]));
-    if (mine != theirs) return mine - theirs;
-  }
-  return static_cast<int>(one.size()) - static_cast<int>(other.size());
-}
-
 ByteView label_at(ByteView wire, std::size_t start) {
   return wire.subspan(start + 1, std::to_integer<std::size_t>(wire[start]));
 }
@@ -205,18 +195,6 @@ bool is_within(ByteView name, ByteView ancestor) {
   std::size_t at = 0;
   while (at < start) at += std::to_integer<std::size_t>(name[at]) + 1;
   return at == start && equal_names(name.subspan(start), ancestor);
-}
-
-int compare_names(ByteView one, ByteView other) {
-  const Labels mine(one);
-  const Labels theirs(other);
-  for (int i = 1; i <= std::min(mine.count, theirs.count); ++i) {
-    const int order =
-        compare_labels(label_at(one, mine.starts[static_cast<std::size_t>(mine.count - i)]),
-                       label_at(other, theirs.starts[static_cast<std::size_t>(theirs.count - i)]));
-    if (order != 0) return order;
-  }
-  return mine.count - theirs.count;
 }
 
 std::uint64_t hash_name(ByteView lower_case) { return hash_bytes(as_text(lower_case)); }

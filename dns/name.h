@@ -88,9 +88,6 @@ std::size_t name_size(ByteView wire);
 /// Is `name` the same as `ancestor`, or below it? Both in wire form.
 bool is_within(ByteView name, ByteView ancestor);
 bool equal_names(ByteView one, ByteView other);
-/// The canonical order of RFC 4034 s6.1: by label from the right, so that a name is directly
-/// followed by what is below it. Negative, zero or positive.
-int compare_names(ByteView one, ByteView other);
 /// Of a name in lower case (Name::lower). Equal on every machine.
 std::uint64_t hash_name(ByteView lower_case);
 
