@@ -64,35 +64,32 @@ class ClientMapBuilder {
 
   /// nullopt if there are more rankings than that. Call once.
   std::optional<ClientMap> build(const Geography& geography, std::size_t rankings_max,
-                                 const ClientMap::RunBoth& run_both) {
+                                 const Halves& halves) {
     std::vector<std::uint32_t> ranking_of(geography.places());
     for (std::uint32_t i = 0; i < geography.places() && count() <= rankings_max; ++i) {
       ranking_of[i] = number(sites_.site(i, Sites::no_network));
     }
     if (count() > rankings_max) return std::nullopt;
-    const auto ranking = [&](std::uint32_t place, std::uint32_t network) {
-      if (network != Sites::no_network) {
-        // Too many are found out in the end; until then every number must be one of a map.
-        return count() <= rankings_max ? std::min(number_in(place, network), PrefixMap::value_max)
-                                       : 0U;
-      }
-      return place == Geography::nowhere ? 0U : ranking_of[place];
-    };
     PrefixMapBuilder blocks;
+    const auto walk = [&](Family family, const auto& step) {
+      Known known{.halves = halves, .rankings_max = rankings_max};
+      sites_.walk(family, [&](Bits128 first, std::uint32_t place, std::uint32_t network) {
+        step(first, network != Sites::no_network  ? number_in(place, network, known)
+                    : place == Geography::nowhere ? 0U
+                                                  : ranking_of[place]);
+      });
+    };
     const auto add4 = [&] {
-      sites_.walk(Family::v4, [&](Bits128 first, std::uint32_t place, std::uint32_t network) {
-        blocks.step4(static_cast<std::uint32_t>(first), ranking(place, network));
+      walk(Family::v4, [&](Bits128 first, std::uint32_t ranking) {
+        blocks.step4(static_cast<std::uint32_t>(first), ranking);
       });
       blocks.pack4();
     };
     const auto add6 = [&] {
-      sites_.walk(Family::v6, [&](Bits128 first, std::uint32_t place, std::uint32_t network) {
-        blocks.step6(first, ranking(place, network));
-      });
+      walk(Family::v6, [&](Bits128 first, std::uint32_t ranking) { blocks.step6(first, ranking); });
       blocks.pack6();
     };
-    // Networks make orders on the way, so their halves are not independent.
-    (sites_.networks().empty() ? run_both : ClientMap::one_after_the_other)(add4, add6);
+    halves.run_both(add4, add6);
     if (count() > rankings_max) return std::nullopt;
     return take(blocks.finish());
   }
@@ -105,10 +102,25 @@ class ClientMapBuilder {
   }
 
  private:
-  std::uint32_t number_in(std::uint32_t place, std::uint32_t network) {
+  /// What one half knows of the orders inside networks.
+  struct Known {
+    const Halves& halves;
+    std::size_t rankings_max;
+    std::unordered_map<std::uint64_t, std::uint32_t> numbers = {};  // by place and network
+  };
+
+  /// Networks make orders on the way, in both halves at once. `known` are those of this half. Which
+  /// order gets which number may depend on the threads; nobody but this map knows them. Too many
+  /// are found out in the end; until then every number must be one of a map.
+  std::uint32_t number_in(std::uint32_t place, std::uint32_t network, Known& known) {
     const std::uint64_t key = std::uint64_t{place} << 32U | network;
-    const auto [found, fresh] = numbers_in_.try_emplace(key, 0U);
-    if (fresh) found->second = number(sites_.site(place, network));
+    const auto [found, fresh] = known.numbers.try_emplace(key, 0U);
+    if (fresh) {
+      known.halves.run_alone([&, entry = found] {
+        if (count() > known.rankings_max) return;
+        entry->second = std::min(number(sites_.site(place, network)), PrefixMap::value_max);
+      });
+    }
     return found->second;
   }
 
@@ -125,13 +137,12 @@ class ClientMapBuilder {
   std::vector<ClientMap::Entry> entries_;
   std::vector<std::uint16_t> orders_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> numbers_;  // by hash of the order
-  std::unordered_map<std::uint64_t, std::uint32_t> numbers_in_;    // by place and network
 };
 
 Result<ClientMap> ClientMap::build(const Geography& geography,
                                    const topology::Description& description,
                                    std::string_view policy, std::size_t rankings_max,
-                                   const RunBoth& run_both) {
+                                   const Halves& halves) {
   ASSERT(!description.rooms.empty() && description.rooms.size() <= topology::rooms_max);
   ASSERT(rankings_max > 0 && rankings_max <= rankings_most);
   const auto tree = resolve_policy(description, policy);
@@ -142,7 +153,7 @@ Result<ClientMap> ClientMap::build(const Geography& geography,
   for (std::size_t ranked = ranked_max; !map; ranked /= 2) {
     ClientMapBuilder builder(ranker, sites, ranked);
     map = ranker.same_for_all() ? builder.build_single()
-                                : builder.build(geography, rankings_max, run_both);
+                                : builder.build(geography, rankings_max, halves);
     // With none ranked by distance, what is left comes from the rules.
     if (!map && ranked == 0) {
       return fail(
@@ -158,12 +169,6 @@ Result<ClientMap> ClientMap::build(const Geography& geography,
     map->node_seeds_.push_back(hash_bytes(node.name, 1));
   }
   return std::move(*map);
-}
-
-void ClientMap::one_after_the_other(const std::function<void()>& one,
-                                    const std::function<void()>& other) {
-  one();
-  other();
 }
 
 ClientMap ClientMap::build(const Geography& geography, std::span<const topology::Room> rooms,
@@ -223,7 +228,7 @@ std::span<const std::uint16_t> ClientMap::rooms(std::uint32_t ranking, std::uint
 }
 
 ClientMaps ClientMaps::build(const Geography& geography, const topology::Description& description,
-                             std::vector<Error>& mistakes, const ClientMap::RunBoth& run_both) {
+                             std::vector<Error>& mistakes, const Halves& halves) {
   ClientMaps all;
   if (description.rooms.size() > topology::rooms_max) {
     mistakes.push_back(
@@ -247,7 +252,7 @@ ClientMaps ClientMaps::build(const Geography& geography, const topology::Descrip
     if (known != trees.end()) continue;
     trees.push_back(std::move(*tree));
     auto map =
-        ClientMap::build(geography, description, name.policy, ClientMap::rankings_most, run_both);
+        ClientMap::build(geography, description, name.policy, ClientMap::rankings_most, halves);
     if (!map) {
       mistakes.push_back({fmt::format("{}: {}", description.file, map.error().message)});
       return all;

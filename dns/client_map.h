@@ -20,6 +20,19 @@
 
 namespace hither::dns {
 
+/// How the two halves of a build, IPv4 and IPv6, are run. This is one after the other; a driver may
+/// run them in two threads.
+struct Halves {
+  using Task = std::function<void()>;
+
+  std::function<void(const Task&, const Task&)> run_both = [](const Task& one, const Task& other) {
+    one();
+    other();
+  };
+  /// Runs what only one half may do at a time; both call it now and then.
+  std::function<void(const Task&)> run_alone = [](const Task& task) { task(); };
+};
+
 /// Says for every client in which order it should try the rooms, and for how wide a block of
 /// clients the same is true. One for each policy in use (dns/ranker.h makes the orders). Knows
 /// nothing of health: the view permutes what it says, so a flapping room never changes a scope.
@@ -35,10 +48,6 @@ class ClientMap {
   static constexpr std::size_t ranked_max = 8;
   static constexpr std::size_t rankings_most = PrefixMap::value_max + std::size_t{1};
 
-  using RunBoth = std::function<void(const std::function<void()>&, const std::function<void()>&)>;
-  static void one_after_the_other(const std::function<void()>& one,
-                                  const std::function<void()>& other);
-
   struct Match {
     std::uint32_t ranking = 0;
     /// Every address with these leading bits (of 128) gets the same ranking, and no wider block
@@ -50,13 +59,12 @@ class ClientMap {
 
   /// Orders the rooms for every place of `geography` by the policy. What nobody knows gets the
   /// catch-all ranking 0. Fails if the policy's rules alone make more than `rankings_max` different
-  /// orders. `run_both` runs two independent halves of the work; a driver may use two threads.
-  /// Preconditions: 1 to 1000 rooms, resolve_policy() knows the policy.
+  /// orders. Preconditions: 1 to 1000 rooms, resolve_policy() knows the policy.
   [[nodiscard]] static Result<ClientMap> build(const Geography& geography,
                                                const topology::Description& description,
                                                std::string_view policy,
                                                std::size_t rankings_max = rankings_most,
-                                               const RunBoth& run_both = one_after_the_other);
+                                               const Halves& halves = Halves());
   /// The same for policy nearest of these rooms, without latencies: cost is the great-circle
   /// distance in whole metres (so that the last bit of a sine cannot make two servers disagree),
   /// ties by index.
@@ -125,8 +133,7 @@ struct ClientMaps {
 
   /// One line for every policy that cannot be made into a map is added to `mistakes`.
   static ClientMaps build(const Geography& geography, const topology::Description& description,
-                          std::vector<Error>& mistakes,
-                          const ClientMap::RunBoth& run_both = ClientMap::one_after_the_other);
+                          std::vector<Error>& mistakes, const Halves& halves = Halves());
 };
 
 }  // namespace hither::dns

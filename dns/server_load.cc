@@ -6,8 +6,9 @@
 
 #include <array>
 #include <cstring>
-#include <functional>
 #include <future>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -47,9 +48,18 @@ Geography::Sources open_databases(const std::vector<std::string>& geo,
   return sources;
 }
 
-void in_two_threads(const std::function<void()>& one, const std::function<void()>& other) {
-  const std::jthread beside(one);
-  other();
+/// IPv4 in a thread of its own beside IPv6. The lock is for orders that are new, which are few.
+Halves in_two_threads() {
+  return {.run_both =
+              [](const Halves::Task& one, const Halves::Task& other) {
+                const std::jthread beside(one);
+                other();
+              },
+          .run_alone =
+              [mutex = std::make_shared<std::mutex>()](const Halves::Task& task) {
+                const std::lock_guard lock(*mutex);
+                task();
+              }};
 }
 
 std::vector<std::string> read_zone_files(const std::vector<topology::Zone>& zones,
@@ -102,7 +112,7 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   auto secrets = read_secrets(rules.cookie_secrets, mistakes);
   if (mistakes.size() > before) return std::nullopt;
   auto geography = std::make_unique<Geography>(std::move(sources), description.networks);
-  auto maps = ClientMaps::build(*geography, description, mistakes, in_two_threads);
+  auto maps = ClientMaps::build(*geography, description, mistakes, in_two_threads());
   if (mistakes.size() > before) return std::nullopt;
   if (walks == Walks::done) geography->let_go();
   auto directory = build_directory(description, texts, std::move(maps), mistakes);

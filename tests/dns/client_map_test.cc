@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -241,6 +245,54 @@ TEST(ClientMaps, NamesWithEqualPoliciesShareOne) {
   const ClientMaps maps = ClientMaps::build(Geography({}, {}), description, mistakes);
   EXPECT_TRUE(mistakes.empty());
   EXPECT_EQ(maps.map_of_name, (std::vector<std::uint16_t>{0, 0, 1, 1}));
+}
+
+TEST(ClientMap, HalvesMadeAtTheSameTimeComeToTheSameMap) {
+  topology::Description description;
+  description.rooms = three_rooms();
+  description.policies = {{.name = "p", .of = {"fra", "iad", "nrt"}}};
+  const std::vector<std::pair<std::string, std::string>> fences = {
+      {"10.0.0.0/8", "nrt"}, {"11.0.0.0/8", "iad"},   {"133.0.0.0/8", "fra"},
+      {"18.0.0.0/8", "nrt"}, {"2001::/16", "iad"},    {"2a00::/12", "nrt"},
+      {"2600::/12", "fra"},  {"2001:240::/32", "nrt"}};
+  for (const auto& [prefix, room] : fences) {
+    description.policies[0].fences.push_back(
+        {.from = {{.country = {}, .network = *parse_prefix(prefix)}}, .only = {room}});
+  }
+  std::mutex mutex;
+  const Halves two_threads{.run_both =
+                               [](const Halves::Task& one, const Halves::Task& other) {
+                                 const std::jthread beside(one);
+                                 other();
+                               },
+                           .run_alone =
+                               [&mutex](const Halves::Task& task) {
+                                 const std::lock_guard lock(mutex);
+                                 task();
+                               }};
+  const Geography geography = builtin();
+  const auto one = ClientMap::build(geography, description, "p");
+  const auto both =
+      ClientMap::build(geography, description, "p", ClientMap::rankings_most, two_threads);
+  ASSERT_TRUE(one && both);
+
+  EXPECT_EQ(one->rankings(), both->rankings());
+  EXPECT_EQ(one->leaves(), both->leaves());
+  EXPECT_EQ(order(*both, description.rooms, "10.3.0.1"), "nrt");
+  EXPECT_EQ(order(*both, description.rooms, "2001:240::1"), "nrt");
+  EXPECT_EQ(order(*both, description.rooms, "2001::1"), "iad");
+  Rng rng(9);
+  for (int i = 0; i < 5000; ++i) {
+    std::array<std::byte, 16> octets{};
+    for (std::byte& octet : octets) octet = static_cast<std::byte>(rng.below(256));
+    octets[0] = static_cast<std::byte>(0x20 + rng.below(16));
+    const Address client =
+        i % 2 == 0 ? Address::v6(octets) : Address::v4(static_cast<std::uint32_t>(rng.next()));
+    EXPECT_EQ(one->find(client).scope_length, both->find(client).scope_length);
+    EXPECT_TRUE(std::ranges::equal(one->rooms(one->find(client).ranking),
+                                   both->rooms(both->find(client).ranking)))
+        << to_text(client);
+  }
 }
 
 }  // namespace
