@@ -263,7 +263,7 @@ void Server::take(Setup fresh) {
   settings_ = std::move(fresh.settings);
   loaded_ = std::move(fresh.loaded);
   board_ = RoomBoard(settings_.description, now, &board_);
-  share_control_ = ShareControl(settings_.description);
+  share_control_ = ShareControl(settings_.description, &share_control_);
   probes_.resize(board_.probes());
   override_mistakes_.clear();
   overrides_ = std::move(fresh.overrides);

@@ -22,10 +22,10 @@ bool is_thin(const FarmState& state, double min_healthy) {
 
 }  // namespace
 
-ShareControl::ShareControl(const topology::Description& description)
-    : rooms_(description.rooms.size()) {
+ShareControl::ShareControl(const topology::Description& description, const ShareControl* before) {
+  for (const topology::Room& room : description.rooms) rooms_.push_back(room.name);
   for (const std::string& name : description.farms) {
-    Farm farm{.ttl = std::chrono::seconds(1), .spill = {}, .min_healthy = {}};
+    Farm farm{.name = name, .ttl = std::chrono::seconds(1), .spill = {}, .min_healthy = {}};
     for (const topology::Name& steered : description.names) {
       if (steered.farm == name) farm.ttl = std::max(farm.ttl, steered.ttl);
     }
@@ -37,9 +37,25 @@ ShareControl::ShareControl(const topology::Description& description)
                                      .low = there->spill->low,
                                      .per_second = there->spill->per_second,
                                      .settle = farm.ttl + description.dns.health.interval},
-                         rooms_);
+                         rooms_.size());
     }
     farms_.push_back(std::move(farm));
+  }
+  if (before != nullptr) take_over(*before);
+}
+
+void ShareControl::take_over(const ShareControl& before) {
+  std::vector<std::optional<std::size_t>> old_rooms(rooms_.size());
+  for (std::size_t i = 0; i < rooms_.size(); ++i) {
+    const auto old = std::ranges::find(before.rooms_, rooms_[i]);
+    if (old != before.rooms_.end()) {
+      old_rooms[i] = static_cast<std::size_t>(old - before.rooms_.begin());
+    }
+  }
+  for (Farm& farm : farms_) {
+    const auto old = std::ranges::find(before.farms_, farm.name, &Farm::name);
+    if (old == before.farms_.end() || !old->spill || !farm.spill) continue;
+    farm.spill = old->spill->moved_to(farm.spill->limits(), old_rooms);
   }
 }
 
@@ -47,7 +63,7 @@ bool ShareControl::add_thin(const RoomStates& states, std::size_t farm, Shares& 
   const std::vector<double>& least = farms_[farm].min_healthy;
   bool any = false;
   bool all = true;
-  for (std::size_t room = 0; room < rooms_; ++room) {
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
     const FarmState& state = states.at(room, farm);
     if (!state.runs || state.state == RoomState::down) continue;
     const bool thin = is_thin(state, least[room]);
@@ -55,7 +71,7 @@ bool ShareControl::add_thin(const RoomStates& states, std::size_t farm, Shares& 
     all &= thin;
   }
   if (!any || all) return false;
-  for (std::size_t room = 0; room < rooms_; ++room) {
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
     const FarmState& state = states.at(room, farm);
     shares.at(room, farm).thin =
         state.runs && state.state != RoomState::down && is_thin(state, least[room]);
@@ -66,7 +82,7 @@ bool ShareControl::add_thin(const RoomStates& states, std::size_t farm, Shares& 
 bool ShareControl::add_drains(const RoomStates& states, std::size_t farm, Instant now,
                               Shares& shares) {
   bool any = false;
-  for (std::size_t room = 0; room < rooms_; ++room) {
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
     const FarmState& state = states.at(room, farm);
     if (state.state != RoomState::draining || !state.drain) continue;
     const DrainProgress progress = drain_progress(*state.drain, farms_[farm].ttl, now);
@@ -83,8 +99,8 @@ bool ShareControl::add_spill(const RoomStates& states, std::size_t farm, Instant
                              Shares& shares) {
   auto& spill = farms_[farm].spill;
   if (!spill || !states.complete()) return false;
-  std::vector<RoomLoad> loads(rooms_);
-  for (std::size_t room = 0; room < rooms_; ++room) {
+  std::vector<RoomLoad> loads(rooms_.size());
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
     const FarmState& state = states.at(room, farm);
     const bool draining = shares.at(room, farm).drained < RoomShare::all;
     loads[room] = {.up = state.runs && (state.state == RoomState::up || draining),
@@ -95,7 +111,7 @@ bool ShareControl::add_spill(const RoomStates& states, std::size_t farm, Instant
   spill->step(loads, now);
   if (spill->moving()) deadline_ = std::min(deadline_, now + spill_step);
   if (!spill->active()) return false;
-  for (std::size_t room = 0; room < rooms_; ++room) {
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
     shares.at(room, farm).shed = to_share(spill->room(room).shed);
     shares.at(room, farm).open = to_share(spill->room(room).open);
   }
@@ -104,7 +120,7 @@ bool ShareControl::add_spill(const RoomStates& states, std::size_t farm, Instant
 
 Shares ShareControl::step(const RoomStates& states, Instant now) {
   deadline_ = never;
-  Shares shares(rooms_, farms_.size());
+  Shares shares(rooms_.size(), farms_.size());
   bool any = false;
   for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
     any |= add_thin(states, farm, shares);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/time.h"
@@ -21,7 +22,9 @@ namespace hither::dns {
 /// rooms that are not down are thin, none is: then there is no better one to send clients to.
 class ShareControl {
  public:
-  explicit ShareControl(const topology::Description& description);
+  /// With `before`, rooms and farms that stay go on from where they are: what is shed stays shed.
+  explicit ShareControl(const topology::Description& description,
+                        const ShareControl* before = nullptr);
 
   /// The shares from now on. plain() where all are as if this did not exist. Precondition: states
   /// of that description; `now` never falls.
@@ -33,16 +36,18 @@ class ShareControl {
 
  private:
   struct Farm {
+    std::string name;
     Duration ttl{};
     std::optional<Spill> spill;
     std::vector<double> min_healthy;  ///< by room
   };
 
+  void take_over(const ShareControl& before);
   bool add_thin(const RoomStates& states, std::size_t farm, Shares& shares) const;
   bool add_drains(const RoomStates& states, std::size_t farm, Instant now, Shares& shares);
   bool add_spill(const RoomStates& states, std::size_t farm, Instant now, Shares& shares);
 
-  std::size_t rooms_;
+  std::vector<std::string> rooms_;
   std::vector<Farm> farms_;
   Instant deadline_ = never;
 };

@@ -56,6 +56,23 @@ void Spill::step(std::span<const RoomLoad> loads, Instant now) {
   if (first || now - moved_ >= limits_.settle || !active()) decide(loads);
 }
 
+Spill Spill::moved_to(const SpillLimits& limits,
+                      std::span<const std::optional<std::size_t>> before) const {
+  Spill moved(limits, before.size());
+  moved.stepped_ = stepped_;
+  moved.moved_ = moved_;
+  moved.started_ = started_;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    Room& room = moved.rooms_[i];
+    if (before[i]) {
+      room = rooms_[*before[i]];
+    } else if (active()) {
+      room.is.open = room.goal.open = 0;
+    }
+  }
+  return moved;
+}
+
 void Spill::move(Duration passed) {
   const double reach = limits_.per_second * std::chrono::duration<double>(passed).count();
   for (Room& room : rooms_) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -55,6 +56,13 @@ class Spill {
   /// Time has passed, or loads are new. Precondition: as many loads as rooms; `now` never falls.
   void step(std::span<const RoomLoad> loads, Instant now);
 
+  /// The same, for another list of rooms and other limits: `before[i]` is the old index of room i.
+  /// A room that is new while others shed is closed (rule 2); what a room shed that is gone has
+  /// gone with it.
+  Spill moved_to(const SpillLimits& limits,
+                 std::span<const std::optional<std::size_t>> before) const;
+
+  const SpillLimits& limits() const { return limits_; }
   RoomSpill room(std::size_t index) const { return rooms_[index].is; }
   /// Does any room shed?
   bool active() const;

@@ -101,5 +101,68 @@ TEST(ShareControl, ReportsOfTooMuchLoadMakeARoomShed) {
   EXPECT_EQ(shares.at(1, 0).open, RoomShare::all);
 }
 
+/// Spilling for two seconds: fra, the first, sheds a tenth of its clients, and will shed 28 %.
+ShareControl spilling(const topology::Description& description) {
+  RoomStates states = all_up(description);
+  states.at(0, 0).load = 500;
+  ShareControl control(description);
+  control.step(states, start);
+  EXPECT_NEAR(static_cast<double>(control.step(states, start + seconds(2)).at(0, 0).shed),
+              0.1 * RoomShare::all, 1e6);
+  return control;
+}
+
+TEST(ShareControl, AReloadGoesOnWithWhatIsShed) {
+  const auto before = described(0, true);
+  const ShareControl old = spilling(before);
+  auto after = before;
+  std::swap(after.rooms[0], after.rooms[2]);
+  RoomStates states = all_up(after);
+  states.at(2, 0).load = 500;
+
+  ShareControl control(after, &old);
+  const Shares shares = control.step(states, start + seconds(3));
+
+  EXPECT_NEAR(static_cast<double>(shares.at(2, 0).shed), 0.15 * RoomShare::all, 1e6)
+      << "fra, now last, goes on from a tenth";
+  EXPECT_EQ(shares.at(0, 0).shed, 0U);
+  EXPECT_EQ(shares.at(0, 0).open, RoomShare::all);
+}
+
+TEST(ShareControl, ARoomThatComesWhileOthersShedIsClosedAndOneThatGoesShedsNoMore) {
+  const auto before = described(0, true);
+  const ShareControl old = spilling(before);
+
+  auto more = before;
+  more.rooms.push_back(more.rooms[1]);
+  more.rooms.back().name = "gru";
+  RoomStates states = all_up(more);
+  states.at(0, 0).load = 500;
+  ShareControl grown(more, &old);
+  const Shares shares = grown.step(states, start + seconds(3));
+  EXPECT_EQ(shares.at(3, 0).open, 0U) << "no client is sent back and forth";
+  EXPECT_EQ(shares.at(1, 0).open, RoomShare::all);
+
+  auto fewer = before;
+  fewer.rooms.erase(fewer.rooms.begin());
+  ShareControl shrunk(fewer, &old);
+  EXPECT_TRUE(shrunk.step(all_up(fewer), start + seconds(3)).plain());
+}
+
+TEST(ShareControl, AReloadTakesNewLimitsOfSpill) {
+  const auto before = described(0, true);
+  const ShareControl old = spilling(before);
+  auto after = before;
+  for (topology::Room& room : after.rooms) room.farms[0].spill->per_second = 0.01;
+  RoomStates states = all_up(after);
+  states.at(0, 0).load = 500;
+  ShareControl slower(after, &old);
+  EXPECT_NEAR(static_cast<double>(slower.step(states, start + seconds(3)).at(0, 0).shed),
+              0.11 * RoomShare::all, 1e6);
+
+  ShareControl none(described(0, false), &old);
+  EXPECT_TRUE(none.step(states, start + seconds(3)).plain()) << "spill was taken out";
+}
+
 }  // namespace
 }  // namespace hither::dns
