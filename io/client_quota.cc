@@ -26,7 +26,8 @@ ClientQuota::ClientQuota(std::size_t per_client, std::uint64_t seed)
 
 ClientQuota::Place ClientQuota::take(const Address& client) {
   std::atomic<std::uint32_t>& counter = counters_[hash_of(client, seed_) % counters_size];
-  if (counter.fetch_add(1, std::memory_order_relaxed) < per_client_) return Place(counter);
+  const std::size_t most = per_client_.load(std::memory_order_relaxed);
+  if (counter.fetch_add(1, std::memory_order_relaxed) < most) return Place(counter);
   counter.fetch_sub(1, std::memory_order_relaxed);
   return {};
 }

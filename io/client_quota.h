@@ -40,11 +40,15 @@ class ClientQuota {
 
   ClientQuota(std::size_t per_client, std::uint64_t seed);
 
+  /// From now on; nobody loses a place by it.
+  void set_per_client(std::size_t per_client) {
+    per_client_.store(per_client, std::memory_order_relaxed);
+  }
   /// An empty place if the client has as many as it may.
   Place take(const Address& client);
 
  private:
-  std::size_t per_client_;
+  std::atomic<std::size_t> per_client_;
   std::uint64_t seed_;
   std::vector<std::atomic<std::uint32_t>> counters_;
 };

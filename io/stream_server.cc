@@ -37,15 +37,7 @@ struct StreamServer::Connection {
         watch(
             server.loop_, fd.get(), [&server, this] { server.on_readable(*this); },
             [&server, this] { server.settle(*this); }),
-        timer(server.loop_, [&server, this] {
-          const Instant now = monotonic_now();
-          if (lingering || closing || now >= stalled_at) {
-            server.remove(id);
-            return;
-          }
-          if (now >= session->deadline()) session->on_time(now, out);
-          server.settle(*this);
-        }) {}
+        timer(server.loop_, [&server, this] { server.on_timer(*this); }) {}
 
   std::uint64_t id;
   Fd fd;
@@ -75,6 +67,7 @@ void StreamServer::add_listener(Fd listener) {
 
 void StreamServer::close_listeners() { listeners_.clear(); }
 void StreamServer::close_connections() {
+  counts_.closed.add(connections_.size());
   connections_.clear();
   by_activity_.clear();
 }
@@ -97,7 +90,10 @@ Accepted StreamServer::accept_allowed(Listener& listener) {
   if (connections_.size() < limits_.connections_max) return accept_one(listener.fd.get());
   if (!limits_.shed_idle || by_activity_.empty()) return {};
   Accepted accepted = accept_one(listener.fd.get());
-  if (accepted.fd) remove(by_activity_.front());
+  while (accepted.fd && !by_activity_.empty() && connections_.size() >= limits_.connections_max) {
+    remove(by_activity_.front());
+    counts_.shed.add();
+  }
   return accepted;
 }
 
@@ -114,8 +110,12 @@ void StreamServer::accept_all(Listener& listener) {
     ClientQuota::Place place;
     if (limits_.quota != nullptr) {
       place = limits_.quota->take(accepted.peer.address);
-      if (!place) continue;  // Closed at once: the client has its share.
+      if (!place) {  // Closed at once: the client has its share.
+        counts_.over_quota.add();
+        continue;
+      }
     }
+    counts_.accepted.add();
     const std::uint64_t id = next_id_++;
     auto connection =
         std::make_unique<Connection>(*this, id, std::move(accepted.fd), factory_(accepted.peer));
@@ -147,6 +147,21 @@ void StreamServer::on_readable(Connection& connection) {
       break;
     default:
       connection.broken = true;
+  }
+  settle(connection);
+}
+
+void StreamServer::on_timer(Connection& connection) {
+  const Instant now = monotonic_now();
+  const bool stalled = now >= connection.stalled_at;
+  if (stalled) counts_.stalled.add();
+  if (connection.lingering || connection.closing || stalled) {
+    remove(connection.id);
+    return;
+  }
+  if (now >= connection.session->deadline()) {
+    connection.session->on_time(now, connection.out);
+    if (connection.session->finished()) counts_.timed_out.add();
   }
   settle(connection);
 }
@@ -237,6 +252,7 @@ void StreamServer::remove(std::uint64_t id) {
   if (found == connections_.end()) return;
   by_activity_.erase(found->second->activity);
   connections_.erase(found);
+  counts_.closed.add();
 }
 
 }  // namespace hither::io

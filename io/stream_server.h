@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/counter.h"
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -38,6 +39,16 @@ class Session {
   virtual bool wants_input() const { return true; }
   /// Everything in `out` has been sent while wants_input() was false: go on.
   virtual void on_drained(Instant /*now*/, Bytes& /*out*/) {}
+};
+
+/// What became of a server's connections. The loop's thread counts, any may read.
+struct StreamCounts {
+  Counter accepted;    ///< and driven; those over their quota are not
+  Counter closed;      ///< of these, for whatever reason; so the others are open
+  Counter over_quota;  ///< closed as soon as they were accepted
+  Counter shed;        ///< closed to make room for a new one
+  Counter timed_out;   ///< finished by their session's deadline
+  Counter stalled;     ///< cut off because the peer did not take what was sent
 };
 
 /// Accepts stream connections and drives a Session for each: for protocols that are spoken with one
@@ -72,6 +83,12 @@ class StreamServer {
   /// Closes all connections at once.
   void close_connections();
   std::size_t connections() const { return connections_.size(); }
+  /// From now on; those that are too many go as new ones come.
+  void set_connections_max(std::size_t connections_max) {
+    limits_.connections_max = connections_max;
+  }
+  /// Any thread may read them.
+  const StreamCounts& counts() const { return counts_; }
   /// Calls `on_time` of every session now: something they wait for may have changed.
   void wake_all();
 
@@ -81,6 +98,7 @@ class StreamServer {
 
   void accept_all(Listener& listener);
   void on_readable(Connection& connection);
+  void on_timer(Connection& connection);
   Accepted accept_allowed(Listener& listener);
   void flush(Connection& connection);
   void watch_progress(Connection& connection, std::size_t sent);
@@ -96,6 +114,7 @@ class StreamServer {
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::list<std::uint64_t> by_activity_;  ///< the one that is idle longest comes first
   std::uint64_t next_id_ = 1;
+  StreamCounts counts_;
 };
 
 }  // namespace hither::io

@@ -30,6 +30,16 @@ TEST(ClientQuota, AnIpv6NetworkOf64BitsIsOneClient) {
   EXPECT_TRUE(quota.take(address("2001:db8:0:1::1")));
 }
 
+TEST(ClientQuota, ANewLimitIsForThoseWhoComeThen) {
+  ClientQuota quota(2, 7);
+  const auto one = quota.take(address("192.0.2.1"));
+  const auto two = quota.take(address("192.0.2.1"));
+  quota.set_per_client(1);
+  EXPECT_FALSE(quota.take(address("192.0.2.1")));
+  quota.set_per_client(3);
+  EXPECT_TRUE(quota.take(address("192.0.2.1")));
+}
+
 TEST(ClientQuota, CountsOverThreads) {
   ClientQuota quota(1000, 7);
   const auto take_and_return = [&] {

@@ -216,6 +216,11 @@ class Limited {
     return answer.get_future().get();
   }
 
+  void set_connections_max(std::size_t most) {
+    loop_.post([this, most] { server_.set_connections_max(most); });
+  }
+  const StreamCounts& counts() const { return server_.counts(); }
+
  private:
   static std::unique_ptr<Session> make_echo(const Endpoint&) { return std::make_unique<Echo>(); }
 
@@ -239,6 +244,29 @@ TEST(StreamServer, WhenFullTheOneLongestIdleMakesRoom) {  // RFC 7766 s6.2.3
   EXPECT_TRUE(Limited::is_closed(second));
   EXPECT_TRUE(Limited::is_open(first)) << "it has spoken since";
   EXPECT_EQ(limited.connections(), 2U);
+  EXPECT_EQ(limited.counts().accepted.total(), 3U);
+  EXPECT_EQ(limited.counts().shed.total(), 1U);
+  EXPECT_EQ(limited.counts().closed.total(), 1U);
+}
+
+TEST(StreamServer, FewerConnectionsAreLeftOnceANewOneComes) {
+  Limited limited({.connections_max = 3, .shed_idle = true});
+  const Fd first = limited.connect();
+  Limited::talk(first);
+  const Fd second = limited.connect();
+  Limited::talk(second);
+  const Fd third = limited.connect();
+  Limited::talk(third);
+
+  limited.set_connections_max(2);
+  EXPECT_TRUE(Limited::is_open(first));
+  const Fd fourth = limited.connect();
+  Limited::talk(fourth);
+
+  EXPECT_TRUE(Limited::is_closed(first));
+  EXPECT_TRUE(Limited::is_closed(second));
+  EXPECT_TRUE(Limited::is_open(third));
+  EXPECT_EQ(limited.connections(), 2U);
 }
 
 TEST(StreamServer, AClientWithItsShareIsClosedAtOnceAndOthersAreNot) {
@@ -248,6 +276,8 @@ TEST(StreamServer, AClientWithItsShareIsClosedAtOnceAndOthersAreNot) {
   Limited::talk(first);
   EXPECT_TRUE(Limited::is_closed(limited.connect()));
   EXPECT_TRUE(Limited::is_open(first));
+  EXPECT_EQ(limited.counts().over_quota.total(), 1U);
+  EXPECT_EQ(limited.counts().accepted.total(), 1U);
 
   EXPECT_EQ(write_some(first.get(), as_bytes("bye")).kind, IoResult::Kind::ok);
   while (!Limited::is_closed(first)) {
