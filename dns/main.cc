@@ -81,10 +81,12 @@ int run(const CommandLine& line) {
     if (number != SIGHUP) return loop.stop();
     if (reload) reload();
   });
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  SetupReading reading = set_up(line.flags, cores);
+  const Start start{.flags = line.flags,
+                    .cores = static_cast<int>(std::thread::hardware_concurrency()),
+                    .lasting = make_lasting()};
+  SetupReading reading = set_up(start);
   if (!reading.setup) return refuse(reading.mistakes);
-  Server server(loop, line.flags, cores, std::move(reading));
+  Server server(loop, start, std::move(reading));
   if (const auto listening = server.listen(); !listening) return refuse(listening.error().message);
   if (const auto dropped = io::drop_privileges(line.user); !dropped) {
     return refuse(dropped.error().message);

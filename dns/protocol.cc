@@ -54,11 +54,9 @@ std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules
   protocol->tcp_idle = rules.tcp.idle;
   protocol->cookies = Cookies(input.secrets);
   const topology::RateLimitRule& limit = rules.rate_limit;
-  const int threads = std::max(input.threads, 1);
-  protocol->rate_limit = {.per_second = (limit.per_second + threads - 1) / threads,
-                          .slip = limit.slip,
-                          .exempt = limit.exempt,
-                          .seed = input.seed};
+  protocol->rate_limit = {
+      .per_second = limit.per_second, .slip = limit.slip, .exempt = limit.exempt};
+  protocol->rates = input.rates;
   protocol->query_log_one_in = input.query_log_one_in;
   return protocol;
 }

@@ -25,16 +25,16 @@ struct Protocol {
   bool private_by_resolver = false;  ///< dns.private_subnets (dns/private_blocks.h)
   Cookies cookies{{SipKey{}}};
   Duration tcp_idle = std::chrono::seconds(10);
-  RateLimits rate_limit;     ///< of one data thread
+  RateLimits rate_limit;
+  std::shared_ptr<RateTable> rates;  ///< what they are counted in; not nullptr if there is a limit
   int query_log_one_in = 0;  ///< one query in so many is logged, by each data thread; 0: none
 };
 
 /// What the rules do not say.
 struct ProtocolInput {
-  std::string node;             ///< what the server calls itself
-  std::vector<SipKey> secrets;  ///< at least one
-  std::uint64_t seed = 0;       ///< secret
-  int threads = 1;              ///< that share the limits
+  std::string node;                  ///< what the server calls itself
+  std::vector<SipKey> secrets;       ///< at least one
+  std::shared_ptr<RateTable> rates;  ///< may be nullptr where there is no limit
   int query_log_one_in = 0;
 };
 
@@ -42,7 +42,8 @@ std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules
                                               const ProtocolInput& input);
 
 /// The answer to a question of class CH: TXT (or ANY) version.bind and version.server, id.server
-/// and hostname.bind (RFC 4892), in the asker's class. All else, and what is not told, is REFUSED.
+/// and hostname.bind (RFC 4892), in the asker's class. All else, and what is not told, is REFUSED
+/// (Prohibited).
 Answer answer_about_server(const Query& query, const Protocol& protocol);
 
 }  // namespace hither::dns

@@ -65,8 +65,8 @@ void Responder::set_snapshot(std::shared_ptr<const Snapshot> snapshot) {
   log_.set_one_in(protocol != nullptr ? protocol->query_log_one_in : 0);
   if (protocol == nullptr || protocol->rate_limit.per_second == 0) {
     limiter_.reset();
-  } else if (limiter_ == nullptr || limiter_->limits() != protocol->rate_limit) {
-    limiter_ = std::make_unique<RateLimiter>(protocol->rate_limit);
+  } else if (!limiter_ || !limiter_->is_of(protocol->rate_limit, protocol->rates)) {
+    limiter_.emplace(protocol->rate_limit, protocol->rates);
   }
 }
 
@@ -80,7 +80,7 @@ CookieAnswer Responder::judge_cookie(const Query& query, const Arrival& arrival)
 }
 
 RateLimiter::Verdict Responder::limit(const Arrival& arrival, CookieVerdict cookie) {
-  if (limiter_ == nullptr || arrival.transport == Transport::tcp || cookie == CookieVerdict::good) {
+  if (!limiter_ || arrival.transport == Transport::tcp || cookie == CookieVerdict::good) {
     return RateLimiter::Verdict::send;
   }
   const RateLimiter::Verdict verdict = limiter_->check(arrival.client, arrival.at);

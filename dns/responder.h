@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -29,7 +30,7 @@ struct Arrival {
 
 /// packet -> query -> view -> answer -> packet: the whole pipeline, without a socket. Runs under
 /// UDP, TCP, the simulation and the fuzzer. One per thread; nothing is shared but the immutable
-/// snapshot. respond() does not allocate, lock or log.
+/// snapshot and the counters of rate limits. respond() does not allocate, lock or log.
 ///
 /// Before the answer is made the query is counted against the rate limits, where there are any and
 /// its source could be forged: over UDP, without a valid cookie. What is beyond the limit gets
@@ -47,7 +48,7 @@ class Responder {
   std::size_t respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out);
 
   /// From the next query on. The caller's thread rule: between two calls of respond().
-  /// Rate limits count on, unless they are other ones. The only call that may allocate.
+  /// Rate limits count on. The only call that may allocate.
   void set_snapshot(std::shared_ptr<const Snapshot> snapshot);
   const Snapshot& snapshot() const { return *snapshot_; }
   const Counters& counters() const { return counters_; }
@@ -60,7 +61,7 @@ class Responder {
   void note(const Query& query, const Answer& answer, const Arrival& arrival, std::size_t size);
 
   std::shared_ptr<const Snapshot> snapshot_;
-  std::unique_ptr<RateLimiter> limiter_;  ///< nullptr: no limit
+  std::optional<RateLimiter> limiter_;  ///< nullopt: no limit
   Counters counters_;
   QueryLog log_;
 };

@@ -69,7 +69,7 @@ std::string find_or_empty(const io::PageRequest& request, const std::string& key
 
 }  // namespace
 
-Server::Server(io::Loop& loop, const Flags& flags, int cores, SetupReading first)
+Server::Server(io::Loop& loop, const Start& start, SetupReading first)
     : loop_(loop),
       settings_(first.setup->settings),
       loaded_(std::move(first.setup->loaded)),
@@ -85,7 +85,7 @@ Server::Server(io::Loop& loop, const Flags& flags, int cores, SetupReading first
       probes_(board_.probes()),
       probe_timer_(loop, [this] { probe_due(); }),
       share_timer_(loop, [this] { publish(); }),
-      reloader_(loop, flags, cores, first,
+      reloader_(loop, start, first,
                 [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
       overrides_stamp_(io::stamp_of(settings_.overrides)),
       file_timer_(loop, [this] { look_at_files(); }),

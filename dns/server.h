@@ -33,7 +33,7 @@ namespace hither::dns {
 class Server {
  public:
   /// `first` must hold a setup. `loop` must outlive it.
-  Server(io::Loop& loop, const Flags& flags, int cores, SetupReading first);
+  Server(io::Loop& loop, const Start& start, SetupReading first);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 

@@ -77,14 +77,10 @@ std::vector<std::string> read_zone_files(const std::vector<topology::Zone>& zone
   return texts;
 }
 
-/// One made at random where no file is named: good until the next start, and for nobody else.
-std::vector<SipKey> read_secrets(const std::string& file, std::vector<Error>& mistakes) {
-  if (file.empty()) {
-    SipKey key;
-    const std::array<std::uint64_t, 2> random = {io::random_seed(), io::random_seed()};
-    std::memcpy(key.data(), random.data(), key.size());
-    return {key};
-  }
+/// The lasting one where no file is named: good until the next start, and for nobody else.
+std::vector<SipKey> read_secrets(const std::string& file, const SipKey& lasting,
+                                 std::vector<Error>& mistakes) {
+  if (file.empty()) return {lasting};
   const auto text = io::read_file(file);
   auto secrets = text ? parse_cookie_secrets(*text, file)
                       : Result<std::vector<SipKey>>(tl::unexpected(text.error()));
@@ -101,7 +97,16 @@ std::string host_name() {
 
 }  // namespace
 
-std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes, Walks walks) {
+Lasting make_lasting() {
+  Lasting lasting{.cookie_secret = {}, .rates = std::make_shared<RateTable>(io::random_seed())};
+  const std::array<std::uint64_t, 2> random = {io::random_seed(), io::random_seed()};
+  static_assert(sizeof random == sizeof lasting.cookie_secret);
+  std::memcpy(lasting.cookie_secret.data(), random.data(), sizeof random);
+  return lasting;
+}
+
+std::optional<Loaded> load(const Settings& settings, const Lasting& lasting,
+                           std::vector<Error>& mistakes, Walks walks) {
   // Large pieces go back to the system as soon as they are freed: loading needs many, once.
   mallopt(M_MMAP_THRESHOLD, large_bytes);
   const std::size_t before = mistakes.size();
@@ -109,7 +114,7 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   auto sources = open_databases(description.dns.geo, mistakes);
   const auto texts = read_zone_files(description.zones, mistakes);
   const topology::DnsProtocol& rules = description.dns.protocol;
-  auto secrets = read_secrets(rules.cookie_secrets, mistakes);
+  auto secrets = read_secrets(rules.cookie_secrets, lasting.cookie_secret, mistakes);
   if (mistakes.size() > before) return std::nullopt;
   auto geography = std::make_unique<Geography>(std::move(sources), description.networks);
   auto maps = ClientMaps::build(*geography, description, mistakes, in_two_threads());
@@ -120,8 +125,7 @@ std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistake
   if (directory == nullptr) return std::nullopt;
   auto protocol = make_protocol(rules, {.node = settings.node.empty() ? host_name() : settings.node,
                                         .secrets = std::move(secrets),
-                                        .seed = io::random_seed(),
-                                        .threads = settings.threads,
+                                        .rates = lasting.rates,
                                         .query_log_one_in = description.dns.query_log_one_in});
   return Loaded{.directory = std::move(directory),
                 .geography = std::move(geography),

@@ -8,10 +8,19 @@
 #include "base/result.h"
 #include "dns/geography.h"
 #include "dns/protocol.h"
+#include "dns/rate_limit.h"
 #include "dns/settings.h"
 #include "dns/snapshot.h"
 
 namespace hither::dns {
+
+/// What is made at random when the program starts and outlives every reload: cookies stay good, and
+/// floods are counted on.
+struct Lasting {
+  SipKey cookie_secret;  ///< where no file of secrets is named
+  std::shared_ptr<RateTable> rates;
+};
+Lasting make_lasting();
 
 /// What the description names and this program reads once: zone files, geo databases and
 /// the secrets of cookies.
@@ -26,7 +35,7 @@ struct Loaded {
 ///
 /// With Walks::done the geography can only find; walks need tens of MiB of a city database more.
 enum class Walks { done, wanted };
-std::optional<Loaded> load(const Settings& settings, std::vector<Error>& mistakes,
-                           Walks walks = Walks::done);
+std::optional<Loaded> load(const Settings& settings, const Lasting& lasting,
+                           std::vector<Error>& mistakes, Walks walks = Walks::done);
 
 }  // namespace hither::dns

@@ -7,11 +7,9 @@
 
 namespace hither::dns {
 
-Reloader::Reloader(io::Loop& loop, Flags flags, int cores, const SetupReading& first,
-                   OnRead on_read)
+Reloader::Reloader(io::Loop& loop, Start start, const SetupReading& first, OnRead on_read)
     : loop_(loop),
-      flags_(std::move(flags)),
-      cores_(cores),
+      start_(std::move(start)),
       on_read_(std::move(on_read)),
       files_(first.files),
       changes_(first.stamps) {}
@@ -30,7 +28,7 @@ void Reloader::read() {
   }
   worker_ = std::jthread([this] {
     const Instant begin = io::monotonic_now();
-    auto reading = std::make_shared<SetupReading>(set_up(flags_, cores_));
+    auto reading = std::make_shared<SetupReading>(set_up(start_));
     const Duration took = io::monotonic_now() - begin;
     loop_.post([this, reading, took] { on_done(std::move(*reading), took); });
   });

@@ -22,7 +22,7 @@ class Reloader {
   using OnRead = std::function<void(SetupReading, Duration took)>;
 
   /// `first` is what the program started with.
-  Reloader(io::Loop& loop, Flags flags, int cores, const SetupReading& first, OnRead on_read);
+  Reloader(io::Loop& loop, Start start, const SetupReading& first, OnRead on_read);
 
   /// Looks if a file has changed; called now and then.
   void look();
@@ -33,8 +33,7 @@ class Reloader {
   void on_done(SetupReading reading, Duration took);
 
   io::Loop& loop_;
-  Flags flags_;
-  int cores_;
+  Start start_;
   OnRead on_read_;
   std::vector<std::string> files_;
   ChangeWatch<io::FileStamp> changes_;

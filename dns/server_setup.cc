@@ -40,7 +40,8 @@ std::optional<topology::Overrides> read_overrides_file(const std::string& path,
   return std::move(reading.overrides);
 }
 
-SetupReading set_up(const Flags& flags, int cores) {
+SetupReading set_up(const Start& start) {
+  const Flags& flags = start.flags;
   SetupReading reading;
   watch_file(flags.topology, reading);
   const auto text = io::read_file(flags.topology);
@@ -56,9 +57,9 @@ SetupReading set_up(const Flags& flags, int cores) {
     return reading;
   }
   watch_named_files(*described.description, reading);
-  auto settings = make_settings(flags, *described.description, cores, reading.mistakes);
+  auto settings = make_settings(flags, *described.description, start.cores, reading.mistakes);
   if (!settings) return reading;
-  auto loaded = load(*settings, reading.mistakes);
+  auto loaded = load(*settings, start.lasting, reading.mistakes);
   auto overrides = read_overrides_file(settings->overrides, reading.mistakes);
   if (!loaded || !overrides) return reading;
   reading.setup.emplace(Setup{.settings = std::move(*settings),

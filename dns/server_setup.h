@@ -30,9 +30,16 @@ struct SetupReading {
   std::vector<std::optional<io::FileStamp>> stamps;
 };
 
+/// What every reading goes by, the first and all that follow.
+struct Start {
+  Flags flags;
+  int cores = 1;
+  Lasting lasting;
+};
+
 /// Reads the description, what it names, and the overrides. Part of the driver: it opens files. Any
 /// thread.
-SetupReading set_up(const Flags& flags, int cores);
+SetupReading set_up(const Start& start);
 
 /// The overrides file; one that is not there is no overrides, and so is an empty path.
 std::optional<topology::Overrides> read_overrides_file(const std::string& path,

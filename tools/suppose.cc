@@ -19,7 +19,7 @@ std::optional<Supposed> suppose_world(const std::string& file) {
   const dns::Settings settings{.description = *description,
                                .listen = description->dns.listen,
                                .admin = description->dns_admin()};
-  auto loaded = dns::load(settings, mistakes, dns::Walks::wanted);
+  auto loaded = dns::load(settings, dns::make_lasting(), mistakes, dns::Walks::wanted);
   for (const Error& mistake : mistakes) fmt::print(stderr, "{}\n", mistake.message);
   if (!loaded) return std::nullopt;
   return Supposed{.description = std::move(*description), .loaded = std::move(*loaded)};

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "tests/dns/support.h"
 
@@ -24,9 +25,10 @@ constexpr std::uint16_t nsid_option = 3;
 constexpr std::uint16_t cookie_option = 10;
 constexpr std::uint16_t keepalive_option = 11;
 
-std::shared_ptr<const Protocol> protocol_of(const topology::DnsProtocol& rules, int threads = 1) {
-  return make_protocol(
-      rules, {.node = "ns1.fra", .secrets = {SipKey{std::byte{1}}}, .seed = 7, .threads = threads});
+std::shared_ptr<const Protocol> protocol_of(const topology::DnsProtocol& rules) {
+  return make_protocol(rules, {.node = "ns1.fra",
+                               .secrets = {SipKey{std::byte{1}}},
+                               .rates = std::make_shared<RateTable>(7)});
 }
 
 /// One server that goes on living, and its clock.
@@ -200,23 +202,57 @@ TEST(RateLimited, ACookieThatIsNotGoodGetsBadcookieAndAGoodOne) {  // RFC 7873 s
   }
 }
 
-TEST(RateLimited, ALimitIsSharedByTheThreadsAndKeptWhenRoomsChange) {
-  const topology::DnsProtocol rules{.rate_limit = {.per_second = 10, .slip = 0}};
-  EXPECT_EQ(protocol_of(rules, 4)->rate_limit.per_second, 3);
-
-  World world;
-  world.protocol = protocol_of(rules);
-  Responder responder(world.snapshot());
+/// How many of 100 queries of one client are answered by these in turn.
+int answered_by(const std::vector<Responder*>& responders) {
   std::vector<std::byte> out(message_size_max);
   const Bytes packet = ask("www.example.test").packet();
   int answered = 0;
-  for (int i = 0; i < 100; ++i) {
-    if (i % 10 == 0) responder.set_snapshot(world.snapshot());
-    const std::size_t size =
-        responder.respond(packet, {.client = *parse_address("192.0.2.1")}, out);
+  for (std::size_t i = 0; i < 100; ++i) {
+    const std::size_t size = responders[i % responders.size()]->respond(
+        packet, {.client = *parse_address("192.0.2.1")}, out);
     answered += size > 0 ? 1 : 0;
   }
-  EXPECT_EQ(answered, 10);
+  return answered;
+}
+
+TEST(RateLimited, ALimitIsOneHoweverManySocketsShareIt) {
+  World world;
+  world.protocol = protocol_of({.rate_limit = {.per_second = 10, .slip = 0}});
+  Responder one(world.snapshot());
+  Responder two(world.snapshot());
+  Responder three(world.snapshot());
+
+  EXPECT_EQ(answered_by({&one, &two, &three}), 10) << "together";
+}
+
+TEST(RateLimited, AFloodOnOneSocketHasTheWholeLimit) {
+  World world;
+  world.protocol = protocol_of({.rate_limit = {.per_second = 10, .slip = 0}});
+  Responder one(world.snapshot());
+  const Responder idle(world.snapshot());
+
+  EXPECT_EQ(answered_by({&one}), 10);
+}
+
+TEST(RateLimited, WhatWasCountedIsKeptWhenRoomsOrLimitsChange) {
+  const auto rates = std::make_shared<RateTable>(7);
+  const auto limited_to = [&](int per_second) {
+    return make_protocol({.rate_limit = {.per_second = per_second, .slip = 0}},
+                         {.secrets = {SipKey{}}, .rates = rates});
+  };
+  World world;
+  world.protocol = limited_to(10);
+  Responder responder(world.snapshot());
+  EXPECT_EQ(answered_by({&responder}), 10);
+
+  responder.set_snapshot(world.snapshot());
+  EXPECT_EQ(answered_by({&responder}), 0);
+  world.protocol = limited_to(5);
+  responder.set_snapshot(world.snapshot());
+  EXPECT_EQ(answered_by({&responder}), 0) << "its bucket was empty";
+  world.protocol = limited_to(0);
+  responder.set_snapshot(world.snapshot());
+  EXPECT_EQ(answered_by({&responder}), 100);
 }
 
 TEST(Stale, IsSaidOfAnswersFromStatesThatAreHeld) {  // RFC 8914 s4.4

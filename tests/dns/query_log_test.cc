@@ -119,6 +119,7 @@ TEST(QueryLog, FollowsAReload) {
 TEST(QueryLog, WhatARateLimitSilencedIsLoggedToo) {
   auto protocol = logging(1);
   protocol->rate_limit = {.per_second = 1, .slip = 0};
+  protocol->rates = std::make_shared<RateTable>(7);
   Logged logged(protocol);
   for (int i = 0; i < 50; ++i) logged.ask(ask("www.example.test"));
   ASSERT_GT(logged.counters().rate_dropped.total(), 0U);

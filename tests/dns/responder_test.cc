@@ -10,6 +10,7 @@
 #include <new>
 
 #include "base/rng.h"
+#include "dns/protocol.h"
 #include "tests/dns/support.h"
 
 namespace {
@@ -237,6 +238,41 @@ TEST(Responder, DoesNotAllocateForTheQueryLogBeItFullOrNot) {
   EXPECT_EQ(allocations - before, 0U);
   EXPECT_EQ(responder.counters().log_dropped.total(), 5U);
   EXPECT_TRUE(responder.query_log().take());
+}
+
+TEST(Responder, DoesNotAllocateForCookiesAndRateLimits) {
+  World guarded;
+  guarded.protocol = make_protocol(
+      {.rate_limit = {.per_second = 20, .slip = 2, .exempt = {*parse_prefix("198.51.100.0/24")}}},
+      {.secrets = {SipKey{std::byte{1}}, SipKey{std::byte{2}}},
+       .rates = std::make_shared<RateTable>(7)});
+  Responder responder(guarded.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const std::vector<Address> clients = {*parse_address("192.0.2.1"), *parse_address("2001:db8::1"),
+                                        *parse_address("198.51.100.1")};
+  std::vector<Bytes> packets = {www().packet()};
+  for (const std::size_t octets : {8U, 24U}) {
+    packets.push_back(www().subnet("10.3.0.0/16").option(10, Bytes(octets)).packet());
+  }
+  const auto first = responder.respond(packets[1], {.client = clients[0]}, out);
+  const Reply cookie = testing::parse_reply(ByteView(out).first(first));
+  packets.push_back(www().option(10, cookie.options.at(10)).packet());
+
+  const std::size_t before = allocations;
+  for (int i = 0; i < 100; ++i) {
+    for (const Address& client : clients) {
+      for (const Bytes& packet : packets) responder.respond(packet, {.client = client}, out);
+    }
+  }
+
+  EXPECT_EQ(allocations - before, 0U);
+  const Counters& counters = responder.counters();
+  for (const CookieVerdict verdict :
+       {CookieVerdict::client_only, CookieVerdict::bad, CookieVerdict::good}) {
+    EXPECT_GT(counters.by_cookie[static_cast<std::size_t>(verdict)].total(), 0U);
+  }
+  EXPECT_GT(counters.rate_cut.total(), 0U);
+  EXPECT_GT(counters.rate_dropped.total(), 0U);
 }
 
 /// A world in which every rule of every policy has something to do.
