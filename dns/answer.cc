@@ -207,6 +207,9 @@ Answer make_answer(const Query& query, const Snapshot& snapshot, const Address& 
     Walker(query, snapshot, asker, answer).walk();
   } else if (answer.rcode == Rcode::notimp && query.opcode == 0) {
     answer.edns.ede = Ede::not_supported;
+  } else if (answer.rcode == Rcode::refused) {
+    // Of another class there is no zone at all; a transfer is refused by rule (RFC 8914 s4.19).
+    answer.edns.ede = query.class_of != Class::in ? Ede::not_authoritative : Ede::prohibited;
   }
   return answer;
 }

@@ -113,7 +113,7 @@ std::size_t opt_size(const Edns& edns, const EdnsAnswer& answer) {
 void write_opt(const Edns& edns, const EdnsAnswer& answer, Rcode rcode, Writer& out) {
   out.u8(0);  // the root
   out.u16(static_cast<std::uint16_t>(Type::opt));
-  out.u16(static_cast<std::uint16_t>(udp_payload_max));
+  out.u16(answer.payload);
   out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(rcode) >> 4U));
   out.u8(0);  // version
   out.u16(edns.dnssec_ok ? std::uint16_t{flag_dnssec_ok} : std::uint16_t{0});

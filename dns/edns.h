@@ -47,6 +47,7 @@ struct Edns {
 /// What the answer's OPT record says besides what it repeats of the query's. What `nsid` views must
 /// live until the answer is written.
 struct EdnsAnswer {
+  std::uint16_t payload = udp_payload_default;  ///< what we can take over UDP
   std::uint8_t scope = 0;  ///< for the client subnet option, where the query has one
   std::optional<Ede> ede;  ///< RFC 8914
   ByteView nsid;           ///< empty: the option is left out

@@ -243,10 +243,10 @@ std::size_t Body::write() {
 
 }  // namespace
 
-std::size_t answer_size_max(const Query& query, Transport transport) {
+std::size_t answer_size_max(const Query& query, Transport transport, std::size_t udp_payload) {
   if (transport == Transport::tcp) return message_size_max;
   if (!query.edns) return udp_payload_min;
-  return std::clamp<std::size_t>(query.edns->payload_size, udp_payload_min, udp_payload_max);
+  return std::clamp<std::size_t>(query.edns->payload_size, udp_payload_min, udp_payload);
 }
 
 std::size_t encode(const Query& query, const Answer& answer, std::size_t size_max,

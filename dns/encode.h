@@ -21,7 +21,7 @@ namespace hither::dns {
 std::size_t encode(const Query& query, const Answer& answer, std::size_t size_max,
                    std::span<std::byte> out);
 
-/// How large a message the asker can take.
-std::size_t answer_size_max(const Query& query, Transport transport);
+/// How large a message the asker can take, and we may send: over UDP at most `udp_payload`.
+std::size_t answer_size_max(const Query& query, Transport transport, std::size_t udp_payload);
 
 }  // namespace hither::dns

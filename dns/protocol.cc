@@ -57,6 +57,7 @@ std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules
   protocol->rate_limit = {
       .per_second = limit.per_second, .slip = limit.slip, .exempt = limit.exempt};
   protocol->rates = input.rates;
+  protocol->udp_payload = static_cast<std::size_t>(rules.udp_payload);
   protocol->query_log_one_in = input.query_log_one_in;
   return protocol;
 }
@@ -66,6 +67,7 @@ Answer answer_about_server(const Query& query, const Protocol& protocol) {
   const RrSet* set = find_set(query, protocol);
   if (set == nullptr) {
     answer.rcode = Rcode::refused;
+    answer.edns.ede = Ede::prohibited;
     return answer;
   }
   answer.authoritative = true;

@@ -27,6 +27,7 @@ struct Protocol {
   Duration tcp_idle = std::chrono::seconds(10);
   RateLimits rate_limit;
   std::shared_ptr<RateTable> rates;  ///< what they are counted in; not nullptr if there is a limit
+  std::size_t udp_payload = udp_payload_default;  ///< dns.udp_payload
   int query_log_one_in = 0;  ///< one query in so many is logged, by each data thread; 0: none
 };
 
@@ -40,6 +41,11 @@ struct ProtocolInput {
 
 std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules,
                                               const ProtocolInput& input);
+
+/// The largest answer over UDP, and what is offered to askers; `protocol` may be nullptr.
+inline std::size_t udp_payload_of(const Protocol* protocol) {
+  return protocol != nullptr ? protocol->udp_payload : udp_payload_default;
+}
 
 /// The answer to a question of class CH: TXT (or ANY) version.bind and version.server, id.server
 /// and hostname.bind (RFC 4892), in the asker's class. All else, and what is not told, is REFUSED

@@ -31,6 +31,9 @@ std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh
   };
   note("dns.listen", in_words(now.listen), in_words(fresh.listen));
   note("the status page", to_text(now.admin), to_text(fresh.admin));
+  // Buffers of that size are made with the sockets.
+  note("dns.udp_payload", std::to_string(now.description.dns.protocol.udp_payload),
+       std::to_string(fresh.description.dns.protocol.udp_payload));
   note("threads", std::to_string(now.threads), std::to_string(fresh.threads));
   return changes;
 }

@@ -16,7 +16,8 @@ namespace hither::dns {
 /// The pure part of a reload: what may change under a running server, and what is kept.
 
 /// What only a restart can change: the addresses it listens on, the status page, the number of
-/// threads. Each is a line with its cure; none: the change may be taken.
+/// threads, the size of answers over UDP. Each is a line with its cure; none: the change may be
+/// taken.
 std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh);
 
 /// Places in the counters of rooms. A room keeps its place for as long as the program runs, so that

@@ -109,7 +109,8 @@ void Responder::note(const Query& query, const Answer& answer, const Arrival& ar
 }
 
 std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out) {
-  ASSERT(out.size() >= udp_payload_max);
+  const std::size_t payload = udp_payload_of(snapshot_->protocol.get());
+  ASSERT(out.size() >= payload);
   Query query;
   if (!decode(packet, query)) {
     counters_.ignored.add();
@@ -128,7 +129,9 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
     add_options(*query.edns, *snapshot_->protocol, arrival, answer.edns);
     if (cookie.verdict != CookieVerdict::none) answer.edns.cookie = cookie.cookie;
   }
-  const std::size_t size = encode(query, answer, answer_size_max(query, arrival.transport), out);
+  answer.edns.payload = static_cast<std::uint16_t>(payload);
+  const std::size_t size =
+      encode(query, answer, answer_size_max(query, arrival.transport, payload), out);
   if (cut && cookie.verdict == CookieVerdict::none) out[2] |= flag_truncated;
   counters_.count(query, answer, arrival.transport, arrival.at, *snapshot_);
   if ((out[2] & flag_truncated) != std::byte{0}) counters_.truncated.add();

@@ -43,8 +43,8 @@ class Responder {
   explicit Responder(std::shared_ptr<const Snapshot> snapshot);
 
   /// Writes the answer to `packet` into `out` and returns its size; 0: say nothing. Over UDP it is
-  /// at most what the asker can take and udp_payload_max. Precondition: `out` has room for
-  /// udp_payload_max octets.
+  /// at most what the asker can take and dns.udp_payload. Precondition: `out` has room for the
+  /// latter.
   std::size_t respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out);
 
   /// From the next query on. The caller's thread rule: between two calls of respond().

@@ -3,13 +3,15 @@
 
 #include <utility>
 
+#include "dns/protocol.h"
 #include "io/clock.h"
 
 namespace hither::dns {
 
 UdpThread::UdpThread(io::Fd socket, const Endpoint& endpoint,
                      std::shared_ptr<const Snapshot> snapshot)
-    : socket_(std::move(socket), endpoint, udp_payload_max), responder_(std::move(snapshot)) {}
+    : socket_(std::move(socket), endpoint, udp_payload_of(snapshot->protocol.get())),
+      responder_(std::move(snapshot)) {}
 
 UdpThread::~UdpThread() {
   stopped_ = true;

@@ -71,7 +71,9 @@ constexpr std::size_t name_octets_max = 255;  ///< RFC 1035 s2.3.4
 constexpr std::size_t label_octets_max = 63;  ///< RFC 1035 s2.3.4
 constexpr std::size_t udp_payload_min = 512;  ///< RFC 1035 s2.3.4, RFC 6891 s6.2.5
 /// The largest answer sent over UDP, whatever the asker offers: fits any IPv6 path unfragmented.
-constexpr std::size_t udp_payload_max = 1232;
+constexpr std::size_t udp_payload_default = 1232;
+/// The most that dns.udp_payload can make of it.
+constexpr std::size_t udp_payload_max = 4096;
 constexpr std::size_t message_size_max = 65535;  ///< what TCP's two length octets can say
 /// RFC 1034 s3.6.2 leaves it open; longer chains inside one zone are answered in part.
 constexpr int cname_chain_max = 8;

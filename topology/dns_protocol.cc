@@ -21,6 +21,7 @@ DnsProtocol read_dns_protocol(const Section& dns) {
   if (dns.text("private_subnets") == "resolver") {
     protocol.private_subnets = DnsProtocol::PrivateSubnets::resolver;
   }
+  protocol.udp_payload = dns.integer("udp_payload");
   const Section limit = dns.inside("rate_limit");
   protocol.rate_limit = {.per_second = limit.integer("per_second"),
                          .slip = limit.integer("slip"),

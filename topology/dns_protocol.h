@@ -36,6 +36,7 @@ struct DnsProtocol {
   bool tell_nsid = false;
   std::string cookie_secrets;  ///< resolved path; empty: made at random
   PrivateSubnets private_subnets = PrivateSubnets::use;
+  int udp_payload = 1232;  ///< octets
   RateLimitRule rate_limit;
   TcpRule tcp;
 };

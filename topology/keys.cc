@@ -111,6 +111,12 @@ const auto table_of_keys = std::to_array<Key>({
      .words = private_subnets,
      .text = "What decides for a client subnet of private addresses: they themselves, or the "
              "resolver's address."},
+    {.path = "dns.udp_payload",
+     .type = integer,
+     .fallback = "1232",
+     .least = 512,
+     .most = 4096,
+     .text = "The largest answer over UDP, in octets; what is longer comes over TCP."},
     {.path = "dns.rate_limit", .text = "How many answers over UDP one network gets."},
     {.path = "dns.rate_limit.per_second",
      .type = integer,

@@ -203,7 +203,17 @@ TEST(Answer, OtherClassesAreRefused) {
   for (const Class other : {Class::ch, Class::any, static_cast<Class>(4)}) {
     testing::Ask query = ask("mail.example.test");
     query.class_of = other;
-    EXPECT_EQ(world().respond(query).rcode, refused);
+    const Reply reply = world().respond(query.with_edns());
+    EXPECT_EQ(reply.rcode, refused);
+    EXPECT_EQ(reply.extended_error(), 20) << "there is no zone of that class";
+  }
+}
+
+TEST(Answer, TransfersAreProhibited) {  // RFC 8914 s4.19
+  for (const Type type : {Type::axfr, Type::ixfr}) {
+    const Reply reply = world().respond(ask("example.test", type).with_edns());
+    EXPECT_EQ(reply.rcode, refused);
+    EXPECT_EQ(reply.extended_error(), 18);
   }
 }
 

@@ -49,14 +49,15 @@ TEST(Encode, TruncatedAnswersKeepOptAndSubnet) {  // RFC 6891 s7, RFC 7871 s7.2.
 
 TEST(Encode, TheLimitIsTheAskersAndOurs) {
   Query query;
-  EXPECT_EQ(answer_size_max(query, Transport::udp), 512U);
-  EXPECT_EQ(answer_size_max(query, Transport::tcp), 65535U);
+  EXPECT_EQ(answer_size_max(query, Transport::udp, 1232), 512U);
+  EXPECT_EQ(answer_size_max(query, Transport::tcp, 1232), 65535U);
   query.edns = Edns{.payload_size = 100};
-  EXPECT_EQ(answer_size_max(query, Transport::udp), 512U);
+  EXPECT_EQ(answer_size_max(query, Transport::udp, 1232), 512U);
   query.edns->payload_size = 900;
-  EXPECT_EQ(answer_size_max(query, Transport::udp), 900U);
+  EXPECT_EQ(answer_size_max(query, Transport::udp, 1232), 900U);
+  EXPECT_EQ(answer_size_max(query, Transport::udp, 700), 700U);
   query.edns->payload_size = 4096;
-  EXPECT_EQ(answer_size_max(query, Transport::udp), 1232U);
+  EXPECT_EQ(answer_size_max(query, Transport::udp, 1232), 1232U);
 }
 
 TEST(Encode, EverySizeKeepsItsLimitAndCanBeRead) {

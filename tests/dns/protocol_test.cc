@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "tests/dns/support.h"
@@ -20,6 +21,7 @@ using testing::Reply;
 using testing::World;
 
 constexpr int refused = 5;
+constexpr int prohibited = 18;
 constexpr int badcookie = 23;
 constexpr std::uint16_t nsid_option = 3;
 constexpr std::uint16_t cookie_option = 10;
@@ -98,6 +100,11 @@ TEST(Chaos, SaysNothingElse) {
   EXPECT_EQ(told.respond(chaos("version.bind", Type::a)).rcode, refused);
   EXPECT_EQ(told.respond(chaos("www.example.test")).rcode, refused);
   EXPECT_EQ(told.respond(ask("version.bind", Type::txt)).rcode, refused) << "in class IN";
+}
+
+TEST(Chaos, WhatIsNotToldIsProhibited) {  // RFC 8914 s4.19
+  Served silent;
+  EXPECT_EQ(silent.respond(chaos("version.bind").with_edns()).extended_error(), prohibited);
 }
 
 TEST(Nsid, IsToldToThoseWhoAskWhereItMayBe) {  // RFC 5001
@@ -253,6 +260,30 @@ TEST(RateLimited, WhatWasCountedIsKeptWhenRoomsOrLimitsChange) {
   world.protocol = limited_to(0);
   responder.set_snapshot(world.snapshot());
   EXPECT_EQ(answered_by({&responder}), 100);
+}
+
+TEST(Payload, IsOfferedAndKeptTo) {  // RFC 6891 s6.2.5
+  for (const int payload : {512, 1232, 4096}) {
+    Served server({.udp_payload = payload});
+    Ask query = ask("example.test", Type::soa).with_edns(4096);
+    EXPECT_EQ(server.respond(query).payload_size, static_cast<std::size_t>(payload));
+  }
+
+  topology::Description description = testing::make_description();
+  for (std::uint32_t i = 1; i < 100; ++i) {
+    description.rooms[2].address.push_back(Address::v4(0x7f0c0001U + i));
+  }
+  World world(description);
+  for (const auto& [payload, whole] :
+       std::vector<std::pair<int, bool>>{{1232, false}, {4096, true}}) {
+    world.protocol = protocol_of({.udp_payload = payload});
+    const Reply reply = world.respond(ask("www.example.test").with_edns(4096), "10.3.0.1");
+    EXPECT_EQ(reply.truncated, !whole) << payload;
+    EXPECT_EQ(reply.answer.size(), whole ? 100U : 0U) << payload;
+    EXPECT_LE(reply.size, static_cast<std::size_t>(payload));
+    EXPECT_TRUE(world.respond(ask("www.example.test").with_edns(1000), "10.3.0.1").truncated)
+        << "the asker's own limit";
+  }
 }
 
 TEST(Stale, IsSaidOfAnswersFromStatesThatAreHeld) {  // RFC 8914 s4.4

@@ -31,15 +31,17 @@ TEST(Reload, WhatIsOpenNeedsARestart) {
   fresh.listen = {*parse_endpoint("127.0.0.1:53"), *parse_endpoint("[::1]:53")};
   fresh.admin = *parse_endpoint("127.0.0.1:7071");
   fresh.threads = 4;
+  fresh.description.dns.protocol.udp_payload = 1400;
 
   const auto changes = find_fixed_changes(settings(), fresh);
 
-  ASSERT_EQ(changes.size(), 3U);
+  ASSERT_EQ(changes.size(), 4U);
   EXPECT_EQ(changes[0].message,
             "dns.listen: 127.0.0.1:5300 cannot become 127.0.0.1:53, [::1]:53 while it runs; "
             "restart hither-dns, or take the change back");
   EXPECT_NE(changes[1].message.find("7071"), std::string::npos);
-  EXPECT_NE(changes[2].message.find("2 cannot become 4"), std::string::npos);
+  EXPECT_NE(changes[2].message.find("dns.udp_payload: 1232 cannot become 1400"), std::string::npos);
+  EXPECT_NE(changes[3].message.find("2 cannot become 4"), std::string::npos);
 }
 
 TEST(RoomSlots, ARoomKeepsItsPlaceWhateverComesAndGoes) {

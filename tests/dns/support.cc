@@ -176,6 +176,7 @@ Reply parse_reply(ByteView packet) {
   reply.authority = in_words(ldns_pkt_authority(parsed));
   reply.additional = in_words(ldns_pkt_additional(parsed));
   reply.options = read_options(ldns_pkt_edns_data(parsed));
+  if (reply.edns) reply.payload_size = ldns_pkt_edns_udp_size(parsed);
   reply.size = packet.size();
   ldns_pkt_free(parsed);
   return reply;

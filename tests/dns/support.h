@@ -72,6 +72,7 @@ struct Reply {
   std::vector<std::string> authority;
   std::vector<std::string> additional;  ///< without OPT
   bool edns = false;
+  std::size_t payload_size = 0;  ///< what the OPT record offers
   std::size_t size = 0;
   std::map<std::uint16_t, Bytes> options;
 

@@ -106,7 +106,7 @@ void check(ByteView packet, Transport transport) {
     return;
   }
   ASSERT(size >= header_size);
-  ASSERT(transport == Transport::tcp || size <= udp_payload_max);
+  ASSERT(transport == Transport::tcp || size <= udp_payload_default);
   ASSERT(out[0] == packet[0] && out[1] == packet[1]);
   ASSERT((out[2] & std::byte{0x80}) != std::byte{0});
   check_readable(ByteView(out).first(size));

@@ -53,6 +53,11 @@ TEST(DnsProtocol, ReadsTheLimitsOfTcp) {
   EXPECT_EQ(rule.idle, 3s);
 }
 
+TEST(DnsProtocol, ReadsHowLargeAnswersOverUdpMayBe) {
+  EXPECT_EQ(protocol_of("").udp_payload, 1232);
+  EXPECT_EQ(protocol_of("udp_payload = 4096").udp_payload, 4096);
+}
+
 TEST(DnsProtocol, PrivateSubnetsAreUsedUnlessTheResolverShallDecide) {
   using enum DnsProtocol::PrivateSubnets;
   EXPECT_EQ(protocol_of("").private_subnets, use);
@@ -71,6 +76,9 @@ TEST(DnsProtocol, WhatCannotBeIsNamedWithItsPlace) {
   EXPECT_NE(mistakes_of(text + "tell = [\"all\"]").find("tell cannot be \"all\""),
             std::string::npos);
   EXPECT_NE(mistakes_of(text + "tcp = { idle = \"0s\" }").find("idle is \"0s\""),
+            std::string::npos);
+  EXPECT_NE(mistakes_of(text + "udp_payload = 511").find("udp_payload is 511"), std::string::npos);
+  EXPECT_NE(mistakes_of(text + "udp_payload = 4097").find("udp_payload is 4097"),
             std::string::npos);
   EXPECT_NE(mistakes_of(text + "rate_limit = { slip = 11 }").find("slip is 11"), std::string::npos);
 }
