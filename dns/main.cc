@@ -94,6 +94,7 @@ int run(const CommandLine& line) {
   server.start();
   reload = [&server] { server.reload(); };
   loop.run();
+  server.stop();
   io::write_log(log_info("stopped"));
   return 0;
 }

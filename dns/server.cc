@@ -51,10 +51,12 @@ Result<Endpoint> settle_endpoint(const Endpoint& endpoint) {
   }
 }
 
-std::size_t connections_per_thread(const Settings& settings) {
-  const int threads = std::max(settings.threads, 1);
+/// The part of one thread; together they make dns.tcp.connections, but for one each at least.
+std::size_t connections_of_thread(const Settings& settings, int thread) {
   const int connections = settings.description.dns.protocol.tcp.connections;
-  return static_cast<std::size_t>((connections + threads - 1) / threads);
+  const int rest = connections % settings.threads;
+  return static_cast<std::size_t>(
+      std::max(connections / settings.threads + (thread < rest ? 1 : 0), 1));
 }
 
 io::Page error_page(const Error& error) {
@@ -89,7 +91,7 @@ Server::Server(io::Loop& loop, const Start& start, SetupReading first)
                 [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
       overrides_stamp_(io::stamp_of(settings_.overrides)),
       file_timer_(loop, [this] { look_at_files(); }),
-      log_timer_(loop, [this] { write_query_log(); }) {
+      log_timer_(loop, [this] { log_queries(); }) {
   set_overrides(first.setup->overrides);
 }
 
@@ -112,7 +114,8 @@ Result<void> Server::listen() {
   for (int i = 0; i < settings_.threads; ++i) {
     auto sockets = open_sockets();
     if (!sockets) return tl::unexpected(sockets.error());
-    const TcpLimits tcp{.connections_max = connections_per_thread(settings_), .quota = &tcp_quota_};
+    const TcpLimits tcp{.connections_max = connections_of_thread(settings_, i),
+                        .quota = &tcp_quota_};
     threads_.push_back(std::make_unique<ServerThread>(std::move(*sockets), snapshot_, tcp));
     for (const Counters* one : threads_.back()->counters()) counters_.push_back(one);
     for (QueryLog* one : threads_.back()->query_logs()) query_logs_.push_back(one);
@@ -190,8 +193,7 @@ void Server::start_query_log() {
   log_timer_.set(io::monotonic_now() + log_interval);
 }
 
-/// Goes on after a reload that wants no log: threads take the new snapshot when they like. At most
-/// one ring of each thread at a time, so that no flood keeps this thread from its probes.
+/// At most one ring of each thread, so that no flood keeps this thread from its probes.
 void Server::write_query_log() {
   for (QueryLog* log : query_logs_) {
     for (std::size_t i = 0; i < QueryRing::capacity; ++i) {
@@ -200,7 +202,18 @@ void Server::write_query_log() {
       io::write_log(to_log(*record, slots_.rooms()));
     }
   }
+}
+
+/// Goes on after a reload that wants no log: threads take the new snapshot when they like.
+void Server::log_queries() {
+  write_query_log();
   log_timer_.set(io::monotonic_now() + log_interval);
+}
+
+/// Threads first: what they note until then is in the rings, which hold it all.
+void Server::stop() {
+  for (const auto& thread : threads_) thread->stop();
+  write_query_log();
 }
 
 void Server::read_overrides_again() {
@@ -269,9 +282,32 @@ void Server::take(Setup fresh) {
   overrides_ = std::move(fresh.overrides);
   board_.set_overrides(
       resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now);
+  limit_tcp();
   publish();
   probe_due();
   start_query_log();
+}
+
+void Server::limit_tcp() {
+  const int per_client = settings_.description.dns.protocol.tcp.per_client;
+  tcp_quota_.set_per_client(static_cast<std::size_t>(per_client));
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    threads_[i]->limit_tcp(connections_of_thread(settings_, static_cast<int>(i)));
+  }
+}
+
+TcpTotals Server::tcp_totals() const {
+  TcpTotals totals;
+  for (const auto& thread : threads_) {
+    const io::StreamCounts& counts = thread->tcp_counts();
+    totals.accepted += counts.accepted.total();
+    totals.closed += counts.closed.total();
+    totals.over_quota += counts.over_quota.total();
+    totals.idle += counts.timed_out.total();
+    totals.stalled += counts.stalled.total();
+    totals.shed += counts.shed.total();
+  }
+  return totals;
 }
 
 StatusInput Server::status_input() const {
@@ -286,6 +322,7 @@ StatusInput Server::status_input() const {
           .reloads = reloads_,
           .counted_rooms = slots_.rooms(),
           .threads = counters_,
+          .tcp = tcp_totals(),
           .databases = loaded_.geography->sources(),
           .started = started_,
           .now = io::monotonic_now()};

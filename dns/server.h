@@ -41,12 +41,13 @@ class Server {
   [[nodiscard]] Result<void> listen();
   /// Starts the data threads and the probes. Then run the loop.
   void start();
+  /// Answers nothing more, and writes what of the query log still waits. Call last, after the loop.
+  void stop();
   /// Reads everything again, whether it has changed or not (SIGHUP).
   void reload() { reloader_.read(); }
 
   /// Where it listens, ports chosen by the kernel filled in.
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
-  const Endpoint& admin_endpoint() const { return admin_endpoint_; }
 
  private:
   [[nodiscard]] Result<std::vector<ListenSockets>> open_sockets();
@@ -57,12 +58,15 @@ class Server {
   void publish();
   void look_at_files();
   void write_query_log();
+  void log_queries();
   void start_query_log();
   void read_overrides_again();
   void set_overrides(const topology::Overrides& overrides);
   void on_read(SetupReading reading, Duration took);
   bool refuse(const std::vector<Error>& mistakes);
   void take(Setup fresh);
+  void limit_tcp();
+  TcpTotals tcp_totals() const;
   StatusInput status_input() const;
   io::Page explain_page(const io::PageRequest& request) const;
 

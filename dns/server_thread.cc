@@ -54,9 +54,16 @@ ServerThread::ServerThread(std::vector<ListenSockets> sockets,
   }
 }
 
-ServerThread::~ServerThread() {
+ServerThread::~ServerThread() { stop(); }
+
+void ServerThread::stop() {
   loop_.stop();
   if (thread_.joinable()) thread_.join();
+  for (const auto& udp : udp_) udp->stop();
+}
+
+void ServerThread::limit_tcp(std::size_t connections_max) {
+  loop_.post([this, connections_max] { tcp_.set_connections_max(connections_max); });
 }
 
 void ServerThread::start() {

@@ -36,16 +36,21 @@ class ServerThread {
  public:
   ServerThread(std::vector<ListenSockets> sockets, const std::shared_ptr<const Snapshot>& snapshot,
                const TcpLimits& tcp);
-  /// Stops and joins.
   ~ServerThread();
   ServerThread(const ServerThread&) = delete;
   ServerThread& operator=(const ServerThread&) = delete;
 
   void start();
+  /// Stops all its threads and waits for them; what they counted and noted stays readable.
+  void stop();
+  /// From now on at most so many connections; those beyond go as new ones come. Any thread.
+  void limit_tcp(std::size_t connections_max);
   /// From the next batch on this snapshot is answered from. Any thread.
   void publish(std::shared_ptr<const Snapshot> snapshot);
   /// Of all its threads. Any thread may read them.
   std::vector<const Counters*> counters() const;
+  /// Any thread may read them.
+  const io::StreamCounts& tcp_counts() const { return tcp_.counts(); }
   /// Of all its threads. One other thread may take from them.
   std::vector<QueryLog*> query_logs();
 

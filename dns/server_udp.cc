@@ -13,9 +13,12 @@ UdpThread::UdpThread(io::Fd socket, const Endpoint& endpoint,
     : socket_(std::move(socket), endpoint, udp_payload_of(snapshot->protocol.get())),
       responder_(std::move(snapshot)) {}
 
-UdpThread::~UdpThread() {
+UdpThread::~UdpThread() { stop(); }
+
+void UdpThread::stop() {
   stopped_ = true;
   socket_.shut();
+  if (thread_.joinable()) thread_.join();
 }
 
 void UdpThread::start() {

@@ -18,12 +18,13 @@ namespace hither::dns {
 class UdpThread {
  public:
   UdpThread(io::Fd socket, const Endpoint& endpoint, std::shared_ptr<const Snapshot> snapshot);
-  /// Stops and joins.
   ~UdpThread();
   UdpThread(const UdpThread&) = delete;
   UdpThread& operator=(const UdpThread&) = delete;
 
   void start();
+  /// Stops it and waits for it; what it counted and noted stays readable.
+  void stop();
   /// From the next batch on this snapshot is answered from; the one before is let go of then, or
   /// soon if nobody asks (UdpSocket::patience). Any thread.
   void publish(std::shared_ptr<const Snapshot> snapshot);

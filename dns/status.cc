@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
 
@@ -110,56 +111,59 @@ std::uint64_t queries(const std::vector<const Counters*>& threads) {
   return total;
 }
 
+/// The counts are read one after the other, so what closes meanwhile may be ahead.
+std::uint64_t open_connections(const TcpTotals& tcp) {
+  return tcp.accepted > tcp.closed ? tcp.accepted - tcp.closed : 0;
+}
+
 std::vector<std::string> room_names(const Description& description) {
   std::vector<std::string> names;
   for (const Room& room : description.rooms) names.push_back(room.name);
   return names;
 }
 
-MetricFamily room_states(const StatusInput& input) {
-  MetricFamily family{.name = "hither_dns_room_up",
-                      .help = "1 if the farm is up in the room, 0.5 if it drains, 0 if it is down.",
-                      .type = MetricFamily::Type::gauge,
-                      .samples = {}};
+MetricFamily gauge(std::string name, std::string help) {
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .type = MetricFamily::Type::gauge,
+          .samples = {}};
+}
+
+/// A sample for every farm of every room.
+template <class ValueOf>
+MetricFamily by_farm_of_room(MetricFamily family, const StatusInput& input, ValueOf value_of) {
   const Description& description = input.settings.description;
   for (std::size_t r = 0; r < description.rooms.size(); ++r) {
     for (std::size_t f = 0; f < description.farms.size(); ++f) {
       const FarmState& state = input.rooms.at(r, f);
       if (!state.runs) continue;
-      const double value = state.state == RoomState::up         ? 1.0
-                           : state.state == RoomState::draining ? 0.5
-                                                                : 0.0;
       family.samples.push_back(
           {.labels = {{"room", description.rooms[r].name}, {"farm", description.farms[f]}},
-           .value = value});
+           .value = value_of(state)});
     }
   }
   return family;
+}
+
+MetricFamily room_states(const StatusInput& input) {
+  return by_farm_of_room(
+      gauge("hither_dns_room_up",
+            "1 if the farm is up in the room, 0.5 if it drains, 0 if it is down."),
+      input, [](const FarmState& state) {
+        if (state.state == RoomState::draining) return 0.5;
+        return state.state == RoomState::up ? 1.0 : 0.0;
+      });
 }
 
 MetricFamily overridden(const StatusInput& input) {
-  MetricFamily family{.name = "hither_dns_room_overridden",
-                      .help = "1 if an operator overrules the probes of the farm in the room.",
-                      .type = MetricFamily::Type::gauge,
-                      .samples = {}};
-  const Description& description = input.settings.description;
-  for (std::size_t r = 0; r < description.rooms.size(); ++r) {
-    for (std::size_t f = 0; f < description.farms.size(); ++f) {
-      const FarmState& state = input.rooms.at(r, f);
-      if (!state.runs) continue;
-      family.samples.push_back(
-          {.labels = {{"room", description.rooms[r].name}, {"farm", description.farms[f]}},
-           .value = state.forced ? 1.0 : 0.0});
-    }
-  }
-  return family;
+  return by_farm_of_room(gauge("hither_dns_room_overridden",
+                               "1 if an operator overrules the probes of the farm in the room."),
+                         input, [](const FarmState& state) { return state.forced ? 1.0 : 0.0; });
 }
 
 MetricFamily answer_classes(const Directory& directory) {
-  MetricFamily family{.name = "hither_dns_answer_classes",
-                      .help = "Different orders of rooms in the map of a policy.",
-                      .type = MetricFamily::Type::gauge,
-                      .samples = {}};
+  MetricFamily family =
+      gauge("hither_dns_answer_classes", "Different orders of rooms in the map of a policy.");
   for (std::size_t map = 0; map < directory.maps.size(); ++map) {
     const auto user = std::ranges::find(directory.names, map, &SteeredName::map);
     if (user == directory.names.end()) continue;
@@ -170,10 +174,8 @@ MetricFamily answer_classes(const Directory& directory) {
 }
 
 MetricFamily guard_holding(const StatusInput& input) {
-  MetricFamily family{.name = "hither_dns_guard_holding",
-                      .help = "1 while states of the farm are held because most rooms failed.",
-                      .type = MetricFamily::Type::gauge,
-                      .samples = {}};
+  MetricFamily family = gauge("hither_dns_guard_holding",
+                              "1 while states of the farm are held because most rooms failed.");
   const std::vector<std::string>& farms = input.settings.description.farms;
   for (std::size_t f = 0; f < farms.size(); ++f) {
     family.samples.push_back(
@@ -182,13 +184,32 @@ MetricFamily guard_holding(const StatusInput& input) {
   return family;
 }
 
+/// Counters told apart by one label.
+MetricFamily counters_by(std::string name, std::string help, const std::string& label,
+                         const std::vector<std::pair<std::string, std::uint64_t>>& counted) {
+  MetricFamily family = gauge(std::move(name), std::move(help));
+  family.type = MetricFamily::Type::counter;
+  for (const auto& [word, count] : counted) {
+    family.samples.push_back({.labels = {{label, word}}, .value = static_cast<double>(count)});
+  }
+  return family;
+}
+
 MetricFamily reloads(const StatusInput& input) {
-  const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
-  return {.name = "hither_dns_reloads_total",
-          .help = "Times that the files were read again.",
-          .type = MetricFamily::Type::counter,
-          .samples = {{.labels = {{"result", "done"}}, .value = count(input.reloads.done)},
-                      {.labels = {{"result", "refused"}}, .value = count(input.reloads.refused)}}};
+  return counters_by("hither_dns_reloads_total", "Times that the files were read again.", "result",
+                     {{"done", input.reloads.done}, {"refused", input.reloads.refused}});
+}
+
+void add_tcp(const TcpTotals& tcp, Metrics& metrics) {
+  MetricFamily open = gauge("hither_dns_tcp_connections", "TCP connections that are open.");
+  open.samples.push_back({.labels = {}, .value = static_cast<double>(open_connections(tcp))});
+  metrics.push_back(std::move(open));
+  metrics.push_back(counters_by("hither_dns_tcp_accepted_total",
+                                "TCP connections that came, by what became of them.", "result",
+                                {{"served", tcp.accepted}, {"over_quota", tcp.over_quota}}));
+  metrics.push_back(counters_by(
+      "hither_dns_tcp_cut_off_total", "TCP connections that we closed, by the reason.", "reason",
+      {{"idle", tcp.idle}, {"stalled", tcp.stalled}, {"to_make_room", tcp.shed}}));
 }
 
 }  // namespace
@@ -209,6 +230,7 @@ std::string status_json(const StatusInput& input) {
                      {"uptime_s", to_seconds(input.now - input.started)},
                      {"threads", input.settings.threads},
                      {"queries", queries(input.threads)},
+                     {"tcp_connections", open_connections(input.tcp)},
                      {"listen", listen},
                      {"geo", input.databases},
                      {"zones", zones},
@@ -234,6 +256,7 @@ Metrics status_metrics(const StatusInput& input) {
   metrics.push_back(reloads(input));
   metrics.push_back(guard_holding(input));
   metrics.push_back(overridden(input));
+  add_tcp(input.tcp, metrics);
   if (input.directory != nullptr) metrics.push_back(answer_classes(*input.directory));
   if (input.probe_times != nullptr) metrics.push_back(input.probe_times->to_metric());
   metrics.push_back(room_states(input));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,16 @@
 
 namespace hither::dns {
 
+/// What became of TCP connections since the start, over all threads.
+struct TcpTotals {
+  std::uint64_t accepted = 0;
+  std::uint64_t closed = 0;      ///< of these, for whatever reason
+  std::uint64_t over_quota = 0;  ///< closed at once: the client had its share
+  std::uint64_t idle = 0;        ///< of the closed, those that asked nothing for too long
+  std::uint64_t stalled = 0;     ///< those that did not take their answers
+  std::uint64_t shed = 0;        ///< those that made room for a new one
+};
+
 /// What the status pages say, as values and text: the driver only hands them over. Pure.
 struct StatusInput {
   const Settings& settings;
@@ -30,14 +41,15 @@ struct StatusInput {
   std::vector<std::string> counted_rooms =
       {};  ///< by place in the counters; none: the description's
   const std::vector<const Counters*>& threads;
+  TcpTotals tcp = {};
   std::vector<std::string> databases;  ///< names of the geo databases
   Instant started;
   Instant now;
 };
 
 /// {"program":"hither-dns","world":"three-rooms","ready":true,"uptime_s":12.5,
-///  "threads":2,"queries":17,"listen":["127.0.0.1:5300"],"geo":["builtin (2026-06-17)"],
-///  "zones":["example.test"],"names":["www.example.test"],
+///  "threads":2,"queries":17,"tcp_connections":0,"listen":["127.0.0.1:5300"],
+///  "geo":["builtin (2026-06-17)"],"zones":["example.test"],"names":["www.example.test"],
 ///  "rooms":[{"room":"fra","title":"Frankfurt","addresses":["127.10.0.1"],
 ///    "admin":"127.10.0.1:7070","named_for_s":0.4,"farms":[{"farm":"web","state":"up",
 ///    "since_s":3.2,"reason":"","measured":"up","held":false,"override":null,

@@ -136,5 +136,26 @@ TEST(Status, AlarmsAreMetrics) {
   EXPECT_EQ(find("hither_dns_reloads_total").samples.at(1).value, 3);
 }
 
+TEST(Status, CountsTcpConnections) {
+  Fixture fixture;
+  StatusInput input = fixture.input();
+  input.tcp = {.accepted = 9, .closed = 7, .over_quota = 2, .idle = 3, .stalled = 1, .shed = 2};
+
+  const Metrics metrics = status_metrics(input);
+
+  const auto values = [&](const char* name) {
+    std::string text;
+    for (const MetricSample& one : std::ranges::find(metrics, name, &MetricFamily::name)->samples) {
+      text += one.labels.empty() ? "" : one.labels[0].second + "=";
+      text += std::to_string(static_cast<int>(one.value)) + " ";
+    }
+    return text;
+  };
+  EXPECT_EQ(values("hither_dns_tcp_connections"), "2 ");
+  EXPECT_EQ(values("hither_dns_tcp_accepted_total"), "served=9 over_quota=2 ");
+  EXPECT_EQ(values("hither_dns_tcp_cut_off_total"), "idle=3 stalled=1 to_make_room=2 ");
+  EXPECT_EQ(nlohmann::json::parse(status_json(input))["tcp_connections"], 2);
+}
+
 }  // namespace
 }  // namespace hither::dns
