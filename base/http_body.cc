@@ -12,7 +12,6 @@ namespace {
 
 /// A size line is a few octets and extensions nobody reads; endless ones are an attack.
 constexpr std::size_t size_line_bytes_max = 512;
-constexpr std::size_t trailer_bytes_max = 8 * 1024;
 /// 15 hex digits cannot overflow and are more than any body has.
 constexpr int size_digits_max = 15;
 
@@ -34,7 +33,8 @@ bool is_token_octet(unsigned char c) {
 
 }  // namespace
 
-BodyReader::BodyReader(BodyFraming framing, std::uint64_t content_length) : framing_(framing) {
+BodyReader::BodyReader(BodyFraming framing, std::uint64_t content_length, Trailers trailers)
+    : framing_(framing), trailers_(trailers) {
   if (framing == BodyFraming::length) left_ = content_length;
   const bool empty =
       framing == BodyFraming::none || (framing == BodyFraming::length && content_length == 0);
@@ -90,7 +90,9 @@ void BodyReader::on_octet(unsigned char octet) {
     case Phase::size_lf:
       if (left_ > 0) return expect(octet, '\n', Phase::data);
       line_bytes_ = 0;
-      return expect(octet, '\n', Phase::trailer_start);
+      expect(octet, '\n', Phase::trailer_start);
+      if (trailers_ == Trailers::leave && state_ == State::reading) state_ = State::trailers;
+      return;
     case Phase::data:
       return;
     case Phase::data_cr:
@@ -134,7 +136,7 @@ void BodyReader::on_size_octet(unsigned char octet) {
   if (!is_value_octet(octet)) return fail_with("the chunk extension holds a control character");
 }
 
-// R31: trailers must be well-formed fields; they are dropped, so what they say is no matter.
+// R31: trailers must be well-formed fields; here they are dropped, so what they say is no matter.
 void BodyReader::on_trailer_octet(unsigned char octet) {
   if (++line_bytes_ > trailer_bytes_max) return fail_with("the trailers are too long");
   if (phase_ == Phase::trailer_value) {
@@ -167,7 +169,7 @@ void BodyReader::expect(unsigned char octet, unsigned char wanted, Phase next) {
 }
 
 void BodyReader::on_end() {
-  if (state_ != State::reading) return;
+  if (state_ != State::reading && state_ != State::trailers) return;
   if (framing_ == BodyFraming::until_close) {
     state_ = State::done;
     return;

@@ -14,14 +14,18 @@ namespace hither {
 /// Follows the body of one message through the stream, whatever its framing, in pieces of any size
 /// (RFC 9112 s6, s7). Data is handed out as views into the given bytes; nothing is copied or kept.
 /// Strict like the head parser: a chunk size is 1*HEXDIG, extensions are skipped and never
-/// forwarded, bare CR or LF is an error, trailers are checked and dropped. Rules 28 to 32 of
-/// docs/http.md.
+/// forwarded, bare CR or LF is an error. Trailers are checked and dropped, or left to the caller.
+/// Rules 28 to 32 of docs/http.md.
 class BodyReader {
  public:
-  enum class State { reading, done, bad };
+  /// `trailers`: all data is there, and the trailers come next, for the caller to read.
+  enum class State { reading, trailers, done, bad };
+  /// What becomes of the trailers of a chunked body: checked and dropped here, or read by the
+  /// caller with parse_trailers() (base/http_head.h), who then calls end_trailers().
+  enum class Trailers { drop, leave };
 
   BodyReader() = default;  ///< of a message without a body: done at once
-  BodyReader(BodyFraming framing, std::uint64_t content_length);
+  BodyReader(BodyFraming framing, std::uint64_t content_length, Trailers trailers = Trailers::drop);
 
   /// One step: takes some of `bytes` (`taken`) and yields at most one view of body data.
   struct Step {
@@ -31,6 +35,9 @@ class BodyReader {
   /// Call until it takes nothing or the state is no longer `reading`.
   Step read(ByteView bytes);
 
+  /// The caller has read the trailers. Precondition: the state is `trailers`.
+  void end_trailers() { state_ = State::done; }
+
   /// The stream ended: done if the framing is until_close, else bad unless it was done already.
   void on_end();
 
@@ -38,6 +45,7 @@ class BodyReader {
   bool done() const { return state_ == State::done; }
   /// Data bytes handed out so far.
   std::uint64_t received() const { return received_; }
+  bool has_length() const { return framing_ == BodyFraming::length; }
   /// For framing `length`: data bytes that are still to come.
   std::uint64_t left() const { return left_; }
   /// A static text that names the broken rule, once bad.
@@ -68,6 +76,7 @@ class BodyReader {
 
   BodyFraming framing_ = BodyFraming::none;
   State state_ = State::done;
+  Trailers trailers_ = Trailers::drop;
   Phase phase_ = Phase::size;
   std::uint64_t left_ = 0;
   std::uint64_t received_ = 0;

@@ -306,4 +306,15 @@ HeadResult parse_response_head(ByteView bytes, std::string_view method, const He
   return result.kind == Kind::complete ? judge_response(method, head) : result;
 }
 
+HeadResult parse_trailers(ByteView bytes, Trailers& trailers) {
+  const Lines in = lines_of(bytes, {.bytes_max = trailer_bytes_max}, 0);
+  HeadScan scan;
+  trailers.fields.clear();
+  const HeadResult result = parse_fields(in, in.begin, scan, trailers);
+  if (result.kind == Kind::bad) {
+    return bad(400, result.status == 431 ? "the trailers are too long" : result.reason);
+  }
+  return result.kind == Kind::complete ? judge_trailers(trailers.fields) : result;
+}
+
 }  // namespace hither

@@ -105,6 +105,18 @@ HeadResult parse_request_head(ByteView bytes, const HeadLimits& limits, HeadScan
 HeadResult parse_response_head(ByteView bytes, std::string_view method, const HeadLimits& limits,
                                HeadScan& scan, ResponseHead& head);
 
+/// The fields behind a chunked body (RFC 9112 s7.1.2).
+struct Trailers {
+  HttpFields fields;
+  std::size_t size = 0;  ///< with the empty line
+};
+constexpr std::size_t trailer_bytes_max = 8 * 1024;
+
+/// Parses the trailers at the start of `bytes`, which begin behind the line of the last chunk, by
+/// the rules of fields and R31 of docs/http.md: none may pose as a field that belongs in a head.
+/// Starts anew with every call; `trailers` holds sense only once complete.
+HeadResult parse_trailers(ByteView bytes, Trailers& trailers);
+
 /// Is it a token (RFC 9110 s5.6.2): a method, a field name?
 bool is_token(std::string_view text);
 

@@ -2,6 +2,7 @@
 #include "base/http_judge.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/http_chars.h"
@@ -111,7 +112,21 @@ struct Options {
 bool may_not_be_nominated(std::string_view name) {
   return is_word(name, "host") || is_word(name, "content-length") ||
          is_word(name, "transfer-encoding") || is_word(name, "cookie") ||
-         is_word(name, "authorization") || is_word(name, "x-forwarded-for");
+         is_word(name, "authorization") || is_word(name, "forwarded") ||
+         is_word(name, "x-forwarded-for") || is_word(name, "x-forwarded-host") ||
+         is_word(name, "x-forwarded-proto") || is_word(name, "x-request-id");
+}
+
+/// Fields that frame, route, authenticate or describe a message, or speak about one connection: who
+/// reads a message acts on them before its end, so behind the body they can only deceive whoever
+/// merges them into the head (RFC 9110 s6.5.1).
+bool may_not_trail(std::string_view name) {
+  static constexpr auto names = std::to_array<std::string_view>(
+      {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect",
+       "max-forwards", "content-encoding", "content-type", "content-range", "set-cookie",
+       "proxy-authorization", "proxy-authenticate", "www-authenticate", "cache-control"});
+  return may_not_be_nominated(name) ||
+         std::ranges::any_of(names, [name](std::string_view one) { return is_word(name, one); });
 }
 
 /// Reads all Connection fields (RFC 9110 s7.6.1); a text that names the broken rule, or nothing.
@@ -289,6 +304,13 @@ HeadResult judge_response(std::string_view method, ResponseHead& head) {
   }
   head.keep_alive =
       keeps_alive(options, head.minor_version) && head.framing != BodyFraming::until_close;
+  return good;
+}
+
+HeadResult judge_trailers(const HttpFields& fields) {
+  for (const HttpField& field : fields.all()) {
+    if (may_not_trail(field.name)) return bad(400, "a trailer belongs in the head");
+  }
   return good;
 }
 

@@ -13,5 +13,7 @@ namespace hither {
 /// http_head.cc alone. Pure.
 HeadResult judge_request(RequestHead& head);
 HeadResult judge_response(std::string_view method, ResponseHead& head);
+/// May each of these come behind a body (R31)?
+HeadResult judge_trailers(const HttpFields& fields);
 
 }  // namespace hither

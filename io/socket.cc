@@ -197,6 +197,12 @@ IoResult read_some(int fd, std::span<std::byte> buffer) {
   return result;
 }
 
+IoResult::Kind peek(int fd) {
+  std::byte octet{};
+  const IoResult result = result_of(recv(fd, &octet, 1, MSG_PEEK));
+  return result.kind == IoResult::Kind::ok && result.size == 0 ? IoResult::Kind::end : result.kind;
+}
+
 IoResult write_some(int fd, ByteView bytes) {
   return result_of(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }

@@ -69,6 +69,8 @@ struct IoResult {
 
 /// One recv. `end` is the peer's FIN.
 IoResult read_some(int fd, std::span<std::byte> buffer);
+/// What read_some() would find now, and leaves it there.
+IoResult::Kind peek(int fd);
 /// One send, without SIGPIPE.
 IoResult write_some(int fd, ByteView bytes);
 /// Two pieces in one sendmsg.

@@ -13,6 +13,13 @@ bool Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   return static_cast<bool>(lease_);
 }
 
+void Attempts::resume(Picker& picker, std::uint32_t index, Instant now) {
+  count_ = 0;
+  affinity_ = {};
+  last_failure_.clear();
+  lease_ = picker.take(index, now);
+}
+
 bool Attempts::next(Picker& picker, std::string_view why, Instant now) {
   last_failure_ = fmt::format("{}: {}", lease_.server().name(), why);
   lease_.connect_done(false);

@@ -25,6 +25,8 @@ class Attempts {
   /// The present one did not take the connection: picks another; false if there is none or enough
   /// were tried.
   bool next(Picker& picker, std::string_view why, Instant now);
+  /// Takes server `index` again, whatever its state, for a connection to it is still there.
+  void resume(Picker& picker, std::uint32_t index, Instant now);
   /// Gives the present server back.
   void end() { lease_.release(); }
 

@@ -37,6 +37,7 @@ struct alignas(64) FarmTotals {
   Counter rejected;  ///< requests we answered 4xx ourselves
   Counter unserved;  ///< answered 502 or 503 (or closed, in TCP mode) for want of a server
   Counter late;      ///< answered 408 or 504
+  Counter aborted;   ///< given up because the client left, or took too little
 };
 
 /// One copy of a farm as the balancer sees it. Gauges and totals may be read by any thread at any

@@ -8,150 +8,125 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
-
-#include "lb/http_rewrite.h"
 
 namespace hither::lb {
-namespace {
 
-/// May the request be sent twice (RFC 9110 s9.2.2)?
-bool is_idempotent(std::string_view method) {
-  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
-         method == "OPTIONS" || method == "TRACE";
-}
-
-/// Moves body data from `in` to `out` while both allow it; says if anything moved. Leaves room in
-/// `out` for the last chunk.
-bool pump(Buffer& in, BodyReader& body, Buffer& out, bool chunked) {
-  const std::size_t overhead = chunked ? chunk_overhead : 0;
-  bool moved = false;
-  while (body.state() == BodyReader::State::reading && !in.empty() && out.room() > overhead) {
-    const std::size_t size = std::min(in.size(), out.room() - overhead);
-    const BodyReader::Step step = body.read(in.data().first(size));
-    if (!step.data.empty() && chunked) write_chunk(step.data, out);
-    if (!step.data.empty() && !chunked) out.append(step.data);
-    in.consume(step.taken);
-    if (step.taken == 0) break;
-    moved = true;
-  }
-  return moved;
-}
-
-}  // namespace
-
-HttpProxy::HttpProxy(HttpContext& context, std::string client_address, Instant now)
+HttpProxy::HttpProxy(HttpContext& context, const Address& client, Instant now)
     : context_(context),
-      client_address_(std::move(client_address)),
-      client_in_(context.blocks),
-      to_backend_(context.blocks),
-      backend_in_(context.blocks),
-      to_client_(context.blocks),
-      deadline_(now + context.times.header) {}
+      client_(identity_of(client, context.picker.farm().settings().trusted_proxies)),
+      trace_(context.log, client),
+      request_(context.blocks),
+      response_(context.blocks),
+      tunnel_(request_, response_),
+      deadline_(now + farm().timeouts.header) {}
 
 // ---- What the driver asks
 
 bool HttpProxy::wants(Side from) const {
   if (finished_) return false;
+  if (phase_ == Phase::tunnel) return tunnel_.wants(from);
   if (from == Side::backend) {
+    if (link_ == Link::kept) return true;  // To hear it close.
     if (phase_ != Phase::exchange || link_ != Link::open) return false;
-    return status_ == 0 ? backend_in_.room() > 0 : backend_in_.empty() && to_client_.empty();
+    return exchange_.status == 0 ? response_.in.room() > 0 : response_.wants_body();
   }
   if (client_ended_ || phase_ == Phase::over) return false;
   if (phase_ == Phase::lingering) return true;
-  if (between_requests()) return to_client_.empty() && client_in_.room() > 0;
-  return request_body_.state() == BodyReader::State::reading && link_ == Link::open && !mute_ &&
-         client_in_.empty() && to_backend_.empty();
-}
-
-bool HttpProxy::raw_request_body() const {
-  return phase_ == Phase::exchange && request_framing_ == BodyFraming::length &&
-         request_body_.left() > 0 && client_in_.empty() && to_backend_.empty();
-}
-
-bool HttpProxy::raw_response_body() const {
-  return phase_ == Phase::exchange && status_ != 0 && response_framing_ == BodyFraming::length &&
-         response_body_.left() > 0 && backend_in_.empty() && to_client_.empty();
+  if (between_requests()) return response_.out.empty() && request_.in.room() > 0;
+  return link_ == Link::open && !mute_ && request_.wants_body();
 }
 
 std::span<std::byte> HttpProxy::space(Side from) {
-  if (from == Side::client) {
-    direct_ = raw_request_body();
-    if (!direct_) return client_in_.space();
-    // What comes behind the body is the next request: it waits in the kernel.
-    const std::span<std::byte> space = to_backend_.space();
-    return space.first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), request_body_.left())));
-  }
-  direct_ = raw_response_body();
-  return direct_ ? to_client_.space() : backend_in_.space();
+  // What comes behind the body of a request is the next one: it waits in the kernel.
+  if (from == Side::client) return request_.space(/*exactly=*/true);
+  return response_.space(/*exactly=*/false);
 }
 
 ByteView HttpProxy::pending(Side to) const {
   if (finished_) return {};
-  if (to == Side::client) return to_client_.data();
-  return link_ == Link::open && !mute_ ? backend_pending() : ByteView{};
+  if (to == Side::client) return response_.pending();
+  return link_ == Link::open && !mute_ ? request_.pending() : ByteView{};
 }
 
 bool HttpProxy::ends(Side to) const {
-  return to == Side::client && phase_ == Phase::lingering && !finished_;
+  if (finished_) return false;
+  if (phase_ == Phase::tunnel) return tunnel_.ends(to);
+  return to == Side::client && phase_ == Phase::lingering;
+}
+
+Instant HttpProxy::deadline() const {
+  return std::min({deadline_, upload_.deadline(), download_.deadline()});
 }
 
 // ---- Bytes, ends and instants
 
 void HttpProxy::received(Side from, std::size_t size, Instant now) {
-  Buffer& in = from == Side::client ? (direct_ ? to_backend_ : client_in_)
-                                    : (direct_ ? to_client_ : backend_in_);
-  BodyReader& body = from == Side::client ? request_body_ : response_body_;
+  HttpStream& stream = from == Side::client ? request_ : response_;
   // L12: more than the body it announced; such a connection is never used again.
-  const bool surplus = direct_ && size > body.left();
-  if (surplus) keepable_ = false;
-  in.commit(surplus ? static_cast<std::size_t>(body.left()) : size);
-  in.release_if_empty();
+  if (!stream.take(size)) exchange_.keepable = false;
   if (size == 0) return;
   if (phase_ == Phase::lingering) {
-    client_in_.clear();
+    request_.in.clear();
     return;
   }
-  if (direct_) body.read(in.data());
   if (from == Side::backend) {
-    answered_ = true;
-    to_backend_.consume(std::exchange(kept_, 0));
+    if (link_ == Link::kept) return leave_backend(BackendWish::discard);  // L12
+    exchange_.answered = true;
+    request_.forget();
+  } else {
+    upload_.moved(size, now);
   }
   // The time to the response's head is absolute; within bodies any progress counts.
-  const bool within_body = from == Side::backend ? status_ != 0 : phase_ == Phase::exchange;
-  if (within_body) deadline_ = now + context_.times.stall;
+  const bool within_body =
+      from == Side::backend ? exchange_.status != 0 : phase_ == Phase::exchange;
+  if (phase_ == Phase::tunnel) {
+    deadline_ = now + farm().timeouts.tunnel;
+  } else if (within_body) {
+    deadline_ = now + farm().timeouts.stall;
+  }
   advance(now);
 }
 
 void HttpProxy::sent(Side to, std::size_t size, Instant now) {
+  (to == Side::client ? response_ : request_).sent(size);
   if (to == Side::client) {
-    to_client_.consume(size);
-    if (phase_ == Phase::over || status_ != 0) deadline_ = now + context_.times.stall;
-    if (between_requests()) deadline_ = now + context_.times.idle;
-  } else {
-    any_sent_ = true;
-    if (request_framing_ != BodyFraming::none) attempts_.lease().request_sent(now);
-    const bool keep = reused_ && !answered_ && idempotent_ && request_framing_ == BodyFraming::none;
-    if (keep) {
-      kept_ += size;
-    } else {
-      to_backend_.consume(size);
+    trace_.sent(size);
+    download_.moved(size, now);
+    if (between_requests() || phase_ == Phase::over) {
+      // The last response is out as a whole.
+      if (response_.out.empty() && phase_ != Phase::head) trace_.finish(now);
     }
-    const bool waiting = request_sent() && status_ == 0;
-    deadline_ = now + (waiting ? context_.times.response : context_.times.stall);
+    if (phase_ == Phase::over || exchange_.status != 0) deadline_ = now + farm().timeouts.stall;
+    if (between_requests()) deadline_ = now + farm().timeouts.idle;
+  } else {
+    exchange_.any_sent = true;
+    if (exchange_.has_body && phase_ == Phase::exchange) attempts_.lease().request_sent(now);
+    const bool waiting = request_sent() && exchange_.status == 0;
+    deadline_ = now + (waiting ? farm().timeouts.response : farm().timeouts.stall);
   }
+  if (phase_ == Phase::tunnel) deadline_ = now + farm().timeouts.tunnel;
   advance(now);
 }
 
 void HttpProxy::ended(Side from, Instant now) {
   if (finished_) return;
-  if (from == Side::backend) {
+  if (phase_ == Phase::tunnel) {
+    tunnel_.ended(from);
+    deadline_ = now + farm().timeouts.tunnel;
+  } else if (from == Side::backend) {
+    if (link_ == Link::kept) leave_backend(BackendWish::discard);
     if (link_ == Link::open) backend_lost("closed the connection", /*clean=*/true, now);
   } else {
     client_ended_ = true;
-    const bool cut_short = phase_ == Phase::exchange && !request_body_.done();
-    if (phase_ == Phase::lingering || cut_short) abort();
+    // L16: behind a whole request it may wait for the response.
+    const bool serve = request_.done() && farm().half_close == topology::HalfClose::serve;
+    if (phase_ == Phase::lingering) {
+      close(now);
+    } else if (phase_ == Phase::exchange && exchange_.status == 0 && !serve) {
+      client_left(now);
+    } else if (phase_ == Phase::exchange && !request_.done()) {
+      client_left(now);
+    }
   }
   advance(now);
 }
@@ -159,7 +134,14 @@ void HttpProxy::ended(Side from, Instant now) {
 void HttpProxy::broken(Side from, Instant now) {
   if (finished_) return;
   if (from == Side::client) {
-    abort();
+    client_left(now);
+  } else if (phase_ == Phase::tunnel) {
+    // What it sent before still goes to the client; then that connection is closed.
+    tunnel_.refused(Side::backend);
+    tunnel_.ended(Side::backend);
+    trace_.fault({'S', 'T'});
+  } else if (link_ == Link::kept) {
+    leave_backend(BackendWish::discard);
   } else if (link_ == Link::open) {
     backend_lost("reset the connection", /*clean=*/false, now);
   }
@@ -169,6 +151,8 @@ void HttpProxy::broken(Side from, Instant now) {
 void HttpProxy::unwritable(Side to, Instant now) {
   if (to == Side::client) {
     broken(to, now);
+  } else if (phase_ == Phase::tunnel) {
+    tunnel_.refused(to);
   } else {
     mute_ = true;  // L13: it may have answered before it closed. Reading will tell.
   }
@@ -180,32 +164,52 @@ void HttpProxy::drain(Instant now) {
 }
 
 void HttpProxy::on_deadline(Instant now) {
-  if (finished_) return;
+  if (finished_ || now < deadline()) return;
+  if (download_.deadline() <= now) {
+    trace_.fault({'c', stage()});
+    client_left(now);
+    return;
+  }
   switch (phase_) {
     case Phase::idle:  // Nothing was asked, so there is nothing to answer.
     case Phase::over:
     case Phase::lingering:
-      abort();
+      trace_.fault({'c', 'D'});
+      client_left(now);
       return;
     case Phase::head:
       context_.picker.totals().late.add();
+      trace_.fault({'c', 'R'});
       reply(408, "the head of the request did not come in time", now);
       break;
+    case Phase::tunnel:
+      trace_.fault({'c', 'T'});
+      close(now);
+      return;
     case Phase::exchange:
-      if (link_ == Link::obtaining) {
-        connect_failed("no answer in time", now);
-      } else if (status_ != 0) {
-        abort();
-      } else if (!request_body_.done() && to_backend_.empty()) {
-        fail_exchange(408, "the body of the request did not come in time", now);
-      } else {
-        attempts_.lease().failed(now);
-        fail_exchange(
-            504, fmt::format("{} did not answer in time", attempts_.lease().server().name()), now);
-      }
+      on_late_exchange(now);
       break;
   }
   advance(now);
+}
+
+void HttpProxy::on_late_exchange(Instant now) {
+  if (upload_.deadline() <= now) {
+    fail_exchange(408, {'c', 'B'}, "the body of the request comes too slowly", now);
+  } else if (link_ == Link::obtaining) {
+    connect_failed("no answer in time", now);
+  } else if (exchange_.status != 0) {
+    const bool client_is_slow = !response_.out.empty();
+    if (client_is_slow) return client_left(now);
+    trace_.fault({'s', 'D'});
+    abort(now);
+  } else if (!request_.done() && request_.pending().empty() && !exchange_.expects) {
+    fail_exchange(408, {'c', 'B'}, "the body of the request did not come in time", now);
+  } else {
+    attempts_.lease().failed(now);
+    fail_exchange(504, {'s', stage()},
+                  fmt::format("{} did not answer in time", attempts_.lease().server().name()), now);
+  }
 }
 
 /// Moves all that can be moved.
@@ -215,15 +219,12 @@ void HttpProxy::advance(Instant now) {
     moved = false;
     if (between_requests()) {
       moved = take_request(now);
+    } else if (phase_ == Phase::tunnel) {
+      moved = tunnel_.move();
     } else if (phase_ == Phase::exchange) {
-      moved = take_request_body();
-      if (request_body_.state() == BodyReader::State::bad) {
-        fail_exchange(400, request_body_.reason(), now);
-      } else if (status_ == 0) {
-        moved |= take_response(now);
-      } else {
-        moved |= take_response_body(now);
-      }
+      moved = move_request(now);
+      if (phase_ != Phase::exchange) continue;
+      moved |= exchange_.status == 0 ? take_response(now) : move_response(now);
     }
   }
   settle(now);
@@ -231,304 +232,108 @@ void HttpProxy::advance(Instant now) {
 
 /// Ends what has nothing more to do.
 void HttpProxy::settle(Instant now) {
-  if (finished_ || !to_client_.empty() || wish_ != BackendWish::leave) return;
-  if (phase_ == Phase::over) {
-    if (!linger_ || client_ended_) {
-      finished_ = true;
-      return;
-    }
+  watch_rates(now);
+  if (finished_ || !response_.out.empty() || wish_ != BackendWish::leave) return;
+  if (phase_ == Phase::tunnel) {
+    if (tunnel_.over()) close(now);
+  } else if (phase_ == Phase::over) {
+    if (!linger_ || client_ended_) return close(now);
     phase_ = Phase::lingering;
-    deadline_ = now + context_.times.linger;
+    deadline_ = now + linger_max;
   } else {
     // L16: all whole requests are answered, and no more will come, or be taken.
-    finished_ = (between_requests() && client_ended_) || (phase_ == Phase::idle && draining_);
-  }
-  if (finished_) client_in_.clear();
-}
-
-// ---- The request
-
-/// L5: one at a time. The next one waits until this one's response is sent.
-bool HttpProxy::take_request(Instant now) {
-  if (client_in_.empty() || !to_client_.empty() || wish_ != BackendWish::leave) return false;
-  if (phase_ == Phase::idle) {
-    phase_ = Phase::head;
-    deadline_ = now + context_.times.header;
-  }
-  const HeadResult result =
-      parse_request_head(client_in_.data(), context_.limits, scan_, context_.request);
-  if (result.kind == HeadResult::Kind::incomplete) return false;
-  head_request_ = false;
-  request_body_ = {};
-  if (result.kind == HeadResult::Kind::bad) {
-    context_.picker.totals().rejected.add();
-    reply(result.status, result.reason, now);
-  } else {
-    begin_exchange(context_.request, now);
-  }
-  return true;
-}
-
-void HttpProxy::begin_exchange(const RequestHead& head, Instant now) {
-  const Forwarding forwarding{.client_address = client_address_,
-                              .host = context_.picker.farm().name(),
-                              .request_id = context_.picker.draw()};
-  const bool written = write_request_head(head, client_in_.data(), forwarding, to_backend_);
-  if (!written || to_backend_.room() < chunk_overhead) {
-    to_backend_.clear();
-    context_.picker.totals().rejected.add();
-    reply(431, "the head is too long", now);
-    return;
-  }
-  context_.picker.totals().requests.add();
-  const Affinity affinity = affinity_of(context_.picker.farm().settings(), head, client_address_);
-  minor_version_ = head.minor_version;
-  keep_alive_ = head.keep_alive;
-  head_request_ = head.method == "HEAD";
-  idempotent_ = is_idempotent(head.method);
-  request_framing_ = head.framing;
-  request_body_ = BodyReader(head.framing, head.content_length);
-  response_body_ = {};
-  client_in_.consume(head.size);
-  phase_ = Phase::exchange;
-  scan_ = {};
-  status_ = 0;
-  kept_ = 0;
-  retried_ = false;
-  answered_ = false;
-  if (request_framing_ == BodyFraming::chunked && request_body_.done()) {
-    to_backend_.append(last_chunk);
-  }
-  if (attempts_.begin(context_.picker, affinity, now)) {
-    obtain(now, /*fresh=*/false);
-  } else {
-    fail_exchange(503, attempts_.why_none(context_.picker.farm()), now);
+    const bool left = between_requests() && client_ended_;
+    if (left && phase_ == Phase::head) trace_.fault({'C', 'R'});
+    if (left || (phase_ == Phase::idle && draining_)) close(now);
   }
 }
 
-bool HttpProxy::take_request_body() {
-  const bool chunked = request_framing_ == BodyFraming::chunked;
-  const bool moved = pump(client_in_, request_body_, to_backend_, chunked);
-  if (moved && chunked && request_body_.done()) to_backend_.append(last_chunk);
-  return moved;
+/// Only time in which we wait for the client counts against it.
+void HttpProxy::watch_rates(Instant now) {
+  const bool within = phase_ == Phase::exchange && !finished_;
+  upload_.wait(within && !exchange_.expects && !request_.done() && wants(Side::client), now);
+  download_.wait(!finished_ && phase_ != Phase::tunnel && !response_.out.empty(), now);
 }
 
-// ---- The server
-
-void HttpProxy::obtain(Instant now, bool fresh) {
-  wish_ = BackendWish::obtain;
-  link_ = Link::obtaining;
-  fresh_ = fresh;
-  kept_ = 0;
-  any_sent_ = false;
-  mute_ = false;
-  deadline_ = now + context_.times.connect;
-}
-
-void HttpProxy::connecting(Instant) {
-  wish_ = BackendWish::leave;
-  attempts_.lease().connect_begins();
-}
-
-void HttpProxy::connected(bool reused, Instant now) {
-  wish_ = BackendWish::leave;
-  link_ = Link::open;
-  reused_ = reused;
-  attempts_.lease().connect_done(true);
-  if (reused) attempts_.lease().totals().reused.add();
-  deadline_ = now + context_.times.stall;
-}
-
-void HttpProxy::connect_failed(std::string_view why, Instant now) {
-  wish_ = BackendWish::leave;
-  if (attempts_.next(context_.picker, why, now)) {
-    obtain(now, /*fresh=*/retried_);
-  } else {
-    fail_exchange(503, attempts_.why_none(context_.picker.farm()), now);
+/// What the client, or we for it, are waiting for: the second letter of an EndReason.
+char HttpProxy::stage() const {
+  switch (phase_) {
+    case Phase::idle:
+    case Phase::head:
+      return response_.out.empty() ? 'R' : 'D';
+    case Phase::tunnel:
+      return 'T';
+    case Phase::over:
+    case Phase::lingering:
+      return 'D';
+    case Phase::exchange:
+      break;
   }
-  advance(now);
-}
-
-void HttpProxy::parted(Instant now) {
-  wish_ = BackendWish::leave;
-  advance(now);
-}
-
-/// L14: an idle connection may die just as it is used. Once, on a new connection, the request is
-/// sent again if nothing of it was sent, or if it may be sent twice and is still here as a whole.
-bool HttpProxy::retry(Instant now) {
-  const bool repeatable = !any_sent_ || (idempotent_ && request_framing_ == BodyFraming::none);
-  if (!reused_ || retried_ || answered_ || !repeatable) return false;
-  retried_ = true;
-  attempts_.lease().totals().retries.add();
-  obtain(now, /*fresh=*/true);
-  return true;
-}
-
-void HttpProxy::backend_lost(std::string_view why, bool clean, Instant now) {
-  if (status_ == 0) {
-    if (retry(now)) return;
-    attempts_.lease().failed(now);
-    fail_exchange(
-        502, fmt::format("{} {} before it answered", attempts_.lease().server().name(), why), now);
-    return;
-  }
-  if (clean) response_body_.on_end();
-  if (!clean || !response_body_.done()) {
-    abort();  // L15: the client must not take a part for the whole.
-    return;
-  }
-  if (response_framing_ == BodyFraming::chunked) to_client_.append(last_chunk);
-  keepable_ = false;
-  finish_exchange(now);
-}
-
-/// Ends our use of the server's connection, whatever state that is in.
-void HttpProxy::leave_backend(BackendWish wish) {
-  to_backend_.clear();
-  backend_in_.clear();
-  kept_ = 0;
-  wish_ = link_ == Link::none ? BackendWish::leave : wish;
-  link_ = Link::none;
-  attempts_.end();
-}
-
-// ---- The response
-
-bool HttpProxy::take_response(Instant now) {
-  if (backend_in_.empty() || !to_client_.empty() || link_ != Link::open) return false;
-  ResponseHead& head = context_.response;
-  const HeadResult result = parse_response_head(backend_in_.data(), head_request_ ? "HEAD" : "GET",
-                                                context_.limits, scan_, head);
-  if (result.kind == HeadResult::Kind::incomplete) return false;
-  scan_ = {};
-  const std::string& name = attempts_.lease().server().name();
-  if (result.kind == HeadResult::Kind::bad) {
-    fail_exchange(502, fmt::format("{} answered badly: {}", name, result.reason), now);
-  } else if (head.status == 101) {
-    fail_exchange(502, fmt::format("{} switched protocols unasked", name), now);
-  } else if (head.status >= 200) {
-    begin_response(head, now);
-  } else {
-    // L9: interim responses are passed on, but HTTP/1.0 knows none.
-    const ResponseShape shape{.bodiless_status = true};
-    if (minor_version_ > 0) write_response_head(head, backend_in_.data(), shape, to_client_);
-    backend_in_.consume(head.size);
-  }
-  return true;
-}
-
-void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
-  // L13: the rest of the request has no reader, so neither connection can go on after this.
-  if (!request_sent() || draining_) keep_alive_ = false;
-  response_framing_ = head.framing;
-  if (head.framing == BodyFraming::chunked || head.framing == BodyFraming::until_close) {
-    // L11: a client of HTTP/1.1 is told where the body ends, one of HTTP/1.0 by our close.
-    response_framing_ = minor_version_ > 0 ? BodyFraming::chunked : BodyFraming::until_close;
-  }
-  if (response_framing_ == BodyFraming::until_close) keep_alive_ = false;
-  const std::string_view kept = minor_version_ == 0 ? "keep-alive" : "";
-  const ResponseShape shape{.framing = response_framing_,
-                            .bodiless_status = head.status == 204,
-                            .connection = keep_alive_ ? kept : "close",
-                            .own_fields = attempts_.set_cookie()};
-  const bool written = write_response_head(head, backend_in_.data(), shape, to_client_);
-  if (!written || to_client_.room() < chunk_overhead) {
-    to_client_.clear();
-    fail_exchange(502, "the head of the response is too long", now);
-    return;
-  }
-  status_ = head.status;
-  attempts_.lease().answered(head, now);
-  keepable_ = head.keep_alive && head.framing != BodyFraming::until_close;
-  response_body_ = BodyReader(head.framing, head.content_length);
-  backend_in_.consume(head.size);
-  deadline_ = now + context_.times.stall;
-}
-
-bool HttpProxy::take_response_body(Instant now) {
-  const bool chunked = response_framing_ == BodyFraming::chunked;
-  const bool moved = pump(backend_in_, response_body_, to_client_, chunked);
-  if (response_body_.state() == BodyReader::State::bad) {
-    abort();
-    return true;
-  }
-  if (!response_body_.done()) return moved;
-  if (chunked) to_client_.append(last_chunk);
-  finish_exchange(now);
-  return true;
-}
-
-void HttpProxy::finish_exchange(Instant now) {
-  attempts_.lease().totals().results[static_cast<std::size_t>(status_) / 100].add();
-  // L12: bytes behind the response, or an unsent rest of the request, poison the connection.
-  const bool keep = keepable_ && request_sent() && backend_in_.empty() && !mute_;
-  const bool client_has_more = !request_body_.done() || !client_in_.empty();
-  leave_backend(keep ? BackendWish::give_back : BackendWish::discard);
-  if (!keep_alive_) {
-    end_after_sending(client_has_more, now);
-    return;
-  }
-  phase_ = Phase::idle;
-  scan_ = {};
-  status_ = 0;
-  deadline_ = now + context_.times.idle;
+  if (link_ == Link::obtaining) return 'C';
+  if (exchange_.status != 0) return 'D';
+  return request_.done() ? 'H' : 'B';
 }
 
 // ---- Endings
 
-void HttpProxy::fail_exchange(int status, std::string_view why, Instant now) {
-  if (status_ != 0) {
-    abort();
-    return;
-  }
-  if (attempts_.lease()) attempts_.lease().totals().results[0].add();
-  FarmTotals& totals = context_.picker.totals();
-  if (status == 502 || status == 503) totals.unserved.add();
-  if (status == 504 || status == 408) totals.late.add();
-  if (status == 400) totals.rejected.add();
-  reply(status, why, now);
-}
-
 /// Answers the present request ourselves.
 void HttpProxy::reply(int status, std::string_view why, Instant now) {
+  // L17
   const bool client_at_fault = status < 500 || status == 501 || status == 505;
-  const bool keep =
-      !client_at_fault && keep_alive_ && minor_version_ > 0 && !draining_ && request_body_.done();
+  const bool keep = !client_at_fault && exchange_.keep_alive && exchange_.minor_version > 0 &&
+                    !draining_ && request_.done();
   const std::string body = fmt::format("{}: {}\n", status, why);
   const std::string text = to_http({.status = status,
                                     .body = body,
                                     .keep_alive = keep,
-                                    .head_only = head_request_,
+                                    .head_only = exchange_.head_request,
                                     .extra_fields = status == 503 ? "Retry-After: 1\r\n" : ""});
   leave_backend(BackendWish::discard);
-  if (text.size() > to_client_.room()) {
-    abort();
+  if (text.size() > response_.out.room()) {
+    close(now);
     return;
   }
-  to_client_.append(text);
+  response_.out.append(text);
+  trace_.answered(status, now);
   if (!keep) {
     end_after_sending(/*linger=*/true, now);
     return;
   }
   phase_ = Phase::idle;
   scan_ = {};
-  deadline_ = now + context_.times.idle;
+  deadline_ = now + farm().timeouts.idle;
 }
 
 void HttpProxy::end_after_sending(bool linger, Instant now) {
   phase_ = Phase::over;
   linger_ = linger;
-  client_in_.clear();
-  deadline_ = now + context_.times.stall;
+  request_.in.clear();
+  deadline_ = now + farm().timeouts.stall;
+}
+
+/// The client is gone, or as good as that, in the middle of something: its request is abandoned,
+/// the server's connection with it, and no server is blamed.
+void HttpProxy::client_left(Instant now) {
+  if (trace_.running()) trace_.fault({'C', stage()});
+  const bool in_flight = phase_ == Phase::exchange || phase_ == Phase::tunnel;
+  if (in_flight || !response_.out.empty()) context_.picker.totals().aborted.add();
+  close(now);
+}
+
+/// Gives up a response that has begun: the client must see that it is not whole.
+void HttpProxy::abort(Instant now) {
+  count_result(0);
+  close(now);
 }
 
 /// Ends at once: the driver closes both connections.
-void HttpProxy::abort() {
-  if (attempts_.lease()) attempts_.lease().totals().results[0].add();
+void HttpProxy::close(Instant now) {
   leave_backend(BackendWish::leave);
-  client_in_.clear();
-  to_client_.clear();
+  trace_.finish(now);
+  request_.end();
+  response_.end();
+  upload_.end();
+  download_.end();
   finished_ = true;
   deadline_ = never;
 }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "lb/http_put.h"
 
 namespace hither::lb {
 namespace {
@@ -61,35 +62,6 @@ bool hop_by_hop(std::string_view name) {
   }
 }
 
-/// Fields of a request that we write ourselves.
-bool ours_to_write(std::string_view name) {
-  switch (name.size()) {
-    case 4:
-      return is(name, "host");
-    case 9:
-      return is(name, "forwarded");
-    case 12:
-      return is(name, "x-request-id");
-    case 15:
-      return is(name, "x-forwarded-for");
-    case 16:
-      return is(name, "x-forwarded-host");
-    case 17:
-      return is(name, "x-forwarded-proto");
-    default:
-      return false;
-  }
-}
-
-void put(Writer& out, std::string_view text) { out.bytes(as_bytes(text)); }
-
-void put_field(Writer& out, std::string_view name, std::string_view value) {
-  put(out, name);
-  put(out, ": ");
-  put(out, value);
-  put(out, "\r\n");
-}
-
 /// Copies the field lines that `stays` lets through, a run at a time. `end` is where the empty line
 /// of the head begins.
 template <class Stays>
@@ -110,14 +82,6 @@ const char* end_of_fields(ByteView bytes, std::size_t head_size) {
   return as_text(bytes).data() + head_size - 2;
 }
 
-std::array<char, 16> hex_id(std::uint64_t id) {
-  std::array<char, 16> text{};
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    text[i] = "0123456789abcdef"[(id >> (60 - 4 * i)) & 0xfU];
-  }
-  return text;
-}
-
 /// Takes what was written over into `buffer`, if all of it fitted.
 bool keep(const Writer& out, Buffer& buffer) {
   if (out.ok()) buffer.commit(out.size());
@@ -127,10 +91,19 @@ bool keep(const Writer& out, Buffer& buffer) {
 
 }  // namespace
 
+bool takes_trailers(const RequestHead& head) {
+  if (head.minor_version == 0) return false;
+  return std::ranges::any_of(head.fields.all(), [](const HttpField& field) {
+    return field.name.size() == 2 && is(field.name, "te") &&
+           list_has_token(field.value, "trailers");
+  });
+}
+
 bool write_request_head(const RequestHead& head, ByteView bytes, const Forwarding& forwarding,
                         Buffer& buffer) {
   const Nominated nominated(head.fields);
   if (nominated.too_many()) return false;
+  const bool chunked = head.framing == BodyFraming::chunked;
   Writer out(buffer.space());
   put(out, head.method);
   put(out, " ");
@@ -138,14 +111,21 @@ bool write_request_head(const RequestHead& head, ByteView bytes, const Forwardin
   put(out, " HTTP/1.1\r\n");
   put_field(out, "Host", head.authority.empty() ? forwarding.host : head.authority);
   put_fields(out, head.fields.all(), end_of_fields(bytes, head.size), [&](std::string_view name) {
-    return !hop_by_hop(name) && !ours_to_write(name) && !nominated.names(name);
+    if (nominated.names(name) || is_forwarding_field(name)) return false;
+    // HTTP/1.0 knows no 100, so its clients wait for none (RFC 9110 s10.1.1).
+    if (name.size() == 6 && is(name, "expect")) return head.minor_version > 0;
+    if (name.size() == 7 && is(name, "trailer")) return chunked;
+    return !hop_by_hop(name) && !(name.size() == 4 && is(name, "host"));
   });
-  if (head.framing == BodyFraming::chunked) put(out, "Transfer-Encoding: chunked\r\n");
-  put_field(out, "X-Forwarded-For", forwarding.client_address);
-  put_field(out, "X-Forwarded-Proto", forwarding.proto);
-  if (!head.authority.empty()) put_field(out, "X-Forwarded-Host", head.authority);
-  const std::array<char, 16> id = hex_id(forwarding.request_id);
-  put_field(out, "X-Request-Id", {id.data(), id.size()});
+  if (chunked) put(out, "Transfer-Encoding: chunked\r\n");
+  put_forwarding(out, head, forwarding);
+  const bool trailers = takes_trailers(head);
+  const bool upgrade = !forwarding.protocol.empty();
+  if (trailers) put(out, "TE: trailers\r\n");
+  if (upgrade) put_field(out, "Upgrade", forwarding.protocol);
+  if (trailers || upgrade) {
+    put_field(out, "Connection", trailers && upgrade ? "Upgrade, TE" : upgrade ? "Upgrade" : "TE");
+  }
   put(out, "\r\n");
   return keep(out, buffer);
 }
@@ -165,10 +145,14 @@ bool write_response_head(const ResponseHead& head, ByteView bytes, const Respons
   put(out, "\r\n");
   put_fields(out, head.fields.all(), end_of_fields(bytes, head.size), [&](std::string_view name) {
     if (shape.bodiless_status && is(name, "content-length")) return false;
-    return !hop_by_hop(name) && !nominated.names(name);
+    if (nominated.names(name)) return false;
+    if (name.size() == 7 && is(name, "trailer")) return shape.trailers;
+    return !hop_by_hop(name);
   });
   if (shape.framing == BodyFraming::chunked) put(out, "Transfer-Encoding: chunked\r\n");
-  if (!shape.connection.empty()) put_field(out, "Connection", shape.connection);
+  if (!shape.protocol.empty()) put_field(out, "Upgrade", shape.protocol);
+  const std::string_view connection = shape.protocol.empty() ? shape.connection : "Upgrade";
+  if (!connection.empty()) put_field(out, "Connection", connection);
   put(out, shape.own_fields);
   put(out, "\r\n");
   return keep(out, buffer);

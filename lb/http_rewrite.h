@@ -1,40 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "base/http_head.h"
 #include "lb/buffer.h"
+#include "lb/http_forwarding.h"
 
 namespace hither::lb {
 
 /// Heads on their way through: what was parsed is written again for the other side, in one go into
 /// one buffer. Fields that speak about one connection only are left out: Connection and what it
-/// names, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade (RFC 9110 s7.6.1).
-/// Runs of fields that stay are copied as they came, for the strict parser lets nothing ambiguous
-/// through. Pure; no allocation.
-
-/// What the server is told about the client. The client's own X-Forwarded-*, Forwarded and
-/// X-Request-Id fields are dropped, for anybody can write them.
-struct Forwarding {
-  std::string_view client_address;
-  std::string_view proto = "http";
-  std::string_view host = "unknown";  ///< the Host of a request that came without (HTTP/1.0)
-  std::uint64_t request_id = 0;
-};
+/// names, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade (RFC 9110 s7.6.1);
+/// those that hold on our next connection too are written anew. Runs of fields that stay are copied
+/// as they came, for the strict parser lets nothing ambiguous through. Pure; no allocation.
 
 /// Appends the head for a server, in HTTP/1.1 origin-form, the body framed as in `head`. `bytes` is
 /// what `head` was parsed from. False, and nothing written, if it does not fit.
 bool write_request_head(const RequestHead& head, ByteView bytes, const Forwarding& forwarding,
                         Buffer& buffer);
 
+/// Does the client take trailers (TE: trailers, in HTTP/1.1; RFC 9110 s6.5.1)?
+bool takes_trailers(const RequestHead& head);
+
 /// How the body of a response goes to the client.
 struct ResponseShape {
   BodyFraming framing = BodyFraming::none;
   bool bodiless_status = false;   ///< 1xx, 204: not even a Content-Length (RFC 9110 s8.6)
+  bool trailers = false;          ///< they are passed on, so their announcement stays
   std::string_view connection{};  ///< for the Connection field: "close", "keep-alive" or none
+  std::string_view protocol{};    ///< of a 101: what the connection becomes
   std::string_view own_fields{};  ///< of ours, each with its line end
 };
 

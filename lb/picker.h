@@ -25,6 +25,11 @@ class Picker {
   Lease pick(const Affinity& affinity = {}, Instant now = {},
              std::span<const std::uint32_t> tried = {});
 
+  /// A hold on this server and no other, usable or not.
+  Lease take(std::uint32_t server, Instant now) {
+    return {farm_->server(server), server, thread_, now};
+  }
+
   Farm& farm() const { return *farm_; }
   FarmTotals& totals() const { return farm_->totals(thread_); }
   /// Random bits for request ids.

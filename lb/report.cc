@@ -30,7 +30,7 @@ std::uint64_t results_of(const Server& server, std::size_t kind) {
 Json results_json(const Server& server) {
   Json results = Json::object();
   for (std::size_t kind = 0; kind < result_names.size(); ++kind) {
-    if (kind != 1) results[result_names[kind]] = results_of(server, kind);
+    results[result_names[kind]] = results_of(server, kind);
   }
   return results;
 }
@@ -88,6 +88,7 @@ Json farm_json(const FarmView& view, Instant now) {
           {"rejected_total", sum(&FarmTotals::rejected)},
           {"unserved_total", sum(&FarmTotals::unserved)},
           {"late_total", sum(&FarmTotals::late)},
+          {"client_aborts_total", sum(&FarmTotals::aborted)},
           {"servers", std::move(servers)}};
 }
 
@@ -119,7 +120,6 @@ MetricFamily results_family(const RoomView& room) {
                       .type = MetricFamily::Type::counter,
                       .samples = {}};
   for (std::size_t kind = 0; kind < result_names.size(); ++kind) {
-    if (kind == 1) continue;
     const std::size_t before = family.samples.size();
     add_server_samples(room, family, [kind](const Server& server) {
       return static_cast<double>(results_of(server, kind));
@@ -202,6 +202,9 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(
       farm_family(room, "hither_lb_late_total", "Requests or responses not in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.late; })));
+  metrics.push_back(farm_family(
+      room, "hither_lb_client_aborts_total", "Requests given up because the client left",
+      summed([](const FarmTotals& t) -> const Counter& { return t.aborted; })));
   return metrics;
 }
 

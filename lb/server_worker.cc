@@ -24,6 +24,7 @@ struct Worker::Share {
   Share(Farm& f, BlockPool& blocks, unsigned thread, std::uint64_t seed)
       : farm(f),
         picker(f, thread, seed),
+        tcp_times{.connect = f.settings().timeouts.connect, .idle = f.settings().timeouts.tunnel},
         http{.picker = picker, .blocks = blocks},
         idle(f.size(), IdlePool::Limits{}) {}
 
@@ -31,7 +32,7 @@ struct Worker::Share {
     if (farm.settings().mode == topology::Mode::tcp) {
       return std::make_unique<TcpProxy>(picker, blocks, tcp_times, to_text(peer.address), now);
     }
-    return std::make_unique<HttpProxy>(http, to_text(peer.address), now);
+    return std::make_unique<HttpProxy>(http, peer.address, now);
   }
 
   Farm& farm;
@@ -163,12 +164,17 @@ void Worker::start_flow(Share& share, io::Accepted accepted) {
 void Worker::on_readable(Flow& flow, Side side) {
   Session& session = *flow.session;
   const bool client = side == Side::client;
+  const int fd = client ? flow.fd.get() : flow.backend->fd.get();
   if (!session.wants(side)) {
     // Only now that it costs wake-ups; await() asks again once the session wants more.
     (client ? flow.watch : flow.backend->watch).want_read(false);
+    // A client that is gone is told at once, so that nobody works for it.
+    const io::IoResult::Kind found = client ? io::peek(fd) : io::IoResult::Kind::would_block;
+    if (found == io::IoResult::Kind::end) session.ended(side, io::monotonic_now());
+    if (found == io::IoResult::Kind::failed) session.broken(side, io::monotonic_now());
+    if (found == io::IoResult::Kind::end || found == io::IoResult::Kind::failed) drive(flow);
     return;
   }
-  const int fd = client ? flow.fd.get() : flow.backend->fd.get();
   const io::IoResult result = io::read_some(fd, session.space(side));
   const Instant now = io::monotonic_now();
   session.received(side, result.kind == io::IoResult::Kind::ok ? result.size : 0, now);

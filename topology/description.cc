@@ -182,6 +182,11 @@ class Build {
     set_balance(section, farm);
     add_weights(&world, false, farm);
     add_weights(own, true, farm);
+    farm.timeouts = timeouts_of(section.inside("timeouts"));
+    farm.limits = limits_of(section.inside("limits"));
+    farm.half_close = section.text("half_close") == "abort" ? HalfClose::abort : HalfClose::serve;
+    farm.trusted_proxies = section.prefixes("trusted_proxies");
+    farm.access_log = access_log_of(section.text("access_log"));
     farm.capacity = section.integer("capacity");
     farm.min_healthy = section.number("min_healthy");
     farm.spill = spill_of(Section("farm.*", &world));
@@ -218,6 +223,11 @@ class Build {
       farm.weights[item.key] = {
           .weight = static_cast<int>(item.integer), .own = own, .where = item.place()};
     }
+  }
+
+  static AccessLog access_log_of(std::string_view word) {
+    if (word == "text") return AccessLog::text;
+    return word == "json" ? AccessLog::json : AccessLog::off;
   }
 
   static std::optional<Spill> spill_of(const Section& farm) {

@@ -172,6 +172,30 @@ struct Spill {
   Position where_low;
 };
 
+/// [farm.*.timeouts]: how long the balancer waits for whom.
+struct Timeouts {
+  Duration header = std::chrono::seconds(10);    ///< for a whole head, from its first byte
+  Duration idle = std::chrono::seconds(60);      ///< for the next request
+  Duration connect = std::chrono::seconds(2);    ///< for each copy that is tried
+  Duration response = std::chrono::seconds(30);  ///< from the whole request to the response's head
+  Duration stall = std::chrono::seconds(30);     ///< without a byte within a body
+  Duration tunnel = std::chrono::minutes(10);    ///< without a byte either way, in mode tcp too
+};
+
+/// [farm.*.limits]: what the balancer takes from clients.
+struct Limits {
+  std::uint64_t header_bytes = 16384;  ///< of a whole head
+  std::uint64_t header_fields = 100;
+  std::uint64_t body_bytes = 0;       ///< 0: no limit
+  std::uint64_t min_body_rate = 500;  ///< bytes a second; 0: as slow as they like
+  Duration body_grace = std::chrono::seconds(10);
+};
+
+/// What becomes of a request whose client ended its half of the connection.
+enum class HalfClose { serve, abort };
+/// How requests are logged.
+enum class AccessLog { off, text, json };
+
 /// A farm as one room runs it (the room's own values laid over [farm.NAME]).
 struct Farm {
   std::string name;
@@ -188,6 +212,11 @@ struct Farm {
   std::map<std::string, CopyWeight> weights;  ///< of copies by name ("web-2"); else weight_usual
   HealthRule health;
   ProbeRule probe;
+  Timeouts timeouts;
+  Limits limits;
+  HalfClose half_close = HalfClose::serve;
+  std::vector<Prefix> trusted_proxies;  ///< their X-Forwarded-For and the like are believed
+  AccessLog access_log = AccessLog::off;
   int capacity = 100;          ///< requests at once that one copy can carry
   double min_healthy = 0;      ///< share of the copies; with fewer usable the room counts as down
   std::optional<Spill> spill;  ///< the world's

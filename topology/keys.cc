@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string>
 
 #include "topology/description.h"
@@ -15,10 +16,6 @@ using Shape = Key::Shape;
 using Names = Key::Names;
 
 constexpr std::array<std::string_view, 3> rules = {"nearest", "weighted", "ordered"};
-constexpr std::array<std::string_view, 2> modes = {"http", "tcp"};
-constexpr std::array<std::string_view, 3> probes = {"report", "http", "tcp"};
-constexpr std::array<std::string_view, 7> balances = {
-    "least-request", "round-robin", "peak-ewma", "hot-cold", "maglev", "source", "first"};
 constexpr std::array<std::string_view, 3> tellings = {"version", "id", "nsid"};
 constexpr std::array<std::string_view, 2> private_subnets = {"use", "resolver"};
 
@@ -28,7 +25,7 @@ constexpr double day = 86400;
 
 // One line per key would hide what is said about it, and one field per line would hide the table:
 // what fits a line stands on one.
-const auto table_of_keys = std::to_array<Key>({
+const auto keys_before_farms = std::to_array<Key>({
     {.path = "schema",
      .type = integer,
      .fallback = "1",
@@ -296,175 +293,9 @@ const auto table_of_keys = std::to_array<Key>({
      .required = true,
      .items_most = rooms_max,
      .text = "The members that they try first, in this order; the rule orders the rest."},
+});
 
-    {.path = "farm.*",
-     .type = names,
-     .names = Names::label,
-     .text = "A farm of equal servers, which every room runs."},
-    {.path = "farm.*.port",
-     .type = integer,
-     .required = true,
-     .least = 1,
-     .most = 65535,
-     .world_only = true,
-     .text = "Where the balancer of every room listens for it; the same in all rooms, because an "
-             "address in the DNS carries no port."},
-    {.path = "farm.*.mode",
-     .type = word,
-     .fallback = "\"http\"",
-     .words = modes,
-     .world_only = true,
-     .text = "What the balancer understands of it: HTTP/1.1 requests, or TCP connections only."},
-    {.path = "farm.*.copies",
-     .type = integer,
-     .fallback = "1",
-     .least = 0,
-     .most = 1000,
-     .text = "Processes started in each room; 0 runs none there."},
-    {.path = "farm.*.command",
-     .type = string,
-     .shape = Shape::list,
-     .fallback = "[\"hither-backend\"]",
-     .items_most = 256,
-     .text = "What each copy runs: any program that listens on $HOST and $PORT."},
-    {.path = "farm.*.environment",
-     .type = string,
-     .shape = Shape::table,
-     .fallback = "{}",
-     .names = Names::variable,
-     .text = "Variables for each copy, beside those it gets anyway."},
-    {.path = "farm.*.servers",
-     .type = server,
-     .shape = Shape::list,
-     .fallback = "[]",
-     .items_most = 1000,
-     .text = "Servers that somebody else runs, as \"host:port\", instead of copies."},
-    {.path = "farm.*.balance",
-     .type = word,
-     .fallback = "\"least-request\"",
-     .words = balances,
-     .text = "How the balancer picks a copy: by load, in turn, by response time, or by a hash."},
-    {.path = "farm.*.hash",
-     .type = hash_by,
-     .fallback = "(\"path\" in mode http, \"source\" in mode tcp)",
-     .text = "What requests have in common that should meet the same copy, for balance maglev."},
-    {.path = "farm.*.sticky",
-     .type = string,
-     .fallback = "(no cookie)",
-     .names = Names::token,
-     .text = "The name of a cookie by which a client comes back to its copy."},
-    {.path = "farm.*.sticky_secret",
-     .type = string,
-     .fallback = "(empty)",
-     .text = "What the values of that cookie are made with, the same in every process."},
-    {.path = "farm.*.weight",
-     .type = integer,
-     .shape = Shape::table,
-     .fallback = "{}",
-     .least = 0,
-     .most = weight_max,
-     .names = Names::label,
-     .text = "What some copies get beside the others, which have 100; 0 gets nothing new."},
-    {.path = "farm.*.capacity",
-     .type = integer,
-     .fallback = "100",
-     .least = 1,
-     .most = 1000000,
-     .text = "Requests at once that one copy can carry."},
-    {.path = "farm.*.ready_timeout",
-     .type = duration,
-     .fallback = "\"10s\"",
-     .least = 0.1,
-     .most = hour,
-     .text = "How long a copy may take to be ready before it is named as overdue."},
-    {.path = "farm.*.health", .text = "How the balancer watches the copies."},
-    {.path = "farm.*.health.path",
-     .type = string,
-     .fallback = "\"/health\"",
-     .text = "What is asked for in mode http; the copy is well if it answers 2xx. In mode tcp a "
-             "connection is enough."},
-    {.path = "farm.*.health.interval",
-     .type = duration,
-     .fallback = "\"1s\"",
-     .least = shortest_probe,
-     .most = hour,
-     .text = "From the end of one probe to the next while nothing changes."},
-    {.path = "farm.*.health.fast_interval",
-     .type = duration,
-     .fallback = "(the smaller of interval and 250ms)",
-     .least = shortest_probe,
-     .most = hour,
-     .text = "The same while results contradict what is believed; at most interval."},
-    {.path = "farm.*.health.timeout",
-     .type = duration,
-     .fallback = "(the smaller of interval and 1s)",
-     .least = shortest_probe,
-     .most = hour,
-     .text = "When an unanswered probe has failed; at most interval."},
-    {.path = "farm.*.health.fall",
-     .type = integer,
-     .fallback = "3",
-     .least = 1,
-     .most = 100,
-     .text = "Failures in a row that take a copy down."},
-    {.path = "farm.*.health.rise",
-     .type = integer,
-     .fallback = "2",
-     .least = 1,
-     .most = 100,
-     .text = "Passes in a row that bring a copy back up."},
-
-    {.path = "farm.*.probe", .text = "How the DNS finds out if a room serves the farm."},
-    {.path = "farm.*.probe.kind",
-     .type = word,
-     .fallback = "\"report\"",
-     .words = probes,
-     .text = "The report of hither-lb on its status page, an HTTP request, or a TCP connection."},
-    {.path = "farm.*.probe.path",
-     .type = string,
-     .fallback = "\"/\"",
-     .text = "What kind http asks for; the room is well if it answers 2xx."},
-    {.path = "farm.*.probe.host",
-     .type = string,
-     .fallback = "(the room's address)",
-     .text = "The Host field of that request."},
-    {.path = "farm.*.probe.port",
-     .type = integer,
-     .fallback = "(the farm's port)",
-     .least = 1,
-     .most = 65535,
-     .text = "Where kinds http and tcp connect to, on the room's first address."},
-    {.path = "farm.*.min_healthy",
-     .type = number,
-     .fallback = "0",
-     .least = 0,
-     .most = 1,
-     .text = "Where less than this share of a room's copies is usable, the room counts as down."},
-    {.path = "farm.*.spill",
-     .world_only = true,
-     .text = "Lets a room that is too full send the excess to the next rooms."},
-    {.path = "farm.*.spill.high",
-     .type = number,
-     .fallback = "0.9",
-     .least = 0.01,
-     .most = 1,
-     .world_only = true,
-     .text = "A room with more than this share of its capacity in use sheds what is above."},
-    {.path = "farm.*.spill.low",
-     .type = number,
-     .fallback = "0.7",
-     .least = 0,
-     .most = 1,
-     .world_only = true,
-     .text = "A room with less than this share in use takes its clients back, and others' excess."},
-    {.path = "farm.*.spill.per_second",
-     .type = number,
-     .fallback = "0.05",
-     .least = 0.001,
-     .most = 1,
-     .world_only = true,
-     .text = "The most of a room's clients that are moved in a second, as a share."},
-
+const auto keys_behind_farms = std::to_array<Key>({
     {.path = "room.*",
      .type = names,
      .required = true,
@@ -548,7 +379,15 @@ constexpr std::string_view farm_of_world = "farm.*";
 
 }  // namespace
 
-std::span<const Key> all_keys() { return table_of_keys; }
+std::span<const Key> all_keys() {
+  static const std::vector<Key> all = [] {
+    std::vector<Key> keys(keys_before_farms.begin(), keys_before_farms.end());
+    std::ranges::copy(farm_keys(), std::back_inserter(keys));
+    std::ranges::copy(keys_behind_farms, std::back_inserter(keys));
+    return keys;
+  }();
+  return all;
+}
 
 const Key* find_key(std::string_view path) {
   std::string world_path;
@@ -556,15 +395,16 @@ const Key* find_key(std::string_view path) {
     world_path = std::string(farm_of_world) + std::string(path.substr(farm_of_room.size()));
     path = world_path;
   }
-  const auto found = std::ranges::find(table_of_keys, path, &Key::path);
-  return found == table_of_keys.end() ? nullptr : &*found;
+  const std::span<const Key> all = all_keys();
+  const auto found = std::ranges::find(all, path, &Key::path);
+  return found == all.end() ? nullptr : &*found;
 }
 
 std::vector<const Key*> keys_in(std::string_view table) {
   const bool in_room = table.starts_with(farm_of_room);
   if (in_room) table.remove_prefix(std::string_view("room.*.").size());
   std::vector<const Key*> keys;
-  for (const Key& key : table_of_keys) {
+  for (const Key& key : all_keys()) {
     std::string_view rest = key.path;
     if (!table.empty()) {
       if (!rest.starts_with(table) || rest.size() <= table.size() || rest[table.size()] != '.') {

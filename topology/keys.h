@@ -53,6 +53,9 @@ struct Key {
 /// All keys, each table before what is in it.
 std::span<const Key> all_keys();
 
+/// Those of [farm.*], for all_keys() alone.
+std::span<const Key> farm_keys();
+
 /// The key with this pattern as its path ("dns.health.fall"), or nullptr.
 const Key* find_key(std::string_view path);
 

@@ -48,6 +48,23 @@ HealthLimits dns_health_of(const Section& section) { return health_of(section, 1
 
 HealthLimits farm_health_of(const Section& section) { return health_of(section, 250ms, 1s); }
 
+Timeouts timeouts_of(const Section& section) {
+  return {.header = section.duration("header"),
+          .idle = section.duration("idle"),
+          .connect = section.duration("connect"),
+          .response = section.duration("response"),
+          .stall = section.duration("stall"),
+          .tunnel = section.duration("tunnel")};
+}
+
+Limits limits_of(const Section& section) {
+  return {.header_bytes = section.large("header_bytes"),
+          .header_fields = section.large("header_fields"),
+          .body_bytes = section.large("body_bytes"),
+          .min_body_rate = section.large("min_body_rate"),
+          .body_grace = section.duration("body_grace")};
+}
+
 Section::Section(std::string path, const Node* node, const Node* under)
     : path_(std::move(path)), node_(node), under_(under) {}
 
@@ -96,6 +113,11 @@ std::string Section::text(std::string_view name) const {
 int Section::integer(std::string_view name) const {
   if (const Node* node = find(name)) return static_cast<int>(node->integer);
   return static_cast<int>(parse_number(key(name).fallback).value_or(0));
+}
+
+std::uint64_t Section::large(std::string_view name) const {
+  if (const Node* node = find(name)) return static_cast<std::uint64_t>(node->integer);
+  return parse_number(key(name).fallback).value_or(0);
 }
 
 double Section::number(std::string_view name) const {

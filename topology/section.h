@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "base/health.h"
 #include "base/ip.h"
 #include "base/time.h"
+#include "topology/description.h"
 #include "topology/document.h"
 #include "topology/keys.h"
 
@@ -33,6 +35,8 @@ class Section {
 
   std::string text(std::string_view name) const;
   int integer(std::string_view name) const;
+  /// Of a key that may be beyond an int, such as bytes. Never negative.
+  std::uint64_t large(std::string_view name) const;
   double number(std::string_view name) const;
   Duration duration(std::string_view name) const;
   /// For a key whose default depends on others.
@@ -55,5 +59,8 @@ class Section {
 /// [dns.health] and [farm.*.health] with their defaults, some of which depend on interval.
 HealthLimits dns_health_of(const Section& section);
 HealthLimits farm_health_of(const Section& section);
+/// [farm.*.timeouts] and [farm.*.limits].
+Timeouts timeouts_of(const Section& section);
+Limits limits_of(const Section& section);
 
 }  // namespace hither::topology

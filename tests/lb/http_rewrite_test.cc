@@ -15,8 +15,9 @@ std::string rewritten_request(std::string_view text) {
   EXPECT_EQ(result.kind, HeadResult::Kind::complete) << result.reason;
   BlockPool pool;
   Buffer out(pool);
-  EXPECT_TRUE(write_request_head(head, as_bytes(text),
-                                 {.client_address = "2001:db8::7", .request_id = 0xabc}, out));
+  const ClientIdentity client = identity_of(*parse_address("2001:db8::7"), {});
+  EXPECT_TRUE(
+      write_request_head(head, as_bytes(text), {.client = client, .request_id = "abc"}, out));
   return std::string(as_text(out.data()));
 }
 
@@ -33,7 +34,7 @@ std::string rewritten_response(std::string_view text, const ResponseShape& shape
 
 constexpr std::string_view ours =
     "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.test\r\n"
-    "X-Request-Id: 0000000000000abc\r\n\r\n";
+    "Forwarded: for=\"[2001:db8::7]\";proto=http;host=a.test\r\nX-Request-Id: abc\r\n\r\n";
 
 struct Row {
   const char* name;
@@ -106,7 +107,8 @@ TEST(RequestHead, IsNotWrittenWhereItDoesNotFit) {
   const std::string before(10'000, 'b');
   out.append(before);
 
-  EXPECT_FALSE(write_request_head(head, as_bytes(text), {}, out));
+  const ClientIdentity client;
+  EXPECT_FALSE(write_request_head(head, as_bytes(text), {.client = client}, out));
   EXPECT_EQ(as_text(out.data()), before);
 }
 

@@ -42,22 +42,28 @@ std::unique_ptr<Farm> make_farm(std::size_t servers, const topology::Farm& setti
   return farm;
 }
 
-std::string forwarded(std::string_view head, std::string_view host) {
+std::string forwarded(std::string_view head, std::string_view host, std::string_view more) {
   std::string text(head);
   text += "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n";
   if (!host.empty()) text += "X-Forwarded-Host: " + std::string(host) + "\r\n";
-  return text + "X-Request-Id: ID\r\n\r\n";
+  text += "Forwarded: for=192.0.2.7;proto=http";
+  if (!host.empty()) text += ";host=" + std::string(host);
+  return text + "\r\nX-Request-Id: ID\r\n" + std::string(more) + "\r\n";
 }
 
 Story::Story(Settings settings)
     : settings_(settings),
       farm_(make_farm(settings.servers, settings.farm)),
       picker_(*farm_, 0, 1),
-      context_{.picker = picker_, .blocks = blocks_} {
+      context_{.picker = picker_, .blocks = blocks_, .log = &log_} {
+  open_session();
+}
+
+void Story::open_session() {
   if (settings_.tcp) {
-    session_ = std::make_unique<TcpProxy>(picker_, blocks_, tcp_times_, "192.0.2.7", now_);
+    session_ = std::make_unique<TcpProxy>(picker_, blocks_, tcp_times_, settings_.client, now_);
   } else {
-    session_ = std::make_unique<HttpProxy>(context_, "192.0.2.7", now_);
+    session_ = std::make_unique<HttpProxy>(context_, *parse_address(settings_.client), now_);
   }
   settle();
 }
@@ -72,6 +78,20 @@ Story& Story::client_says(std::string_view text) {
 Story& Story::client_ends() {
   client_ended_ = true;
   return settle();
+}
+
+Story& Story::client_half_closes_unread() {
+  session_->ended(Side::client, now_);
+  return settle();
+}
+
+Story& Story::next_client() {
+  from_client_.clear();
+  client_ended_ = false;
+  client_got_end_ = false;
+  closed_ = false;
+  open_session();
+  return *this;
 }
 
 Story& Story::client_resets() {
@@ -98,6 +118,13 @@ Story& Story::backend_resets() {
 
 Story& Story::client_stops_reading(bool stopped) {
   client_deaf_ = stopped;
+  return settle();
+}
+
+Story& Story::client_takes(int sends) {
+  client_deaf_ = false;
+  for (int i = 0; i < sends; ++i) flush(Side::client);
+  client_deaf_ = true;
   return settle();
 }
 
@@ -131,6 +158,8 @@ Story& Story::drain() {
   session_->drain(now_);
   return settle();
 }
+
+void Story::Log::note(const AccessRecord& record) { records.push_back(record); }
 
 /// Does what a driver does until nothing moves any more.
 Story& Story::settle() {

@@ -38,6 +38,7 @@ class Story {
     std::size_t piece = 1'000'000;
     bool tcp = false;
     topology::Farm farm = round_robin_farm();
+    std::string client = "192.0.2.7";
   };
   explicit Story(Settings settings);
   Story() : Story(Settings{}) {}
@@ -45,12 +46,18 @@ class Story {
 
   Story& client_says(std::string_view text);
   Story& client_ends();
+  /// The same, told while the session does not read: a driver that peeks finds it.
+  Story& client_half_closes_unread();
   Story& client_resets();
+  /// Another client comes, once the connection of the one before has ended.
+  Story& next_client();
   Story& backend_says(std::string_view text);
   Story& backend_ends();
   Story& backend_resets();
   /// Whatever is sent to that side stays unsent from now on, or goes out again.
   Story& client_stops_reading(bool stopped = true);
+  /// One that stopped takes so many sends all the same.
+  Story& client_takes(int sends);
   Story& backend_stops_reading(bool stopped = true);
   Story& backend_refuses_bytes();  ///< sends on the connection opened last fail
   Story& time_passes(Duration time);
@@ -75,10 +82,16 @@ class Story {
   std::uint32_t connecting() const;
   std::size_t blocks_taken() const { return blocks_.taken(); }
   Farm& farm() { return *farm_; }
+  /// What the access log got.
+  const std::vector<AccessRecord>& records() const { return log_.records; }
   Instant now() const { return now_; }
   Session& session() { return *session_; }
 
  private:
+  struct Log final : AccessSink {
+    void note(const AccessRecord& record) override;
+    std::vector<AccessRecord> records;
+  };
   struct Connection {
     std::uint32_t server = 0;
     std::string got;
@@ -86,6 +99,7 @@ class Story {
     bool idle = false;
   };
 
+  void open_session();
   Story& settle();
   bool grant_wish();
   void obtain();
@@ -97,6 +111,7 @@ class Story {
   std::unique_ptr<Farm> farm_;
   Picker picker_;
   BlockPool blocks_;
+  Log log_;
   HttpContext context_;
   TcpTimes tcp_times_;
   Instant now_ = Instant(std::chrono::hours(1));
@@ -121,7 +136,8 @@ class Story {
 };
 
 /// What a server should get for `head` (without its empty line): the client is 192.0.2.7 and asked
-/// for `host`.
-std::string forwarded(std::string_view head, std::string_view host = "a.test");
+/// for `host`; `more` are fields behind ours.
+std::string forwarded(std::string_view head, std::string_view host = "a.test",
+                      std::string_view more = "");
 
 }  // namespace hither::lb::test

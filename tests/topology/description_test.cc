@@ -56,6 +56,48 @@ TEST(Description, ReadsTheOtherExamples) {
   EXPECT_EQ(ten.rooms[9].farms.at(0).copies, 20);
 }
 
+TEST(Description, GivesFarmsTheirTimeoutsAndLimitsOneByOne) {
+  const Description world = read_sound(with(std::string(two_rooms), R"(
+[farm.api]
+port = 8081
+timeouts = { response = "5s", tunnel = "1h" }
+limits = { body_bytes = 5368709120, min_body_rate = 0 }
+half_close = "abort"
+trusted_proxies = ["10.0.0.0/8"]
+access_log = "json"
+)"));
+
+  const Farm& farm = *world.rooms.at(0).find_farm("api");
+  EXPECT_EQ(farm.timeouts.response, 5s);
+  EXPECT_EQ(farm.timeouts.tunnel, 1h);
+  EXPECT_EQ(farm.timeouts.header, Timeouts{}.header);
+  EXPECT_EQ(farm.limits.body_bytes, 5368709120U) << "more than an int";
+  EXPECT_EQ(farm.limits.min_body_rate, 0U);
+  EXPECT_EQ(farm.limits.header_bytes, Limits{}.header_bytes);
+  EXPECT_EQ(farm.half_close, HalfClose::abort);
+  EXPECT_EQ(to_text(farm.trusted_proxies.at(0)), "10.0.0.0/8");
+  EXPECT_EQ(farm.access_log, AccessLog::json);
+}
+
+TEST(Description, DefaultsOfFarmsAreThoseOfTheirTypes) {
+  const Description world = read_sound(std::string(two_rooms));
+
+  const Farm& farm = world.rooms.at(0).farms.at(0);
+  const Timeouts timeouts;
+  const Limits limits;
+  EXPECT_EQ(farm.timeouts.header, timeouts.header);
+  EXPECT_EQ(farm.timeouts.idle, timeouts.idle);
+  EXPECT_EQ(farm.timeouts.connect, timeouts.connect);
+  EXPECT_EQ(farm.timeouts.response, timeouts.response);
+  EXPECT_EQ(farm.timeouts.stall, timeouts.stall);
+  EXPECT_EQ(farm.timeouts.tunnel, timeouts.tunnel);
+  EXPECT_EQ(farm.limits.header_bytes, limits.header_bytes);
+  EXPECT_EQ(farm.limits.header_fields, limits.header_fields);
+  EXPECT_EQ(farm.limits.body_bytes, limits.body_bytes);
+  EXPECT_EQ(farm.limits.min_body_rate, limits.min_body_rate);
+  EXPECT_EQ(farm.limits.body_grace, limits.body_grace);
+}
+
 TEST(Description, KeepsTheOrderOfTheFile) {
   const Description world = read_sound(R"(
     [room.z]

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/http_forwarding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "lb/http_put.h"
+
+namespace hither::lb {
+namespace {
+
+bool is(std::string_view name, std::string_view word) { return equal_ignoring_case(name, word); }
+
+/// The values of all fields of that name, each with a comma behind it: the front of a longer list.
+void put_list(Writer& out, const HttpFields& fields, std::string_view name) {
+  for (const HttpField& field : fields.all()) {
+    if (!is(field.name, name) || field.value.empty()) continue;
+    put(out, field.value);
+    put(out, ", ");
+  }
+}
+
+/// The client's own word where it is trusted and has one, else ours.
+void put_word(Writer& out, const RequestHead& head, const ClientIdentity& client,
+              std::string_view name, std::string_view ours) {
+  const auto theirs = client.trusted ? head.fields.find(name) : std::nullopt;
+  const std::string_view value = theirs.value_or(ours);
+  if (!value.empty()) put_field(out, name, value);
+}
+
+/// A value of Forwarded: quoted unless it is a token (RFC 7239 s4). A host holds no quote (R15).
+void put_value(Writer& out, std::string_view value) {
+  const bool quoted = !is_token(value);
+  if (quoted) put(out, "\"");
+  put(out, value);
+  if (quoted) put(out, "\"");
+}
+
+/// Visible ASCII without what would need quoting in a log.
+bool is_request_id(std::string_view text) {
+  const auto allowed = [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\'; };
+  return !text.empty() && text.size() <= request_id_bytes_max && std::ranges::all_of(text, allowed);
+}
+
+}  // namespace
+
+ClientIdentity identity_of(const Address& client, std::span<const Prefix> trusted) {
+  ClientIdentity identity{.address = to_text(client), .node = {}};
+  identity.node = client.is_v4() ? identity.address : fmt::format("\"[{}]\"", identity.address);
+  identity.trusted = std::ranges::any_of(
+      trusted, [&client](const Prefix& network) { return network.contains(client); });
+  return identity;
+}
+
+std::string_view request_id_of(const HttpFields& fields, const ClientIdentity& client,
+                               std::uint64_t fresh, std::array<char, 16>& space) {
+  if (client.trusted) {
+    const auto theirs = fields.find("x-request-id");
+    if (theirs && is_request_id(*theirs)) return *theirs;
+  }
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    space[i] = "0123456789abcdef"[(fresh >> (60 - 4 * i)) & 0xfU];
+  }
+  return {space.data(), space.size()};
+}
+
+bool is_forwarding_field(std::string_view name) {
+  switch (name.size()) {
+    case 9:
+      return is(name, "forwarded");
+    case 12:
+      return is(name, "x-request-id");
+    case 15:
+      return is(name, "x-forwarded-for");
+    case 16:
+      return is(name, "x-forwarded-host");
+    case 17:
+      return is(name, "x-forwarded-proto");
+    default:
+      return false;
+  }
+}
+
+void put_forwarding(Writer& out, const RequestHead& head, const Forwarding& forwarding) {
+  const ClientIdentity& client = forwarding.client;
+  put(out, "X-Forwarded-For: ");
+  if (client.trusted) put_list(out, head.fields, "x-forwarded-for");
+  put(out, client.address);
+  put(out, "\r\n");
+  put_word(out, head, client, "X-Forwarded-Proto", forwarding.proto);
+  put_word(out, head, client, "X-Forwarded-Host", head.authority);
+  put(out, "Forwarded: ");
+  if (client.trusted) put_list(out, head.fields, "forwarded");
+  put(out, "for=");
+  put(out, client.node);
+  put(out, ";proto=");
+  put(out, forwarding.proto);
+  if (!head.authority.empty()) {
+    put(out, ";host=");
+    put_value(out, head.authority);
+  }
+  put(out, "\r\n");
+  put_field(out, "X-Request-Id", forwarding.request_id);
+}
+
+}  // namespace hither::lb

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/http_head.h"
+#include "base/ip.h"
+
+namespace hither::lb {
+
+/// What a server is told about the client of a request: X-Forwarded-For, -Proto and -Host,
+/// Forwarded (RFC 7239) and X-Request-Id. Anybody can write these fields, so what a client says in
+/// them is dropped and ours stand instead. A client in a trusted network (farm.*.trusted_proxies)
+/// is a proxy that did the same: then ours are added behind its lists, and what it says of scheme,
+/// host and request stays. Pure; no allocation per request.
+
+/// A client as it is told to servers; made once for a connection.
+struct ClientIdentity {
+  std::string address;  ///< "2001:db8::7"
+  std::string node;     ///< for Forwarded: "\"[2001:db8::7]\"" with its quotes (RFC 7239 s6)
+  bool trusted = false;
+};
+ClientIdentity identity_of(const Address& client, std::span<const Prefix> trusted);
+
+constexpr std::size_t request_id_bytes_max = 64;
+
+/// What names a request in logs, here and at the server: what a trusted client named it, else
+/// `fresh` in 16 hexadecimal digits, which `space` holds.
+std::string_view request_id_of(const HttpFields& fields, const ClientIdentity& client,
+                               std::uint64_t fresh, std::array<char, 16>& space);
+
+struct Forwarding {
+  const ClientIdentity& client;
+  std::string_view proto = "http";
+  std::string_view host = "unknown";  ///< the Host of a request that came without (HTTP/1.0)
+  std::string_view request_id;
+  std::string_view protocol = {};  ///< of an upgrade to ask the server for; empty: none
+};
+
+/// Is it a field that put_forwarding() writes? Then the client's own is not copied.
+bool is_forwarding_field(std::string_view name);
+/// Writes them all.
+void put_forwarding(Writer& out, const RequestHead& head, const Forwarding& forwarding);
+
+}  // namespace hither::lb

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the access log says about requests, through whole stories.
+#include "lb/access_trace.h"
+
+#include "tests/lb/http_traps.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string reason_of(const AccessRecord& record) {
+  return {record.reason.who, record.reason.when};
+}
+
+TEST(AccessTrace, TellsOfARequestThatWentWell) {
+  Story story;
+  story.client_says("GET /x?y HTTP/1.1\r\n").time_passes(1s).client_says("Host: a.test\r\n\r\n");
+  story.time_passes(250ms).backend_says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_TRUE(story.records().empty()) << "it goes on";
+  story.time_passes(500ms).backend_says("hello");
+
+  ASSERT_EQ(story.records().size(), 1U);
+  const AccessRecord& record = story.records().front();
+  EXPECT_EQ(record.method.text(), "GET");
+  EXPECT_EQ(record.path.text(), "/x?y");
+  EXPECT_EQ(record.server.text(), "web-1");
+  EXPECT_EQ(to_text(record.client), "192.0.2.7");
+  EXPECT_EQ(record.id.text().size(), 16U);
+  EXPECT_EQ(record.status, 200);
+  EXPECT_EQ(reason_of(record), "--");
+  EXPECT_EQ(record.bytes_in, 35U);
+  EXPECT_EQ(record.bytes_out, hello.size());
+  EXPECT_EQ(record.retries, 0U);
+  EXPECT_EQ(record.queue, 0s);
+  EXPECT_EQ(record.connect, 0s);
+  EXPECT_EQ(record.response, 250ms);
+  EXPECT_EQ(record.total, 1750ms);
+}
+
+TEST(AccessTrace, CountsConnectsAndRetries) {
+  Story story({.servers = 2});
+  story.connects("silent").client_says(get);
+  story.connects("taken").time_passes(2s).backend_says(hello);
+
+  ASSERT_EQ(story.records().size(), 1U);
+  EXPECT_EQ(story.records()[0].retries, 1U);
+  EXPECT_EQ(story.records()[0].connect, 2s);
+  EXPECT_EQ(story.records()[0].server.text(), "web-2");
+}
+
+TEST(AccessTrace, OneLineForEachRequestOfAConnection) {
+  Story story;
+  story.client_says(std::string(get) + std::string(get)).backend_says(hello).backend_says(hello);
+  story.client_ends();
+
+  EXPECT_EQ(story.records().size(), 2U) << "and none for the end";
+}
+
+struct Ending {
+  const char* reason;
+  int status;
+  void (*tell)(Story&);
+};
+
+TEST(AccessTrace, SaysWhoseDoingAnEndWasAndDuringWhat) {
+  const std::string post = with_fields("POST /", "Content-Length: 9\r\n");
+  for (const Ending& ending : {
+           Ending{"PR", 400, [](Story& s) { s.client_says("GET /\r\n\r\n"); }},
+           Ending{"cR", 408, [](Story& s) { s.client_says("GET").time_passes(10s); }},
+           Ending{"CR", 0, [](Story& s) { s.client_says("GET").client_ends(); }},
+           Ending{"SC", 503, [](Story& s) { s.connects("refused").client_says(get); }},
+           Ending{"CC", 0, [](Story& s) { s.connects("silent").client_says(get).client_resets(); }},
+           Ending{"CH", 0, [](Story& s) { s.client_says(get).client_resets(); }},
+           Ending{"SH", 502, [](Story& s) { s.client_says(get).backend_ends(); }},
+           Ending{"sH", 504, [](Story& s) { s.client_says(get).time_passes(30s); }},
+           Ending{"SD", 200,
+                  [](Story& s) {
+                    s.client_says(get).backend_says(
+                        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nh");
+                    s.backend_ends();
+                  }},
+           Ending{"sD", 200,
+                  [](Story& s) {
+                    s.client_says(get).backend_says(
+                        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nh");
+                    s.time_passes(30s);
+                  }},
+           Ending{"CD", 200,
+                  [](Story& s) {
+                    s.client_stops_reading().client_says(get).backend_says(hello).client_resets();
+                  }},
+           Ending{"cD", 200,
+                  [](Story& s) {
+                    s.client_stops_reading().client_says(get).backend_says(hello).time_passes(61s);
+                  }},
+           Ending{"cB", 408,
+                  [](Story& s) {
+                    s.client_says(with_fields("POST /", "Content-Length: 9\r\n")).time_passes(31s);
+                  }},
+           Ending{"PB", 400,
+                  [](Story& s) {
+                    s.client_says(with_fields("POST /", "Transfer-Encoding: chunked\r\n") +
+                                  "x\r\n");
+                  }},
+           Ending{"CB", 0,
+                  [](Story& s) {
+                    s.client_says(with_fields("POST /", "Content-Length: 9\r\n")).client_ends();
+                  }},
+       }) {
+    Story story;
+    ending.tell(story);
+    ASSERT_EQ(story.records().size(), 1U) << ending.reason;
+    EXPECT_EQ(reason_of(story.records()[0]), ending.reason);
+    EXPECT_EQ(story.records()[0].status, ending.status) << ending.reason;
+  }
+}
+
+TEST(AccessTrace, SaysThatNoServerCouldBeHad) {
+  Story story;
+  story.farm().set_usable(0, false);
+  story.client_says(get);
+
+  ASSERT_EQ(story.records().size(), 1U);
+  EXPECT_EQ(reason_of(story.records()[0]), "RQ");
+  EXPECT_TRUE(story.records()[0].server.empty());
+  EXPECT_EQ(story.records()[0].queue, not_reached);
+}
+
+TEST(ShortText, CutsAndSaysSo) {
+  ShortText<4> text;
+  text.set("abcd");
+  EXPECT_FALSE(text.cut());
+  text.set("abcde");
+  EXPECT_EQ(text.text(), "abcd");
+  EXPECT_TRUE(text.cut());
+}
+
+}  // namespace
+}  // namespace hither::lb::test
