@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -45,7 +46,16 @@ RoomBoard::RoomBoard(const topology::Description& description, Instant now, cons
     guards_.push_back(old ? before->guards_[*old].moved_to(rule_, old_rooms)
                           : Guard(rule_, rooms_.size()));
   }
-  if (before != nullptr) holds_ = before->holds_;
+  if (before == nullptr) return;
+  holds_ = before->holds_;
+  for (Forcing one : before->forcings_) {
+    const auto room = index_of(rooms_, before->rooms_[one.room]);
+    const auto farm = index_of(farms_, before->farms_[one.farm]);
+    if (!room || !farm) continue;
+    one.room = static_cast<std::uint16_t>(*room);
+    one.farm = static_cast<std::uint16_t>(*farm);
+    forcings_.push_back(std::move(one));
+  }
 }
 
 Instant RoomBoard::deadline() const {

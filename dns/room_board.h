@@ -21,8 +21,8 @@ namespace hither::dns {
 /// results, the time and overrides, and takes the states from it whenever it says so.
 class RoomBoard {
  public:
-  /// With `before`, rooms and farms that stay keep their state, holds and counts; overrides must be
-  /// set again, since they go by index.
+  /// With `before`, rooms and farms that stay keep their state, holds, counts and overrides.
+  /// What answers go by is whole after set_overrides(), which says what is new since then.
   RoomBoard(const topology::Description& description, Instant now,
             const RoomBoard* before = nullptr);
 

@@ -280,10 +280,9 @@ void Server::take(Setup fresh) {
   probes_.resize(board_.probes());
   override_mistakes_.clear();
   overrides_ = std::move(fresh.overrides);
-  board_.set_overrides(
-      resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now);
   limit_tcp();
-  publish();
+  after_event(board_.set_overrides(
+      resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now));
   probe_due();
   start_query_log();
 }

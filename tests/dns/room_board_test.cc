@@ -181,5 +181,35 @@ TEST(RoomBoard, ANewDescriptionKeepsStatesAndHolds) {
   EXPECT_EQ(after.holds(), 1U);
 }
 
+TEST(RoomBoard, ANewDescriptionSaysOnlyWhatItChanges) {
+  Fixture fixture;
+  fixture.override_room("iad", topology::Override::Kind::drain, at(1s));
+  topology::Description description = testing::make_description();
+  std::swap(description.rooms[0], description.rooms[1]);
+  const topology::Overrides same = {
+      .all = {{.room = "iad", .kind = topology::Override::Kind::drain, .since = wall}}};
+  const auto resolved = resolve(same, description, {.wall = wall, .now = at(2s)});
+
+  RoomBoard after(description, at(2s), &fixture.board);
+
+  EXPECT_EQ(in_words(after.set_overrides(resolved, at(2s))), "");
+  EXPECT_EQ(after.states().at(0, 0).state, RoomState::draining) << "iad, now first";
+  EXPECT_EQ(in_words(after.set_overrides({}, at(3s))), "override-ends room=iad farm=web\n");
+}
+
+TEST(RoomBoard, ANewDescriptionThatEndsAHoldSaysSo) {
+  Fixture fixture;
+  fixture.lose(nrt, at(1s));
+  fixture.lose(iad, at(1s));
+  topology::Description description = testing::make_description();
+  description.dns.guard.hold = 5s;
+
+  RoomBoard after(description, at(10s), &fixture.board);
+
+  EXPECT_EQ(in_words(after.set_overrides({}, at(10s))),
+            "guard-ends farm=web reason=\"its time is over; the probes are believed\"\n");
+  EXPECT_EQ(after.states().at(nrt, 0).state, RoomState::down);
+}
+
 }  // namespace
 }  // namespace hither::dns
