@@ -16,6 +16,7 @@
 
 #include "tests/dns/support.h"
 #include "tests/support/live_dns.h"
+#include "tests/support/mmdb_writer.h"
 #include "tests/support/stand_in_rooms.h"
 
 namespace hither::test {
@@ -25,9 +26,9 @@ using namespace std::chrono_literals;
 using dns::testing::Reply;
 
 constexpr int reloads = 100;
-constexpr int bad_version_after = 51;  // the next one changes the zone file
-constexpr std::size_t sockets_count = 4;
-constexpr int pause_ms = 5;  // between rounds: at most some 6,000 queries a second
+constexpr int bad_version_after = 51;     // the next one changes the zone file
+constexpr std::size_t sockets_count = 4;  // one of them a TCP connection
+constexpr int pause_ms = 5;               // between rounds: at most some 6,000 queries a second
 constexpr Duration patience = 30s;
 constexpr Duration soon = 60s;
 
@@ -57,6 +58,7 @@ std::string description_text(const LiveDns& server, const StandInRooms& rooms, i
 world = "reloads"
 [dns]
 listen = ["{}"]
+geo = "places.mmdb"
 health = {{ interval = "1h", fast_interval = "1h", timeout = "30s" }}
 [zone."example.test"]
 file = "example.test.zone"
@@ -106,7 +108,9 @@ Bytes packet_of(const Question& question, std::size_t id) {
 class Load {
  public:
   explicit Load(const Endpoint& server) {
-    for (std::size_t i = 0; i < sockets_count; ++i) sockets_.emplace_back(server);
+    for (std::size_t i = 0; i < sockets_count; ++i) {
+      sockets_.emplace_back(server, i == 0 ? DnsSocket::Over::tcp : DnsSocket::Over::udp);
+    }
     thread_ = std::thread([this] { run(); });
   }
   ~Load() { stop(); }
@@ -134,7 +138,7 @@ class Load {
 
  private:
   struct Socket {
-    explicit Socket(const Endpoint& server) : socket(server) {}
+    Socket(const Endpoint& server, DnsSocket::Over over) : socket(server, over) {}
     DnsSocket socket;
     Versions seen{};
   };
@@ -222,6 +226,11 @@ class Reload : public testing::Test {
   Reload() : rooms({"fra", "iad", "nrt"}, "web"), server(2) {}
 
   void SetUp() override {
+    // A small database, because it is read a hundred times. The networks go over it.
+    MmdbWriter database(6);
+    database.add(*parse_prefix("192.0.2.0/24"),
+                 {{"location.latitude", 48.86}, {"location.longitude", 2.35}});
+    server.folder().write("places.mmdb", database.bytes());
     write(zone, 0);
     write(description, 0);
     ASSERT_TRUE(server.start()) << server.output();

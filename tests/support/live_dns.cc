@@ -6,8 +6,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <deque>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/assert.h"
 #include "io/clock.h"
@@ -24,6 +26,7 @@ constexpr std::size_t window = 64;
 constexpr Duration patience = 5s;
 constexpr int attempts_max = 6;
 constexpr std::size_t header_bytes = 12;
+constexpr int connect_ms = 30'000;
 
 struct Asked {
   std::size_t number = 0;
@@ -106,30 +109,56 @@ std::string tables_of_three_rooms(const StandInRooms& rooms,
   return text;
 }
 
-DnsSocket::DnsSocket(const Endpoint& server) {
-  auto socket =
-      io::bind_udp({server.address.is_v4() ? Address::v4(0x7f000001) : server.address, 0}, false);
+DnsSocket::DnsSocket(const Endpoint& server, Over over) : over_(over) {
+  const Address any = server.address.is_v4() ? Address::v4(0) : Address();
+  auto socket = over == Over::tcp ? io::connect_tcp(server) : io::bind_udp({any, 0}, false);
   if (!socket) {
     ADD_FAILURE() << socket.error().message;
     return;
   }
   socket_ = std::move(*socket);
+  if (over == Over::tcp) {
+    pollfd connected{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
+    poll(&connected, 1, connect_ms);
+    EXPECT_EQ(io::connect_error(socket_.get()), 0) << "cannot connect to " << to_text(server);
+    return;
+  }
   sockaddr_storage storage{};
   const unsigned size = io::to_sockaddr(server, storage);
   const int failed = connect(socket_.get(), reinterpret_cast<const sockaddr*>(&storage), size);
   EXPECT_EQ(failed, 0) << "cannot connect to " << to_text(server);
 }
 
-void DnsSocket::send(ByteView query) { io::write_some(socket_.get(), query); }
+void DnsSocket::send(ByteView query) {
+  const std::array<std::byte, 2> length = {static_cast<std::byte>(query.size() >> 8U),
+                                           static_cast<std::byte>(query.size() & 0xffU)};
+  if (over_ == Over::udp) {
+    io::write_some(socket_.get(), query);
+  } else {
+    io::write_some(socket_.get(), length, query);
+  }
+}
+
+Bytes DnsSocket::take() {
+  if (over_ == Over::udp) return std::exchange(read_, {});
+  Reader in(read_);
+  const ByteView message = in.take(in.u16());
+  if (!in.ok()) return {};
+  Bytes taken(message.begin(), message.end());
+  read_.erase(read_.begin(), read_.begin() + static_cast<std::ptrdiff_t>(in.position()));
+  return taken;
+}
 
 Bytes DnsSocket::receive(Duration within) {
   const Instant end = io::monotonic_now() + within;
-  Bytes buffer(4096);
   while (true) {
+    if (Bytes message = take(); !message.empty()) return message;
+    std::array<std::byte, 4096> buffer;
     const io::IoResult result = io::read_some(socket_.get(), buffer);
-    if (result.kind == io::IoResult::Kind::ok && result.size > 0) {
-      buffer.resize(result.size);
-      return buffer;
+    if (result.kind == io::IoResult::Kind::end) return {};
+    if (result.kind == io::IoResult::Kind::ok) {
+      append(read_, ByteView(buffer).first(result.size));
+      continue;
     }
     const Duration left = end - io::monotonic_now();
     if (left <= Duration{}) return {};

@@ -55,17 +55,24 @@ class LiveDns {
 std::string tables_of_three_rooms(const StandInRooms& rooms,
                                   const std::array<std::string, 3>& more = {});
 
-/// A UDP socket with which a test asks one server. Queries and replies are whole messages.
+/// A UDP socket or one TCP connection with which a test asks one server. Queries and replies are
+/// whole messages.
 class DnsSocket {
  public:
-  explicit DnsSocket(const Endpoint& server);
+  enum class Over { udp, tcp };
+  explicit DnsSocket(const Endpoint& server, Over over = Over::udp);
 
   void send(ByteView query);
   /// The next reply, waiting at most so long for it; empty if none came.
   Bytes receive(Duration within);
 
  private:
+  /// What has come as one message, taken from what has been read; empty if it is not whole yet.
+  Bytes take();
+
   io::Fd socket_;
+  Over over_;
+  Bytes read_;
 };
 
 /// Asks all of them, with few on their way at once, and again what stays unanswered. The ids of the
