@@ -11,11 +11,11 @@
 namespace hither::test {
 namespace {
 
+/// Not a report of its own death, which is believed: an answer that says nothing.
 io::Page report(const std::string& room, const std::string& farm, bool usable) {
-  const FarmReport farm_report{
-      .farm = farm, .copies = 2, .usable = usable ? 2 : 0, .capacity = usable ? 200 : 0, .load = 0};
-  return {.status = usable ? 200 : 503,
-          .body = to_json(RoomReport{.room = room, .draining = false, .farms = {farm_report}})};
+  if (!usable) return {.status = 500, .content_type = "text/plain", .body = "broken"};
+  const FarmReport well{.farm = farm, .copies = 2, .usable = 2, .capacity = 200, .load = 0};
+  return {.body = to_json(RoomReport{.room = room, .draining = false, .farms = {well}})};
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class StandInRooms {
 
   /// Where the status page of the room is: its key `admin`.
   Endpoint admin(const std::string& room) const;
-  /// What its next report says. Any thread.
+  /// Whether its page reports from now on, or fails. Any thread.
   void set_usable(const std::string& room, bool usable);
 
  private:
