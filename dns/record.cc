@@ -8,6 +8,9 @@
 namespace hither::dns {
 namespace {
 
+/// SERIAL, REFRESH, RETRY, EXPIRE and MINIMUM, behind the names (RFC 1035 s3.3.13).
+constexpr std::size_t soa_numbers_size = 20;
+
 void append_u32(Bytes& out, std::uint32_t value) {
   for (unsigned shift = 32; shift > 0; shift -= 8) {
     out.push_back(static_cast<std::byte>(value >> (shift - 8) & 0xffU));
@@ -149,6 +152,20 @@ NameLayout name_layout(Type type) {
   }
 }
 
+bool is_well_formed(Type type, ByteView rdata) {
+  if (type == Type::a) return rdata.size() == 4;
+  if (type == Type::aaaa) return rdata.size() == 16;
+  const NameLayout layout =
+      type == Type::dname ? NameLayout{.fixed = 0, .names = 1} : name_layout(type);
+  if (layout.names == 0) return true;
+  Reader in(rdata);
+  in.skip(layout.fixed);
+  for (int i = 0; i < layout.names; ++i) {
+    if (!Name::read(in)) return false;
+  }
+  return in.ok() && in.left() == (type == Type::soa ? soa_numbers_size : 0);
+}
+
 Bytes address_rdata(const Address& address) {
   const auto wire = std::as_bytes(address.wire());
   return {wire.begin(), wire.end()};
@@ -169,6 +186,12 @@ Bytes soa_rdata(const SoaFields& fields) {
 std::uint32_t soa_minimum(ByteView rdata) {
   ASSERT(rdata.size() >= 4);
   Reader in(rdata.last(4));
+  return in.u32();
+}
+
+std::uint32_t soa_serial(ByteView rdata) {
+  ASSERT(rdata.size() >= soa_numbers_size);
+  Reader in(rdata.last(soa_numbers_size));
   return in.u32();
 }
 

@@ -67,6 +67,11 @@ struct NameLayout {
 };
 NameLayout name_layout(Type type);
 
+/// Can `rdata` be that of `type`, as far as this server looks into it: the names of name_layout(),
+/// an SOA's numbers, the target of a DNAME, the length of an address? A zone file may give any type
+/// as bare octets (RFC 3597 s5).
+bool is_well_formed(Type type, ByteView rdata);
+
 /// Rdata made by hand.
 Bytes address_rdata(const Address& address);
 Bytes name_rdata(const Name& name);
@@ -83,6 +88,8 @@ struct SoaFields {
 Bytes soa_rdata(const SoaFields& fields);
 /// The MINIMUM field. Precondition: well-formed rdata of an SOA.
 std::uint32_t soa_minimum(ByteView rdata);
+/// The SERIAL field. Same precondition.
+std::uint32_t soa_serial(ByteView rdata);
 
 /// Two character strings (RFC 1035 s3.3.2).
 Bytes hinfo_rdata(std::string_view cpu, std::string_view os);

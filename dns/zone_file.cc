@@ -3,9 +3,13 @@
 
 #include <fmt/format.h>
 #include <ldns/ldns.h>
+#include <strings.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
@@ -26,15 +30,18 @@ struct Closer {
 /// A name that ldns may replace while it reads ($ORIGIN, the last owner).
 class LdnsName {
  public:
-  explicit LdnsName(const Name& name)
-      : rdf_(ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name.size(), name.wire().data())) {}
+  explicit LdnsName(const Name& name) { set(name); }
   LdnsName(const LdnsName&) = delete;
   LdnsName& operator=(const LdnsName&) = delete;
   ~LdnsName() { ldns_rdf_deep_free(rdf_); }
   ldns_rdf** get() { return &rdf_; }
+  void set(const Name& name) {
+    ldns_rdf_deep_free(rdf_);
+    rdf_ = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name.size(), name.wire().data());
+  }
 
  private:
-  ldns_rdf* rdf_;
+  ldns_rdf* rdf_ = nullptr;
 };
 
 std::optional<Name> to_name(const ldns_rdf* rdf) {
@@ -57,57 +64,208 @@ Result<Record> to_record(const ldns_rr& record, int line) {
   const auto owner = to_name(ldns_rr_owner(&record));
   auto rdata = to_rdata(record);
   if (!owner || !rdata) return fail("the record cannot be put in wire form; check its fields");
+  const auto type = static_cast<Type>(ldns_rr_get_type(&record));
+  if (!is_well_formed(type, *rdata)) {
+    return fail(fmt::format("its octets are no {} data; write them in words", to_text(type)));
+  }
   return Record{.owner = *owner,
-                .type = static_cast<Type>(ldns_rr_get_type(&record)),
+                .type = type,
                 .ttl = ldns_rr_ttl(&record),
                 .rdata = std::move(*rdata),
                 .line = line};
 }
 
-std::string advice_for(ldns_status status) {
-  if (status == LDNS_STATUS_SYNTAX_INCLUDE || status == LDNS_STATUS_SYNTAX_INCLUDE_ERR_NOTIMPL) {
-    return "$INCLUDE is not supported; put the records into this file";
+/// Is a name written in full? An escaped dot is none (RFC 1035 s5.1).
+bool ends_with_dot(std::string_view text) {
+  if (!text.ends_with('.')) return false;
+  text.remove_suffix(1);
+  const std::size_t plain = text.find_last_not_of('\\');
+  const std::size_t backslashes =
+      plain == std::string_view::npos ? text.size() : text.size() - plain - 1;
+  return backslashes % 2 == 0;
+}
+
+/// The next word of a line of a zone file, which is taken off it; empty: there is none.
+std::string_view take_word(std::string_view& line) {
+  constexpr std::string_view blanks = " \t";
+  line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(blanks));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+bool equal_words(std::string_view one, std::string_view other) {
+  return one.size() == other.size() && strncasecmp(one.data(), other.data(), one.size()) == 0;
+}
+
+/// A record's line from its type on: behind the owner, TTL and class, which may be left out.
+std::string_view from_type(std::string_view line) {
+  if (!line.starts_with(' ') && !line.starts_with('\t')) take_word(line);
+  while (true) {
+    std::string_view rest = line;
+    const std::string_view word = take_word(rest);
+    const bool ttl = !word.empty() && std::isdigit(static_cast<unsigned char>(word[0])) != 0;
+    const auto names_word = [&](const char* name) { return equal_words(word, name); };
+    constexpr std::array<const char*, 5> classes = {"IN", "CH", "HS", "NONE", "ANY"};
+    const bool of_class = std::ranges::any_of(classes, names_word) ||
+                          (word.size() > 5 && equal_words(word.substr(0, 5), "CLASS"));
+    if (word.empty() || (!ttl && !of_class)) return line;
+    line = rest;
   }
-  return fmt::format("{}; write OWNER TTL IN TYPE DATA", ldns_get_errorstr_by_id(status));
+}
+
+/// What ldns must not be given, though it would refuse it too: it forgets to free a part of what it
+/// has read of it.
+std::optional<std::string> find_forgotten(std::string_view line) {
+  std::string_view rest = from_type(line);
+  const std::string_view type = take_word(rest);
+  if (!equal_words(type, "CERT") && !equal_words(type, "TYPE37")) return std::nullopt;
+  const std::string kind(take_word(rest));
+  char* end = nullptr;
+  const long number = std::strtol(kind.c_str(), &end, 10);
+  if (kind.empty() || *end != '\0' || number % 65536 != 0) return std::nullopt;
+  return "certificate type 0 is reserved (RFC 4398 s2.1); write PKIX or another";
+}
+
+/// Reads a zone file from its first line to its last. ldns cuts it into lines, takes comments and
+/// brackets out, and reads records; directives are read here.
+class ZoneReader {
+ public:
+  ZoneReader(const std::string& file, const Name& origin, std::vector<Error>& mistakes)
+      : file_(file),
+        mistakes_(mistakes),
+        origin_(origin),
+        base_(origin),
+        previous_(origin),
+        buffer_(line_octets_max + 1) {}
+
+  std::vector<Record> read(std::FILE* in);
+
+ private:
+  /// What ldns itself takes for a line.
+  static constexpr std::size_t line_octets_max = LDNS_MAX_LINELEN;
+
+  void read_line(const char* line);
+  void read_directive(std::string_view line);
+  void set_origin(std::string_view text);
+  void set_ttl(std::string_view text);
+  void read_record(const char* line);
+  void report(const std::string& message) {
+    mistakes_.push_back({fmt::format("{}:{}: {}", file_, first_line_, message)});
+  }
+
+  const std::string& file_;
+  std::vector<Error>& mistakes_;
+  std::vector<Record> records_;
+  Name origin_;
+  LdnsName base_;  // the same
+  LdnsName previous_;
+  std::uint32_t ttl_ = default_ttl;
+  int first_line_ = 1;
+  std::vector<char> buffer_;
+};
+
+/// A name as $ORIGIN has it: below the origin before, unless it ends with a dot (RFC 1035 s5.1).
+void ZoneReader::set_origin(std::string_view text) {
+  auto name = Name::parse(text);
+  if (!name) {
+    report(name.error().message);
+    return;
+  }
+  if (text == "@") return;
+  if (!ends_with_dot(text)) {
+    const auto joined = Name::join(name->wire().first(name->size() - 1), origin_.wire());
+    if (!joined) {
+      report(fmt::format("$ORIGIN {} is too long a name below {}", text, to_text(origin_)));
+      return;
+    }
+    name = *joined;
+  }
+  origin_ = *name;
+  base_.set(origin_);
+}
+
+void ZoneReader::set_ttl(std::string_view text) {
+  const std::string number(text);
+  const char* end = nullptr;
+  const std::uint32_t ttl = ldns_str2period(number.c_str(), &end);
+  const bool is_number = !number.empty() && std::isdigit(static_cast<unsigned char>(number[0]));
+  if (!is_number || end == nullptr || *end != '\0') {
+    report(fmt::format("$TTL '{}' is no time; write seconds, or 1h", text));
+    return;
+  }
+  ttl_ = ttl;
+}
+
+void ZoneReader::read_directive(std::string_view line) {
+  const std::string_view name = take_word(line);
+  const std::string_view value = take_word(line);
+  if (equal_words(name, "$ORIGIN")) {
+    set_origin(value);
+  } else if (equal_words(name, "$TTL")) {
+    set_ttl(value);
+  } else if (equal_words(name, "$INCLUDE")) {
+    report("$INCLUDE is not supported; put the records into this file");
+  } else {
+    report(fmt::format("{} is not supported; write $ORIGIN, $TTL or a record", name));
+  }
+}
+
+void ZoneReader::read_record(const char* line) {
+  if (const auto problem = find_forgotten(line)) {
+    report(*problem);
+    return;
+  }
+  ldns_rr* raw = nullptr;
+  const ldns_status status = ldns_rr_new_frm_str(&raw, line, ttl_, *base_.get(), previous_.get());
+  if (status != LDNS_STATUS_OK) {
+    report(fmt::format("{}; write OWNER TTL IN TYPE DATA", ldns_get_errorstr_by_id(status)));
+    return;
+  }
+  const std::unique_ptr<ldns_rr, Closer> guard(raw);
+  auto record = to_record(*raw, first_line_);
+  if (record) {
+    records_.push_back(std::move(*record));
+  } else {
+    report(record.error().message);
+  }
+}
+
+void ZoneReader::read_line(const char* line) {
+  std::string_view words = line;
+  if (take_word(words).empty()) return;
+  if (line[0] == '$') {
+    read_directive(line);
+  } else {
+    read_record(line);
+  }
+}
+
+std::vector<Record> ZoneReader::read(std::FILE* in) {
+  const std::size_t stop_at = mistakes_.size() + mistakes_max;
+  int line = 0;
+  while (std::feof(in) == 0 && mistakes_.size() < stop_at) {
+    first_line_ = line + 1;
+    const ssize_t size =
+        ldns_fget_token_l(in, buffer_.data(), LDNS_PARSE_SKIP_SPACE, line_octets_max, &line);
+    if (size < 0 && std::feof(in) == 0) {
+      report(fmt::format("a record is longer than {} octets; make it shorter", line_octets_max));
+    }
+    if (size > 0) read_line(buffer_.data());
+  }
+  return std::move(records_);
 }
 
 }  // namespace
 
 std::vector<Record> read_zone_text(std::string_view text, const std::string& file,
                                    const Name& origin, std::vector<Error>& mistakes) {
-  std::vector<Record> records;
-  if (text.empty()) return records;
+  if (text.empty()) return {};
   // Opened for reading only, so the text is not written to; fmemopen() just has no const form.
   const std::unique_ptr<std::FILE, Closer> in(
       fmemopen(const_cast<char*>(text.data()), text.size(), "r"));
   ASSERT(in != nullptr);
-  LdnsName base(origin);
-  LdnsName previous(origin);
-  std::uint32_t ttl = default_ttl;
-  int line = 0;
-  const std::size_t stop_at = mistakes.size() + mistakes_max;
-  while (std::feof(in.get()) == 0 && mistakes.size() < stop_at) {
-    const int first_line = line + 1;
-    ldns_rr* raw = nullptr;
-    const ldns_status status =
-        ldns_rr_new_frm_fp_l(&raw, in.get(), &ttl, base.get(), previous.get(), &line);
-    if (status == LDNS_STATUS_SYNTAX_EMPTY || status == LDNS_STATUS_SYNTAX_TTL ||
-        status == LDNS_STATUS_SYNTAX_ORIGIN) {
-      continue;
-    }
-    if (status != LDNS_STATUS_OK) {
-      mistakes.push_back({fmt::format("{}:{}: {}", file, first_line, advice_for(status))});
-      continue;
-    }
-    const std::unique_ptr<ldns_rr, Closer> guard(raw);
-    auto record = to_record(*raw, first_line);
-    if (record) {
-      records.push_back(std::move(*record));
-    } else {
-      mistakes.push_back({fmt::format("{}:{}: {}", file, first_line, record.error().message)});
-    }
-  }
-  return records;
+  return ZoneReader(file, origin, mistakes).read(in.get());
 }
 
 std::vector<Record> make_up_zone(const Name& origin, std::span<const Endpoint> listen) {

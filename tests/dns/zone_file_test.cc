@@ -53,6 +53,22 @@ TEST(ZoneFile, UnknownTypesAreCarriedAsBytes) {  // RFC 3597 s5
   EXPECT_EQ(result.records[0].rdata, (Bytes{std::byte{1}, std::byte{2}, std::byte{3}}));
 }
 
+TEST(ZoneFile, BareOctetsOfATypeThatIsLookedIntoMustBeItsData) {  // RFC 3597 s5
+  for (const std::string line :
+       {"a NS \\# 3 010203\n", "a NS \\# 0\n", "a CNAME \\# 1 05\n", "a PTR \\# 2 c00c\n",
+        "a DNAME \\# 2 0161\n", "a MX \\# 2 0001\n", "a A \\# 3 010203\n",
+        "a AAAA \\# 4 01020304\n", "@ SOA \\# 4 00000000\n"}) {
+    const Read result = read(line);
+    EXPECT_EQ(result.mistakes.size(), 1U) << line;
+    EXPECT_TRUE(result.records.empty()) << line;
+  }
+  const Read good = read(
+      "a NS \\# 3 016100\na A \\# 4 01020304\na MX \\# 4 00010161\n"
+      "a MX \\# 5 0001016100\n");
+  EXPECT_EQ(good.mistakes.size(), 1U) << "the third: a name without its end";
+  EXPECT_EQ(good.records.size(), 3U);
+}
+
 TEST(ZoneFile, RecordsKnowTheLineTheyBeginOn) {
   const Read result =
       read("$TTL 1h\n@ IN SOA ns1 mail (\n 1 2 3 4 5 )\nwww IN A 192.0.2.1\n\n\nb IN A 192.0.2.2");
@@ -74,8 +90,49 @@ TEST(ZoneFile, EveryMistakeIsReportedWithItsLine) {
 }
 
 TEST(ZoneFile, IncludesAndOtherClassesAreRefused) {
+  EXPECT_EQ(read("$GENERATE 1-2 a A 10.0.0.$\n").mistakes.size(), 1U);
   EXPECT_EQ(read("$INCLUDE other.zone\n").mistakes.size(), 1U);
   EXPECT_EQ(read("a CH TXT \"x\"\n").mistakes.size(), 1U);
+}
+
+TEST(ZoneFile, ARelativeOriginIsBelowTheOneBefore) {  // RFC 1035 s5.1
+  const Read result = read(
+      "$ORIGIN sub\na 1 A 192.0.2.1\n$ORIGIN deep\nb 1 A 192.0.2.2\n$ORIGIN other.test.\n"
+      "c 1 A 192.0.2.3\n$ORIGIN @\nd 1 A 192.0.2.4\n$ORIGIN dot\\.\ne 1 A 192.0.2.5\n");
+
+  ASSERT_TRUE(result.mistakes.empty()) << result.mistakes[0].message;
+  ASSERT_EQ(result.records.size(), 5U);
+  EXPECT_EQ(to_text(result.records[0].owner), "a.sub.example.test.");
+  EXPECT_EQ(to_text(result.records[1].owner), "b.deep.sub.example.test.");
+  EXPECT_EQ(to_text(result.records[2].owner), "c.other.test.");
+  EXPECT_EQ(to_text(result.records[3].owner), "d.other.test.");
+  EXPECT_EQ(to_text(result.records[4].owner), "e.dot\\..other.test.");
+}
+
+TEST(ZoneFile, ADirectiveThatSaysNothingIsAMistake) {
+  for (const std::string text :
+       {"$TTL\n", "$TTL soon\n", "$TTL 1h later.\n$TTL 5x\n", "$ORIGIN a..b\n", "$ORIGIN\n"}) {
+    const Read result = read(text);
+    EXPECT_EQ(result.mistakes.size(), 1U) << text;
+  }
+}
+
+TEST(ZoneFile, CertificateTypeZeroIsReserved) {  // ldns refuses it and leaks
+  for (const std::string line : {"v CERT 0 1 1 AAAA\n", "v 5 IN cert 00 1 1 AAAA\n",
+                                 "  TYPE37 65536 1 1 AAAA\n", "v CLASS1 7 CERT 0\n"}) {
+    const Read result = read(line);
+    ASSERT_EQ(result.mistakes.size(), 1U) << line;
+    EXPECT_TRUE(result.mistakes[0].message.starts_with("z:1: certificate type 0")) << line;
+  }
+  const Read good = read("cert 0 A 192.0.2.1\ncert 1 IN CERT PKIX 0 0 AAAA\n");
+  EXPECT_TRUE(good.mistakes.empty());
+  EXPECT_EQ(good.records.size(), 2U);
+}
+
+TEST(ZoneFile, ALineThatIsTooLongIsAMistake) {
+  const Read result = read("a 1 TXT " + std::string(20'000, 'x') + "\n");
+  ASSERT_FALSE(result.mistakes.empty());
+  EXPECT_NE(result.mistakes[0].message.find("longer than"), std::string::npos);
 }
 
 TEST(ZoneFile, MistakesEndAtALimit) {
