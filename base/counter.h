@@ -37,7 +37,8 @@ class Highest {
 /// A level that several threads raise and lower.
 class Gauge {
  public:
-  void raise() { value_.fetch_add(1, std::memory_order_relaxed); }
+  /// The level it was raised to.
+  std::uint32_t raise() { return value_.fetch_add(1, std::memory_order_relaxed) + 1; }
   void lower() { value_.fetch_sub(1, std::memory_order_relaxed); }
   std::uint32_t level() const { return value_.load(std::memory_order_relaxed); }
 

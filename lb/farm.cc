@@ -40,7 +40,7 @@ void Server::resolve(const Endpoint& endpoint) {
 
 Lease::Lease(Server& server, std::uint32_t index, unsigned thread, Instant now)
     : server_(&server), index_(index), thread_(thread), since_(now) {
-  server.in_flight_.raise();
+  crowd_ = server.in_flight_.raise();
 }
 
 Lease::Lease(Lease&& other) noexcept
@@ -48,6 +48,7 @@ Lease::Lease(Lease&& other) noexcept
       index_(other.index_),
       thread_(other.thread_),
       connecting_(std::exchange(other.connecting_, false)),
+      crowd_(other.crowd_),
       since_(other.since_) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
@@ -57,6 +58,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   index_ = other.index_;
   thread_ = other.thread_;
   connecting_ = std::exchange(other.connecting_, false);
+  crowd_ = other.crowd_;
   since_ = other.since_;
   return *this;
 }
@@ -65,12 +67,16 @@ void Lease::answered(const ResponseHead& head, Instant now) {
   const Duration took = now - since_;
   // Few responses say when to come back, so only those that could are asked.
   const Duration wait = head.status < 400 ? Duration::zero() : retry_after_of(head.fields);
-  server_->feedback_.observe(cost_of(head.status, took, wait), now);
+  tell(took, cost_of(head.status, took, wait), now);
 }
 
-void Lease::took(Instant now) { server_->feedback_.observe(now - since_, now); }
+void Lease::took(Instant now) { tell(now - since_, now - since_, now); }
 
-void Lease::failed(Instant now) { server_->feedback_.observe(cost_of_failure(now - since_), now); }
+void Lease::failed(Instant now) { tell(now - since_, cost_of_failure(now - since_), now); }
+
+void Lease::tell(Duration took, Duration cost, Instant now) {
+  server_->feedback_.observe({.took = took, .cost = cost, .crowd = crowd_}, now);
+}
 
 void Lease::connect_begins() {
   if (connecting_) return;

@@ -130,10 +130,13 @@ class Lease {
   void release();
 
  private:
+  void tell(Duration took, Duration cost, Instant now);
+
   Server* server_ = nullptr;
   std::uint32_t index_ = 0;
   unsigned thread_ = 0;
   bool connecting_ = false;
+  std::uint32_t crowd_ = 1;  ///< in flight when it came, itself included
   Instant since_{};
 };
 

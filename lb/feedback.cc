@@ -77,4 +77,12 @@ Duration MovingAverage::level(Instant now) const {
   return Duration(static_cast<std::int64_t>(average_of(seen) * decay(elapsed, forget_after)));
 }
 
+void Feedback::observe(const Outcome& outcome, Instant now) {
+  peak_.observe(outcome.cost, now);
+  mean_.observe(outcome.cost, now);
+  // A failure is as expensive in a crowd as alone.
+  const bool failed = outcome.cost > outcome.took;
+  pace_.observe(failed ? outcome.cost : outcome.took / outcome.crowd, now);
+}
+
 }  // namespace hither::lb

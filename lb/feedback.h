@@ -44,19 +44,27 @@ class MovingAverage {
 };
 constexpr Duration forget_after = std::chrono::seconds(10);
 
-/// The two averages of a server. Any thread.
+/// How one request went.
+struct Outcome {
+  Duration took{};
+  Duration cost{};          ///< what it counts as: `took`, or more if it failed
+  std::uint32_t crowd = 1;  ///< requests at the server when it came, itself included
+};
+
+/// The averages of a server. Any thread.
 class Feedback {
  public:
-  void observe(Duration cost, Instant now) {
-    peak_.observe(cost, now);
-    mean_.observe(cost, now);
-  }
+  void observe(const Outcome& outcome, Instant now);
   Duration peak(Instant now) const { return peak_.level(now); }
   Duration mean(Instant now) const { return mean_.level(now); }
+  /// For each request that was there: an answer took `crowd` times as long. So it tells how long
+  /// the next one will take at the load of this moment, before that load has shown in any answer.
+  Duration pace(Instant now) const { return pace_.level(now); }
 
  private:
   MovingAverage peak_{std::chrono::seconds(10), true};
   MovingAverage mean_{std::chrono::seconds(1), false};
+  MovingAverage pace_{std::chrono::seconds(1), false};
 };
 
 }  // namespace hither::lb

@@ -7,12 +7,14 @@
 namespace hither::lb {
 namespace {
 
-/// How long the candidate takes to answer: nothing if it was never heard of and is idle, for ever
-/// if it is not; so a new one gets one request, and no more until that is answered.
+/// How long the candidate would take to answer one request more: nothing if it was never heard of
+/// and is idle, for ever if it is not; so a new one gets one request, and no more until that is
+/// answered.
 double time_of(const Candidate& candidate, Instant now) {
   constexpr double for_ever = 1e18;
-  const Duration mean = candidate.feedback->mean(now);
-  if (mean > Duration::zero()) return static_cast<double>(mean.count());
+  const Duration pace = candidate.feedback->pace(now);
+  const double crowd = double{1} + candidate.in_flight();
+  if (pace > Duration::zero()) return static_cast<double>(pace.count()) * crowd;
   return candidate.in_flight() == 0 ? 0 : for_ever;
 }
 

@@ -29,8 +29,14 @@ class RecentQuantile {
 /// requests of its farm knows what is in flight, and hears of response times as they pass. Of 16
 /// candidates by lot (all of them, if there are no more) those are hot whose requests in flight for
 /// their weight exceed the 0.84 quantile of what was lately seen. Is one cold, it is the cold one
-/// that answers fastest; are all hot, it is the least busy. Cost: a load and an exponential for
-/// each of at most 16.
+/// that would answer soonest; are all hot, it is the least busy.
+///
+/// "Soonest" is the time at the load of this moment (Feedback::pace times the requests then there),
+/// as the paper's servers report it. By the plain mean all would follow the one that was fastest a
+/// moment ago, until answers tell that it no longer is: tests/lb/queueing_test.cc saw response
+/// times fifteen times those of chance alone.
+///
+/// Cost: a load and an exponential for each of at most 16.
 class HotCold final : public Algorithm {
  public:
   static constexpr std::size_t drawn_max = 16;

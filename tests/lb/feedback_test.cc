@@ -108,6 +108,24 @@ TEST(MovingAverage, WorksAcrossTheWrapOfItsTicks) {
   EXPECT_NEAR(milliseconds(average.level(wrap + 5s)), 100 / std::exp(1), 0.1);
 }
 
+TEST(Feedback, PaceIsTheTimeForEachThatWasThere) {
+  Feedback feedback;
+
+  feedback.observe({.took = 60ms, .cost = 60ms, .crowd = 3}, start);
+
+  EXPECT_NEAR(milliseconds(feedback.pace(start)), 20, 0.01);
+  EXPECT_NEAR(milliseconds(feedback.mean(start)), 60, 0.01);
+  EXPECT_NEAR(milliseconds(feedback.peak(start)), 60, 0.01);
+}
+
+TEST(Feedback, AFailureInACrowdIsAsExpensive) {
+  Feedback feedback;
+
+  feedback.observe({.took = 1ms, .cost = 5s, .crowd = 100}, start);
+
+  EXPECT_NEAR(milliseconds(feedback.pace(start)), 5000, 0.1);
+}
+
 struct Cost {
   int status;
   Duration took;

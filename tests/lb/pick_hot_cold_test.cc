@@ -15,6 +15,10 @@ using namespace std::chrono_literals;
 
 constexpr Instant start{1h};
 
+void observe(Servers& servers, std::size_t i, Duration took) {
+  servers.feedback(i).observe({.took = took, .cost = took}, start);
+}
+
 TEST(RecentQuantile, IsTheRankAmongTheLastNumbers) {
   RecentQuantile recent(0.84);
 
@@ -29,6 +33,11 @@ TEST(RecentQuantile, IsAboveEverythingBeforeTheFirst) {
   EXPECT_GT(RecentQuantile(0.84).level(), 1e18);
 }
 
+/// How long one request more would take.
+double time_of(const Candidate& candidate) {
+  return static_cast<double>(candidate.feedback->pace(start).count()) * (candidate.in_flight() + 1);
+}
+
 /// Farms of up to 16, so that all candidates are looked at, with a history of picks.
 TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
   int chances = 0;
@@ -36,7 +45,7 @@ TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
     Rng rng(seed);
     Servers servers = random_servers(rng, {.least = 2, .most = HotCold::drawn_max});
     for (std::size_t i = 0; i < servers.size(); ++i) {
-      servers.feedback(i).observe(Duration(1'000'000 + rng.below(50'000'000)), start);
+      observe(servers, i, Duration(1'000'000 + rng.below(50'000'000)));
     }
     HotCold algorithm;
     for (int i = 0; i < 60; ++i) {
@@ -52,7 +61,7 @@ TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
         if (any_cold) {
           ASSERT_FALSE(hot(servers[picked])) << "seed " << seed;
           if (hot(other)) continue;
-          ASSERT_LE(servers[picked].feedback->mean(start), other.feedback->mean(start)) << seed;
+          ASSERT_LE(time_of(servers[picked]), time_of(other)) << "seed " << seed;
         } else {
           ASSERT_LE(servers[picked].busyness(), other.busyness()) << "seed " << seed;
         }
@@ -67,7 +76,7 @@ TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
 TEST(HotCold, LooksAtSixteenDifferentOnesOfMany) {
   Servers servers(std::vector<int>(50, 0));
   for (std::size_t i = 0; i < servers.size(); ++i) {
-    servers.feedback(i).observe(Duration(1'000'000 * (i + 1)), start);
+    observe(servers, i, Duration(1'000'000 * (i + 1)));
   }
   HotCold algorithm;
   Rng rng(1);
@@ -83,8 +92,8 @@ TEST(HotCold, LooksAtSixteenDifferentOnesOfMany) {
 
 TEST(HotCold, AnUnknownServerGetsOneRequestAndNoMore) {
   Servers three({0, 0, 0});
-  three.feedback(0).observe(10ms, start);
-  three.feedback(1).observe(10ms, start);
+  observe(three, 0, 10ms);
+  observe(three, 1, 10ms);
   HotCold algorithm;
   Rng rng(1);
 

@@ -12,6 +12,10 @@ using namespace std::chrono_literals;
 
 constexpr Instant start{1h};
 
+void observe(Servers& servers, std::size_t i, Duration cost, Instant now) {
+  servers.feedback(i).observe({.took = cost, .cost = cost}, now);
+}
+
 std::size_t pick(const Servers& servers, Instant now, Rng& rng) {
   PeakEwma algorithm;
   return algorithm.pick(servers.all(), {.now = now}, rng);
@@ -23,7 +27,7 @@ TEST(PeakEwma, NeverPicksTheDearerOfTwo) {
     Servers two = random_servers(rng, {.least = 2, .most = 2});
     double price[2];
     for (std::size_t i = 0; i < 2; ++i) {
-      two.feedback(i).observe(Duration(1'000'000 + rng.below(50'000'000)), start);
+      observe(two, i, Duration(1'000'000 + rng.below(50'000'000)), start);
       price[i] = static_cast<double>(two.feedback(i).peak(start).count()) * two[i].busyness();
     }
     for (int i = 0; i < 5; ++i) {
@@ -35,7 +39,7 @@ TEST(PeakEwma, NeverPicksTheDearerOfTwo) {
 
 TEST(PeakEwma, AnUnknownServerGetsOneRequestAndNoMore) {
   Servers two({0, 0});
-  two.feedback(0).observe(1s, start);
+  observe(two, 0, 1s, start);
   Rng rng(1);
 
   EXPECT_EQ(pick(two, start, rng), 1U);
@@ -48,8 +52,8 @@ TEST(PeakEwma, AnUnknownServerGetsOneRequestAndNoMore) {
 
 TEST(PeakEwma, AServerThatFailsFastDrawsNobody) {
   Servers two({9, 0});
-  two.feedback(0).observe(50ms, start);
-  two.feedback(1).observe(cost_of(500, 1ms, 0s), start);
+  observe(two, 0, 50ms, start);
+  observe(two, 1, cost_of(500, 1ms, 0s), start);
   Rng rng(1);
 
   for (int i = 0; i < 100; ++i) EXPECT_EQ(pick(two, start, rng), 0U);
@@ -57,13 +61,13 @@ TEST(PeakEwma, AServerThatFailsFastDrawsNobody) {
 
 TEST(PeakEwma, GivesAServerItAvoidedAnotherChance) {
   Servers two({0, 0});
-  two.feedback(0).observe(10ms, start);
-  two.feedback(1).observe(1s, start);
+  observe(two, 0, 10ms, start);
+  observe(two, 1, 1s, start);
   Rng rng(1);
   Instant now = start;
   while (pick(two, now, rng) == 0 && now < start + 10min) {
     now += 100ms;
-    two.feedback(0).observe(10ms, now);
+    observe(two, 0, 10ms, now);
   }
 
   // 1 s falls to 10 ms in ln(100) times 10 s.
