@@ -13,9 +13,9 @@ bool Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   return static_cast<bool>(lease_);
 }
 
-void Attempts::resume(Picker& picker, std::uint32_t index, Instant now) {
+void Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now) {
   count_ = 0;
-  affinity_ = {};
+  affinity_ = affinity;
   last_failure_.clear();
   lease_ = picker.take(index, now);
 }

@@ -26,7 +26,7 @@ class Attempts {
   /// were tried.
   bool next(Picker& picker, std::string_view why, Instant now);
   /// Takes server `index` again, whatever its state, for a connection to it is still there.
-  void resume(Picker& picker, std::uint32_t index, Instant now);
+  void resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now);
   /// Gives the present server back.
   void end() { lease_.release(); }
 

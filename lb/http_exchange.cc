@@ -132,7 +132,7 @@ bool HttpProxy::move_request(Instant now) {
 void HttpProxy::find_server(const Affinity& affinity, Instant now) {
   if (link_ == Link::kept) {
     // The connection that knows this client (RFC 4559 s6); nobody else's would do.
-    attempts_.resume(context_.picker, kept_server_, now);
+    attempts_.resume(context_.picker, kept_server_, affinity, now);
     trace_.picked(attempts_.lease().server().name(), now);
     connected(/*reused=*/true, now);
     return;
@@ -283,7 +283,9 @@ bool HttpProxy::take_response(Instant now) {
 
 /// L18: from here on the bytes are theirs.
 void HttpProxy::switch_protocols(const ResponseHead& head, Instant now) {
-  const ResponseShape shape{.bodiless_status = true, .protocol = exchange_.protocol};
+  const ResponseShape shape{.bodiless_status = true,
+                            .protocol = exchange_.protocol,
+                            .own_fields = attempts_.set_cookie()};
   const bool agreed = switches_to(head, exchange_.protocol) && request_sent();
   if (!agreed || !write_response_head(head, response_.in.data(), shape, response_.out)) {
     fail_exchange(502, {'S', 'H'},

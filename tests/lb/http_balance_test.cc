@@ -113,6 +113,18 @@ TEST(HttpSticky, ARefusedConnectMovesTheClientAndItsCookie) {
   EXPECT_NE(cookie_set(other), cookie);
 }
 
+TEST(HttpSticky, AnUpgradeSetsTheCookieToo) {
+  Story story({.servers = 2, .farm = farm_with(Balance::round_robin, "at")});
+  story.client_says(
+      "GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+
+  story.backend_says(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+
+  EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 101 ")) << story.client_got();
+  EXPECT_TRUE(cookie_set(story).starts_with("at=")) << story.client_got();
+}
+
 TEST(HttpSticky, OthersSetNoCookie) {
   Story story({.servers = 2});
 
