@@ -12,18 +12,26 @@
 namespace hither::lb {
 namespace {
 
-/// How many clients one thread may have: each may need a connection to a server as well, and
-/// probes, status pages and listeners need theirs. So idle clients can never take the room down.
-std::size_t clients_max(unsigned threads) {
+/// What one thread may have of the descriptors of this process.
+struct Portion {
+  std::size_t clients;  ///< each may need a connection to a server as well
+  std::size_t pipes;    ///< for bulk, two descriptors each
+};
+
+/// Probes, status pages and listeners need theirs too: so clients can never take the room down.
+Portion portion_of(unsigned threads) {
   constexpr std::size_t reserved = 32;
   const std::size_t limit = std::max(io::open_files_max(), reserved + 2);
-  return std::max<std::size_t>((limit - reserved) / 2 / threads, 1);
+  const std::size_t pipes = std::min<std::size_t>(limit / 32, 256);
+  const std::size_t left = limit - std::min(limit - 2, reserved + 2 * pipes);
+  return {.clients = std::max<std::size_t>(left / 2 / threads, 1), .pipes = pipes / threads};
 }
 
 }  // namespace
 
 Balancer::Balancer(Settings settings, unsigned threads)
     : settings_(std::move(settings)),
+      ports_(ports_of(settings_.farms)),
       resolver_(loop_),
       admin_(loop_),
       drain_limit_(loop_, [this] { stop(); }) {
@@ -34,7 +42,9 @@ Balancer::Balancer(Settings settings, unsigned threads)
     if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
     io::Loop& loop = thread == 0 ? loop_ : *loops_.back();
     workers_.push_back(std::make_unique<Worker>(loop, farms_, thread, io::random_seed()));
-    workers_.back()->limit_clients(clients_max(threads));
+    const Portion portion = portion_of(threads);
+    workers_.back()->limit_clients(portion.clients);
+    workers_.back()->limit_pipes(portion.pipes);
   }
 }
 
@@ -44,20 +54,19 @@ Balancer::~Balancer() {
 
 Result<void> Balancer::listen() {
   const bool shared = workers_.size() > 1;
-  for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
+  for (const Port& port : ports_) {
     for (const Address& address : settings_.listen) {
-      const Endpoint endpoint{.address = address, .port = farms_[farm]->settings().port};
       // SO_REUSEPORT would let us in beside another balancer of the same user: ask without it
       // first.
-      const Result<io::Fd> alone = io::listen_tcp(endpoint);
+      const Result<io::Fd> alone = io::listen_tcp({.address = address, .port = port.port});
       if (!alone) return tl::unexpected(alone.error());
     }
   }
-  for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
+  for (const Port& port : ports_) {
     for (const Address& address : settings_.listen) {
-      const Endpoint endpoint{.address = address, .port = farms_[farm]->settings().port};
       for (const std::unique_ptr<Worker>& worker : workers_) {
-        Result<void> listening = worker->listen(farm, endpoint, shared);
+        Result<void> listening =
+            worker->listen(port, {.address = address, .port = port.port}, shared);
         if (!listening) return listening;
       }
     }

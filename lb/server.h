@@ -11,6 +11,7 @@
 #include "io/resolver.h"
 #include "lb/farm.h"
 #include "lb/report.h"
+#include "lb/routes.h"
 #include "lb/server_probes.h"
 #include "lb/server_worker.h"
 #include "lb/settings.h"
@@ -47,6 +48,7 @@ class Balancer {
   void stop();
 
   Settings settings_;
+  std::vector<Port> ports_;  ///< what it listens on
   io::Loop loop_;
   io::Resolver resolver_;
   io::AdminServer admin_;

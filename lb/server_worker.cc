@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "io/clock.h"
 #include "io/log_sink.h"
 
@@ -17,6 +18,16 @@ constexpr int accepts_per_turn = 4;
 constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 constexpr Duration complaint_interval = std::chrono::seconds(10);
 
+Side other(Side side) { return side == Side::client ? Side::backend : Side::client; }
+
+/// What a server of the farm gets to hear first about a client that reached us at `fd`.
+std::string preamble_for(topology::SendProxy version, const Endpoint& client, int fd) {
+  if (version == topology::SendProxy::off) return {};
+  const Endpoint here = io::local_endpoint(fd).value_or(Endpoint{});
+  return version == topology::SendProxy::v1 ? proxy_header_v1(client, here)
+                                            : proxy_header_v2(client, here);
+}
+
 }  // namespace
 
 /// What this thread keeps for one farm.
@@ -24,13 +35,17 @@ struct Worker::Share {
   Share(Farm& f, BlockPool& blocks, unsigned thread, std::uint64_t seed)
       : farm(f),
         picker(f, thread, seed),
-        tcp_times{.connect = f.settings().timeouts.connect, .idle = f.settings().timeouts.tunnel},
+        tcp_times{.connect = f.settings().timeouts.connect,
+                  .idle = f.settings().timeouts.tunnel,
+                  .total = f.settings().timeouts.total},
         http{.picker = picker, .blocks = blocks},
         idle(f.size(), IdlePool::Limits{}) {}
 
-  std::unique_ptr<Session> new_session(BlockPool& blocks, const Endpoint& peer, Instant now) {
+  std::unique_ptr<Session> new_session(BlockPool& blocks, const Endpoint& peer, int fd,
+                                       Instant now) {
     if (farm.settings().mode == topology::Mode::tcp) {
-      return std::make_unique<TcpProxy>(picker, blocks, tcp_times, to_text(peer.address), now);
+      return std::make_unique<TcpProxy>(picker, blocks, tcp_times, to_text(peer.address), now,
+                                        preamble_for(farm.settings().send_proxy, peer, fd));
     }
     return std::make_unique<HttpProxy>(http, peer.address, now);
   }
@@ -43,15 +58,15 @@ struct Worker::Share {
 };
 
 struct Worker::Listener {
-  Listener(Worker& worker, Share& s, io::Fd socket)
-      : share(s),
+  Listener(Worker& worker, const Port& p, io::Fd socket)
+      : port(p),
         fd(std::move(socket)),
         watch(worker.loop_, fd.get(), [&worker, this] { worker.accept_some(*this); }),
         pause(worker.loop_, [this] { watch.want_read(true); }) {
     watch.want_read(true);
   }
 
-  Share& share;
+  const Port& port;
   io::Fd fd;
   io::FdWatch watch;
   io::Timer pause;
@@ -79,13 +94,13 @@ struct Worker::Backend {
   bool ended = false;    ///< we sent FIN
 };
 
-/// One client connection and its session.
+/// One client connection and its session, or while it has none, its preface.
 struct Worker::Flow {
-  Flow(Worker& worker, std::uint64_t number, Share& s, io::Fd socket, std::unique_ptr<Session> what)
+  Flow(Worker& worker, std::uint64_t number, const Port& p, io::Accepted accepted)
       : id(number),
-        share(s),
-        session(std::move(what)),
-        fd(std::move(socket)),
+        port(p),
+        peer(accepted.peer),
+        fd(std::move(accepted.fd)),
         watch(
             worker.loop_, fd.get(), [&worker, this] { worker.on_readable(*this, Side::client); },
             [&worker, this] {
@@ -96,9 +111,17 @@ struct Worker::Flow {
     deadline.owner = id;
   }
 
+  std::unique_ptr<io::Pipe>& pipe(Side from) { return from == Side::client ? there : back; }
+  bool holds(Side from) { return pipe(from) != nullptr && pipe(from)->held() > 0; }
+
   std::uint64_t id;
-  Share& share;
-  std::unique_ptr<Session> session;
+  const Port& port;
+  Endpoint peer;
+  std::unique_ptr<Preface> preface;
+  Share* share = nullptr;            ///< of the farm, as soon as that is known
+  std::unique_ptr<Session> session;  ///< likewise
+  std::unique_ptr<io::Pipe> there;   ///< what is on its way to the server, or may be
+  std::unique_ptr<io::Pipe> back;    ///< and to the client
   Deadlines::Entry deadline;
   io::Fd fd;
   io::FdWatch watch;
@@ -120,10 +143,10 @@ Worker::~Worker() {
   backends_.clear();
 }
 
-Result<void> Worker::listen(std::size_t farm, const Endpoint& endpoint, bool shared) {
+Result<void> Worker::listen(const Port& port, const Endpoint& endpoint, bool shared) {
   Result<io::Fd> fd = io::listen_tcp(endpoint, {.reuse_port = shared});
   if (!fd) return tl::unexpected(fd.error());
-  listeners_.push_back(std::make_unique<Listener>(*this, *shares_[farm], std::move(*fd)));
+  listeners_.push_back(std::make_unique<Listener>(*this, port, std::move(*fd)));
   return {};
 }
 
@@ -141,31 +164,78 @@ void Worker::accept_some(Listener& listener) {
       if (now - complained_ >= complaint_interval) {
         complained_ = now;
         io::write_log(log_warning("accept-paused")
-                          .with("farm", listener.share.farm.name())
+                          .with("port", listener.port.port)
                           .with("cure", "raise the limit of open files (ulimit -n)"));
       }
       return;
     }
-    start_flow(listener.share, std::move(accepted));
+    start_flow(listener.port, std::move(accepted));
   }
 }
 
-void Worker::start_flow(Share& share, io::Accepted accepted) {
+void Worker::start_flow(const Port& port, io::Accepted accepted) {
   const std::uint64_t id = next_id_++;
-  auto session = share.new_session(blocks_, accepted.peer, io::monotonic_now());
-  auto flow = std::make_unique<Flow>(*this, id, share, std::move(accepted.fd), std::move(session));
-  Flow& reference = *flow;
-  flows_.emplace(id, std::move(flow));
+  Flow& flow = *flows_.emplace(id, std::make_unique<Flow>(*this, id, port, std::move(accepted)))
+                    .first->second;
+  const Preface::Wanted wanted{.proxy_header = port.proxy_header,
+                               .server_name = !port.routes.empty()};
+  if (!wanted) {
+    start_session(flow, port.farms.front(), nullptr);
+    return;
+  }
+  flow.preface = std::make_unique<Preface>(blocks_, wanted, io::monotonic_now());
+  flow.watch.want_read(true);
+  deadlines_.set(flow.deadline, flow.preface->deadline());
+  wake_by(flow.preface->deadline());
+}
+
+void Worker::read_preface(Flow& flow) {
+  Preface& preface = *flow.preface;
+  const io::IoResult result = io::read_some(flow.fd.get(), preface.space());
+  preface.received(result.kind == io::IoResult::Kind::ok ? result.size : 0);
+  const bool over =
+      result.kind == io::IoResult::Kind::end || result.kind == io::IoResult::Kind::failed;
+  if (over) preface.ended();
+  if (preface.verdict() == Preface::Verdict::waiting) return;
+  const std::optional<std::size_t> farm =
+      flow.port.routes.empty() ? flow.port.farms.front() : flow.port.routes.find(preface.name());
+  if (preface.verdict() == Preface::Verdict::refused || !farm) {
+    shares_[flow.port.farms.front()]->picker.totals().rejected.add();
+    remove(flow);
+    return;
+  }
+  const std::unique_ptr<Preface> done = std::exchange(flow.preface, nullptr);
+  start_session(flow, *farm, done.get());
+}
+
+/// The client is for this farm; what came behind its preface is the session's first input.
+void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface) {
+  const Instant now = io::monotonic_now();
+  Share& share = *shares_[farm];
+  flow.share = &share;
   share.farm.clients().raise();
   share.picker.totals().clients.add();
-  drive(reference);
+  if (preface != nullptr && preface->header().has_addresses) flow.peer = preface->header().source;
+  flow.session = share.new_session(blocks_, flow.peer, flow.fd.get(), now);
+  if (preface != nullptr && !preface->rest().empty() && flow.session->wants(Side::client)) {
+    const ByteView rest = preface->rest();
+    const std::span<std::byte> space = flow.session->space(Side::client);
+    ASSERT(space.size() >= rest.size());
+    std::ranges::copy(rest, space.begin());
+    flow.session->received(Side::client, rest.size(), now);
+  }
+  drive(flow);
 }
 
 void Worker::on_readable(Flow& flow, Side side) {
+  if (flow.preface != nullptr) {
+    read_preface(flow);
+    return;
+  }
   Session& session = *flow.session;
   const bool client = side == Side::client;
   const int fd = client ? flow.fd.get() : flow.backend->fd.get();
-  if (!session.wants(side)) {
+  if (!session.wants(side) || flow.holds(side)) {
     // Only now that it costs wake-ups; await() asks again once the session wants more.
     (client ? flow.watch : flow.backend->watch).want_read(false);
     // A client that is gone is told at once, so that nobody works for it.
@@ -175,12 +245,58 @@ void Worker::on_readable(Flow& flow, Side side) {
     if (found == io::IoResult::Kind::end || found == io::IoResult::Kind::failed) drive(flow);
     return;
   }
+  if (session.relayable(side) > 0 && read_through_pipe(flow, side)) return;
   const io::IoResult result = io::read_some(fd, session.space(side));
   const Instant now = io::monotonic_now();
   session.received(side, result.kind == io::IoResult::Kind::ok ? result.size : 0, now);
   if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
   if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
   drive(flow);
+}
+
+// ---- Bulk
+
+/// Like the read above, but into a pipe. False if there is none to be had: then it is copied.
+bool Worker::read_through_pipe(Flow& flow, Side side) {
+  std::unique_ptr<io::Pipe>& pipe = flow.pipe(side);
+  if (pipe == nullptr) pipe = pipes_.take();
+  if (pipe == nullptr) return false;
+  Session& session = *flow.session;
+  const int fd = side == Side::client ? flow.fd.get() : flow.backend->fd.get();
+  const std::uint64_t most = std::min<std::uint64_t>(session.relayable(side), SIZE_MAX);
+  const io::IoResult result = pipe->fill(fd, static_cast<std::size_t>(most));
+  if (pipe->held() == 0) pipes_.give(std::move(pipe));
+  const Instant now = io::monotonic_now();
+  if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
+  if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
+  drive(flow);
+  return true;
+}
+
+/// Gives what is in a pipe to the other side; says if anything moved.
+bool Worker::drain_pipe(Flow& flow, Side from) {
+  if (!flow.holds(from)) return false;
+  const bool to_client = from == Side::backend;
+  if (!to_client && flow.backend == nullptr) return false;
+  bool& blocked = to_client ? flow.blocked : flow.backend->blocked;
+  if (blocked) return false;
+  const int fd = to_client ? flow.fd.get() : flow.backend->fd.get();
+  const io::IoResult result = flow.pipe(from)->drain(fd);
+  const Instant now = io::monotonic_now();
+  if (result.kind == io::IoResult::Kind::ok) {
+    // Kept only while the other side takes no more: bulk connections may be many.
+    if (!flow.holds(from)) pipes_.give(std::move(flow.pipe(from)));
+    flow.session->relayed(from, result.size, now);
+    return true;
+  }
+  if (result.kind == io::IoResult::Kind::would_block) {
+    blocked = true;
+    (to_client ? flow.watch : flow.backend->watch).want_write(true);
+    return false;
+  }
+  pipes_.give(std::move(flow.pipe(from)));  // Nobody will take what is in it.
+  flow.session->unwritable(other(from), now);
+  return true;
 }
 
 /// Does what the session wants until nothing more can be done now. The flow may be gone afterwards.
@@ -190,6 +306,8 @@ void Worker::drive(Flow& flow) {
     moved = grant_wish(flow);
     moved |= flush(flow, Side::client);
     moved |= flush(flow, Side::backend);
+    moved |= drain_pipe(flow, Side::client);
+    moved |= drain_pipe(flow, Side::backend);
     if (flow.session->finished()) {
       remove(flow);
       return;
@@ -226,17 +344,19 @@ bool Worker::flush(Flow& flow, Side side) {
 /// Waits for what the session needs next.
 void Worker::await(Flow& flow) {
   Session& session = *flow.session;
-  if (session.ends(Side::client) && !flow.ended) {
+  if (session.ends(Side::client) && !flow.ended && !flow.holds(Side::backend)) {
     flow.ended = true;
     io::shutdown_write(flow.fd.get());
   }
-  if (session.wants(Side::client)) flow.watch.want_read(true);
+  if (session.wants(Side::client) && !flow.holds(Side::client)) flow.watch.want_read(true);
   if (flow.backend != nullptr && !flow.backend->connecting) {
-    if (session.ends(Side::backend) && !flow.backend->ended) {
+    if (session.ends(Side::backend) && !flow.backend->ended && !flow.holds(Side::client)) {
       flow.backend->ended = true;
       io::shutdown_write(flow.backend->fd.get());
     }
-    if (session.wants(Side::backend)) flow.backend->watch.want_read(true);
+    if (session.wants(Side::backend) && !flow.holds(Side::backend)) {
+      flow.backend->watch.want_read(true);
+    }
   }
   deadlines_.set(flow.deadline, session.deadline());
   wake_by(session.deadline());
@@ -244,7 +364,9 @@ void Worker::await(Flow& flow) {
 
 void Worker::remove(Flow& flow) {
   if (flow.backend != nullptr) close_backend(flow.backend->id);
-  flow.share.farm.clients().lower();
+  if (flow.share != nullptr) flow.share->farm.clients().lower();
+  pipes_.give(std::move(flow.there));
+  pipes_.give(std::move(flow.back));
   flows_.erase(flow.id);
   if (draining_ && flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
 }
@@ -274,7 +396,7 @@ void Worker::obtain(Flow& flow) {
   const std::uint32_t server = flow.session->server();
   const Instant now = io::monotonic_now();
   if (!flow.session->wants_fresh()) {
-    if (const auto id = flow.share.idle.take(server, now)) {
+    if (const auto id = flow.share->idle.take(server, now)) {
       flow.backend = backends_.find(*id)->second.get();
       flow.backend->flow = &flow;
       flow.session->connected(/*reused=*/true, now);
@@ -287,7 +409,7 @@ void Worker::obtain(Flow& flow) {
 void Worker::connect(Flow& flow, std::uint32_t server) {
   const Instant now = io::monotonic_now();
   flow.session->connecting(now);
-  const std::optional<Endpoint> endpoint = flow.share.farm.server(server).endpoint();
+  const std::optional<Endpoint> endpoint = flow.share->farm.server(server).endpoint();
   if (!endpoint) {
     flow.session->connect_failed("its name is not resolved", now);
     return;
@@ -298,7 +420,7 @@ void Worker::connect(Flow& flow, std::uint32_t server) {
     return;
   }
   const std::uint64_t id = next_id_++;
-  auto backend = std::make_unique<Backend>(*this, id, flow.share, server, std::move(*fd));
+  auto backend = std::make_unique<Backend>(*this, id, *flow.share, server, std::move(*fd));
   backend->flow = &flow;
   backend->watch.want_write(true);
   flow.backend = backend.get();
@@ -345,12 +467,12 @@ void Worker::give_back(Flow& flow) {
   Backend& backend = *std::exchange(flow.backend, nullptr);
   backend.flow = nullptr;
   const Instant now = io::monotonic_now();
-  if (draining_ || !flow.share.farm.server(backend.server).usable()) {
+  if (draining_ || !flow.share->farm.server(backend.server).usable()) {
     close_backend(backend.id);
     return;
   }
   backend.watch.want_read(true);  // To hear it close.
-  if (const auto surplus = flow.share.idle.put(backend.server, backend.id, now)) {
+  if (const auto surplus = flow.share->idle.put(backend.server, backend.id, now)) {
     close_backend(*surplus);
   }
   wake_by(now + IdlePool::Limits{}.idle_max);
@@ -382,8 +504,14 @@ void Worker::on_time() {
   for (const std::uint64_t id : late) {
     const auto found = flows_.find(id);
     if (found == flows_.end()) continue;
-    found->second->session->on_deadline(now);
-    drive(*found->second);
+    Flow& flow = *found->second;
+    if (flow.session == nullptr) {
+      shares_[flow.port.farms.front()]->picker.totals().late.add();
+      remove(flow);
+      continue;
+    }
+    flow.session->on_deadline(now);
+    drive(flow);
   }
   Instant next = deadlines_.next(now);
   for (const std::unique_ptr<Share>& share : shares_) {
@@ -404,8 +532,13 @@ void Worker::drain(std::function<void()> when_empty) {
     for (const std::uint64_t id : ids) {
       const auto found = flows_.find(id);
       if (found == flows_.end()) continue;
-      found->second->session->drain(io::monotonic_now());
-      drive(*found->second);
+      Flow& flow = *found->second;
+      if (flow.session == nullptr) {
+        remove(flow);
+        continue;
+      }
+      flow.session->drain(io::monotonic_now());
+      drive(flow);
     }
     if (flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
   });

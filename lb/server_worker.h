@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "io/loop.h"
+#include "io/pipe.h"
 #include "io/socket.h"
 #include "lb/buffer.h"
 #include "lb/deadlines.h"
@@ -16,6 +17,8 @@
 #include "lb/http_proxy.h"
 #include "lb/idle_pool.h"
 #include "lb/picker.h"
+#include "lb/preface.h"
+#include "lb/routes.h"
 #include "lb/tcp_proxy.h"
 
 namespace hither::lb {
@@ -36,12 +39,14 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Takes connections for `farm` at `endpoint`, which other threads listen on too if it is
-  /// `shared`. Before the loop runs.
-  [[nodiscard]] Result<void> listen(std::size_t farm, const Endpoint& endpoint, bool shared);
+  /// Takes connections for the farms of `port` at `endpoint`, which other threads listen on too if
+  /// it is `shared`. Before the loop runs; `port` must outlive it.
+  [[nodiscard]] Result<void> listen(const Port& port, const Endpoint& endpoint, bool shared);
 
   /// More clients than that wait in the kernel until others leave. Before the loop runs.
   void limit_clients(std::size_t most) { clients_max_ = most; }
+  /// Pipes for bulk in use at once, two descriptors each. Before the loop runs.
+  void limit_pipes(std::size_t most) { pipes_.limit(most); }
 
   /// Stops accepting and ends every session at its next polite moment; `when_empty` is called on
   /// this thread once none is left. Any thread, once.
@@ -58,8 +63,12 @@ class Worker {
   struct Flow;
 
   void accept_some(Listener& listener);
-  void start_flow(Share& share, io::Accepted accepted);
+  void start_flow(const Port& port, io::Accepted accepted);
+  void read_preface(Flow& flow);
+  void start_session(Flow& flow, std::size_t farm, const Preface* preface);
   void on_readable(Flow& flow, Side side);
+  bool read_through_pipe(Flow& flow, Side side);
+  bool drain_pipe(Flow& flow, Side from);
   void drive(Flow& flow);
   bool grant_wish(Flow& flow);
   void obtain(Flow& flow);
@@ -77,6 +86,7 @@ class Worker {
 
   io::Loop& loop_;
   BlockPool blocks_;
+  io::PipePool pipes_;
   Deadlines deadlines_;
   std::vector<std::unique_ptr<Share>> shares_;  ///< one per farm
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -52,6 +52,12 @@ class Session {
   /// Send FIN to `to`: nothing is pending and nothing will be.
   virtual bool ends(Side to) const = 0;
 
+  /// How many of the next bytes of `from` may go to the other side unseen, in the kernel; 0: none.
+  /// Asked before space(), where wants() says yes; what came was all told to received() before.
+  virtual std::uint64_t relayable(Side /*from*/) const { return 0; }
+  /// So many of them have gone to the other side.
+  virtual void relayed(Side /*from*/, std::size_t /*size*/, Instant /*now*/) {}
+
   virtual BackendWish backend_wish() const = 0;
   /// For obtain: the server's place in the farm.
   virtual std::uint32_t server() const = 0;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/tcp_proxy.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace hither::lb {
 namespace {
 
@@ -9,11 +12,13 @@ Side other(Side side) { return side == Side::client ? Side::backend : Side::clie
 }  // namespace
 
 TcpProxy::TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
-                   std::string_view client_address, Instant now)
+                   std::string_view client_address, Instant now, std::string preamble)
     : picker_(picker),
       times_(times),
       to_client_(blocks),
       to_backend_(blocks),
+      preamble_(std::move(preamble)),
+      end_(times.total > Duration::zero() ? now + times.total : never),
       deadline_(now + times.connect) {
   picker_.totals().requests.add();
   if (attempts_.begin(picker_, affinity_of(client_address), now)) {
@@ -40,12 +45,33 @@ void TcpProxy::received(Side from, std::size_t size, Instant now) {
   Buffer& out = towards(other(from));
   out.commit(size);
   out.release_if_empty();
-  if (size > 0 && connected_) deadline_ = now + times_.idle;
+  carried(from, size);
+  if (size > 0 && connected_) await_more(now);
+}
+
+void TcpProxy::carried(Side from, std::size_t size) {
+  if (size == 0) return;
+  if (streak_from_ != from) streak_ = 0;
+  streak_from_ = from;
+  streak_ += size;
+}
+
+void TcpProxy::await_more(Instant now) { deadline_ = std::min(now + times_.idle, end_); }
+
+std::uint64_t TcpProxy::relayable(Side from) const {
+  const bool bulk = connected_ && streak_from_ == from && streak_ >= relay_after;
+  return bulk && preamble_.empty() ? UINT64_MAX : 0;
+}
+
+void TcpProxy::relayed(Side from, std::size_t size, Instant now) {
+  carried(from, size);
+  if (size < relay_piece_min) streak_ = 0;
+  await_more(now);
 }
 
 void TcpProxy::ended(Side from, Instant now) {
   (from == Side::client ? client_ended_ : backend_ended_) = true;
-  if (connected_) deadline_ = now + times_.idle;
+  if (connected_) await_more(now);
   finish_if_over();
 }
 
@@ -56,6 +82,7 @@ void TcpProxy::broken(Side from, Instant) {
   }
   // What the server sent before still goes to the client; then that connection is closed.
   to_backend_.clear();
+  preamble_.clear();
   client_ended_ = true;
   backend_ended_ = true;
   finish_if_over();
@@ -63,12 +90,17 @@ void TcpProxy::broken(Side from, Instant) {
 
 ByteView TcpProxy::pending(Side to) const {
   if (finished_ || (to == Side::backend && !connected_)) return {};
+  if (to == Side::backend && !preamble_.empty()) return as_bytes(preamble_);
   return towards(to).data();
 }
 
 void TcpProxy::sent(Side to, std::size_t size, Instant now) {
-  towards(to).consume(size);
-  deadline_ = now + times_.idle;
+  if (to == Side::backend && !preamble_.empty()) {
+    preamble_.erase(0, size);
+  } else {
+    towards(to).consume(size);
+  }
+  await_more(now);
   finish_if_over();
 }
 
@@ -79,11 +111,13 @@ void TcpProxy::unwritable(Side to, Instant now) {
     return;
   }
   to_backend_.clear();
+  preamble_.clear();
   client_ended_ = true;
 }
 
 bool TcpProxy::ends(Side to) const {
   if (finished_ || !connected_ || !towards(to).empty()) return false;
+  if (to == Side::backend && !preamble_.empty()) return false;
   return to == Side::client ? backend_ended_ : client_ended_;
 }
 
@@ -97,7 +131,7 @@ void TcpProxy::connected(bool, Instant now) {
   attempts_.lease().connect_done(true);
   attempts_.lease().took(now);
   connected_ = true;
-  deadline_ = now + times_.idle;
+  await_more(now);
 }
 
 void TcpProxy::connect_failed(std::string_view why, Instant now) {
@@ -122,7 +156,7 @@ void TcpProxy::on_deadline(Instant now) {
 
 /// Both said FIN and both got everything.
 void TcpProxy::finish_if_over() {
-  const bool flushed = to_client_.empty() && to_backend_.empty();
+  const bool flushed = to_client_.empty() && to_backend_.empty() && preamble_.empty();
   if (connected_ && client_ended_ && backend_ended_ && flushed) finish(true);
 }
 

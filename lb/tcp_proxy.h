@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "lb/attempts.h"
 #include "lb/buffer.h"
 #include "lb/picker.h"
@@ -11,17 +14,26 @@ namespace hither::lb {
 struct TcpTimes {
   Duration connect = std::chrono::seconds(2);  ///< for each server that is tried
   Duration idle = std::chrono::minutes(10);    ///< without a byte in either direction
+  Duration total = Duration::zero();           ///< for the whole connection; zero: no limit
 };
+
+/// So many bytes in one direction, with none in the other between them, make a connection bulk:
+/// what follows is relayed in the kernel (docs/life_of_a_connection.md).
+constexpr std::uint64_t relay_after = 128 * 1024;
+/// Pieces smaller than that are cheaper to copy, so that a connection that brings them is bulk no
+/// more.
+constexpr std::size_t relay_piece_min = 4096;
 
 /// TCP mode: one client connection, one server connection, both directions of bytes until both
 /// sides said FIN. A side's FIN goes to the other once everything before it did, and the way back
 /// stays open (half-close). If a server does not take the connection another copy is tried, as no
-/// byte was sent.
+/// byte was sent. Bulk is relayed in the kernel.
 class TcpProxy final : public Session {
  public:
-  /// `picker` and `blocks` must outlive it.
+  /// `picker`, `blocks` and `times` must outlive it. The server gets `preamble` before everything
+  /// else: a PROXY header, or nothing.
   TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
-           std::string_view client_address, Instant now);
+           std::string_view client_address, Instant now, std::string preamble = {});
 
   bool wants(Side from) const override;
   std::span<std::byte> space(Side from) override;
@@ -32,6 +44,8 @@ class TcpProxy final : public Session {
   void sent(Side to, std::size_t size, Instant now) override;
   void unwritable(Side to, Instant now) override;
   bool ends(Side to) const override;
+  std::uint64_t relayable(Side from) const override;
+  void relayed(Side from, std::size_t size, Instant now) override;
   BackendWish backend_wish() const override { return wish_; }
   std::uint32_t server() const override { return attempts_.lease().index(); }
   bool wants_fresh() const override { return true; }
@@ -47,6 +61,8 @@ class TcpProxy final : public Session {
  private:
   Buffer& towards(Side to) { return to == Side::client ? to_client_ : to_backend_; }
   const Buffer& towards(Side to) const { return to == Side::client ? to_client_ : to_backend_; }
+  void carried(Side from, std::size_t size);
+  void await_more(Instant now);
   void obtain(Instant now);
   void finish(bool served);
   void finish_if_over();
@@ -56,7 +72,11 @@ class TcpProxy final : public Session {
   Attempts attempts_;
   Buffer to_client_;
   Buffer to_backend_;
+  std::string preamble_;      ///< what is left of it
+  std::uint64_t streak_ = 0;  ///< bytes of `streak_from_` since the other side's last
+  Instant end_;               ///< of the whole
   Instant deadline_;
+  Side streak_from_ = Side::client;
   BackendWish wish_ = BackendWish::leave;
   bool connected_ = false;
   bool client_ended_ = false;

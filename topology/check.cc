@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "topology/check_balance.h"
+#include "topology/check_front.h"
 #include "topology/check_policy.h"
 #include "topology/plan.h"
 #include "topology/section.h"
@@ -155,6 +156,7 @@ struct Listener {
   bool udp = false;
   std::string what;
   Position where;
+  const Farm* farm = nullptr;  ///< a farm's
 };
 
 std::vector<Listener> listeners_of(const Description& description) {
@@ -180,8 +182,11 @@ std::vector<Listener> listeners_of(const Description& description) {
     for (const Farm& farm : room.farms) {
       if (farm.port == 0) continue;
       for (const Address& address : own) {
-        listeners.push_back(
-            {{address, farm.port}, false, fmt::format("farm '{}'", farm.name), farm.where_port});
+        listeners.push_back({{address, farm.port},
+                             false,
+                             fmt::format("farm '{}'", farm.name),
+                             farm.where_port,
+                             &farm});
       }
     }
   }
@@ -198,13 +203,20 @@ void add_collision(const Listener& one, const Listener& other, Mistakes& mistake
                                               early.what, late.what, late.endpoint.port)});
 }
 
+bool can_be_one(const Listener& one, const Listener& other) {
+  return one.farm != nullptr && other.farm != nullptr && can_share_port(*one.farm, *other.farm);
+}
+
 void check_collisions(const Description& description, Mistakes& mistakes) {
   const std::vector<Listener> listeners = listeners_of(description);
-  std::map<std::tuple<bool, std::uint16_t, Address>, const Listener*> taken;
+  std::map<std::tuple<bool, std::uint16_t, Address>, std::vector<const Listener*>> taken;
   for (const Listener& listener : listeners) {
-    const auto [other, fresh] = taken.try_emplace(
-        {listener.udp, listener.endpoint.port, listener.endpoint.address}, &listener);
-    if (!fresh) add_collision(*other->second, listener, mistakes);
+    std::vector<const Listener*>& others =
+        taken[{listener.udp, listener.endpoint.port, listener.endpoint.address}];
+    const auto other = std::ranges::find_if_not(
+        others, [&listener](const Listener* one) { return can_be_one(*one, listener); });
+    if (other != others.end()) add_collision(**other, listener, mistakes);
+    others.push_back(&listener);
   }
   for (const Listener& wide : listeners) {
     if (!is_any(wide.endpoint.address)) continue;
@@ -387,6 +399,7 @@ void check(const Node& root, const Description& description, Mistakes& mistakes)
   check_networks(description, mistakes);
   check_farms(description, mistakes);
   check_balance(description, mistakes);
+  check_front(description, mistakes);
   check_collisions(description, mistakes);
   check_copy_ports(description, mistakes);
   const Section dns_health = Section("", &root).inside("dns").inside("health");

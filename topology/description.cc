@@ -179,6 +179,7 @@ class Build {
     farm.name = world.key;
     farm.port = static_cast<std::uint16_t>(Section("farm.*", &world).integer("port"));
     farm.mode = Section("farm.*", &world).text("mode") == "tcp" ? Mode::tcp : Mode::http;
+    set_front(Section("farm.*", &world), farm);
     set_balance(section, farm);
     add_weights(&world, false, farm);
     add_weights(own, true, farm);
@@ -205,6 +206,16 @@ class Build {
     add_environment(own, farm);
     set_servers(Section("farm.*", &world), Section("farm.*", own), farm);
     return farm;
+  }
+
+  static void set_front(const Section& section, Farm& farm) {
+    farm.accept_proxy = section.text("accept_proxy") == "always";
+    const std::string send = section.text("send_proxy");
+    farm.send_proxy = send == "v1" ? SendProxy::v1 : send == "v2" ? SendProxy::v2 : SendProxy::off;
+    farm.server_names = section.texts("server_names");
+    farm.where_accept_proxy = section.where("accept_proxy");
+    farm.where_send_proxy = section.where("send_proxy");
+    farm.where_server_names = section.where("server_names");
   }
 
   static void set_balance(const Section& section, Farm& farm) {

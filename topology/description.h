@@ -53,6 +53,8 @@ std::string_view to_text(Rule rule);
 /// nullopt for any other word.
 std::optional<Rule> rule_of(std::string_view word);
 enum class Mode { http, tcp };
+/// Which PROXY header a server gets to hear before everything else.
+enum class SendProxy { off, v1, v2 };
 /// The weight of one copy, as the file says it.
 struct CopyWeight {
   int weight = weight_usual;
@@ -180,6 +182,7 @@ struct Timeouts {
   Duration response = std::chrono::seconds(30);  ///< from the whole request to the response's head
   Duration stall = std::chrono::seconds(30);     ///< without a byte within a body
   Duration tunnel = std::chrono::minutes(10);    ///< without a byte either way, in mode tcp too
+  Duration total = Duration::zero();             ///< of a connection in mode tcp; zero: no limit
 };
 
 /// [farm.*.limits]: what the balancer takes from clients.
@@ -210,6 +213,9 @@ struct Farm {
   std::string sticky;          ///< name of the cookie; empty: none
   std::string sticky_secret;   ///< what its values are made with; may be empty
   std::map<std::string, CopyWeight> weights;  ///< of copies by name ("web-2"); else weight_usual
+  bool accept_proxy = false;                  ///< clients begin with a PROXY header
+  SendProxy send_proxy = SendProxy::off;
+  std::vector<std::string> server_names;  ///< TLS clients that ask for them are its own
   HealthRule health;
   ProbeRule probe;
   Timeouts timeouts;
@@ -223,6 +229,9 @@ struct Farm {
   Duration ready_timeout = std::chrono::seconds(10);
   Position where;  ///< of the room's own table, or else of the world's; so are those below
   Position where_port;
+  Position where_accept_proxy;
+  Position where_send_proxy;
+  Position where_server_names;
   Position where_copies;
   Position where_command;
   Position where_servers;

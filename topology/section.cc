@@ -54,7 +54,8 @@ Timeouts timeouts_of(const Section& section) {
           .connect = section.duration("connect"),
           .response = section.duration("response"),
           .stall = section.duration("stall"),
-          .tunnel = section.duration("tunnel")};
+          .tunnel = section.duration("tunnel"),
+          .total = section.duration("total")};
 }
 
 Limits limits_of(const Section& section) {

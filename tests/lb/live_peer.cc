@@ -32,6 +32,16 @@ void Peer::say(std::string_view text) {
   }
 }
 
+std::size_t Peer::say_what_fits(std::string_view text) {
+  constexpr int stuck_ms = 100;
+  pollfd one{.fd = fd_.get(), .events = POLLOUT, .revents = 0};
+  std::size_t said = 0;
+  while (said < text.size() && poll(&one, 1, stuck_ms) == 1) {
+    said += io::write_some(fd_.get(), as_bytes(text.substr(said))).size;
+  }
+  return said;
+}
+
 void Peer::end() { io::shutdown_write(fd_.get()); }
 
 bool Peer::hear_more() {

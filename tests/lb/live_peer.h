@@ -15,6 +15,8 @@ class Peer {
   explicit Peer(io::Fd fd);
 
   void say(std::string_view text);
+  /// Says of it what the kernel and those behind it take while nobody reads; how much that was.
+  std::size_t say_what_fits(std::string_view text);
   void end();
   /// Everything up to and with `last`; what came if the connection ends before.
   std::string hear_until(std::string_view last);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/server.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "io/clock.h"
 #include "io/http_client.h"
+#include "lb/proxy_header.h"
 #include "tests/lb/live_peer.h"
 
 namespace hither::lb::test {
@@ -38,29 +40,39 @@ bool eventually(const std::function<bool()>& question) {
 class LiveBalancer : public testing::Test {
  protected:
   void start(topology::Mode mode, unsigned threads = 1, std::size_t servers = 1) {
+    start({farm_of("web", mode)}, threads, servers);
+  }
+
+  static topology::Farm farm_of(const std::string& name, topology::Mode mode) {
     topology::Farm farm;
-    farm.name = "web";
+    farm.name = name;
     farm.mode = mode;
     farm.health.limits = {.interval = 1h, .fast_interval = 1h, .timeout = 5s, .fall = 1, .rise = 1};
+    return farm;
+  }
+
+  /// All farms on one port, each with so many servers.
+  void start(std::vector<topology::Farm> farms, unsigned threads = 1, std::size_t servers = 1) {
     front_ = free_endpoint();
-    farm.port = front_.port;
-    FarmSettings settings{.farm = farm, .servers = {}};
-    for (std::size_t i = 0; i < servers; ++i) {
-      servers_.push_back(std::make_unique<ScriptedServer>());
-      settings.servers.emplace_back("web-" + std::to_string(i + 1),
-                                    to_text(servers_.back()->endpoint()));
-    }
     admin_ = free_endpoint();
-    balancer_ = std::make_unique<Balancer>(
-        Settings{.room = "fra", .listen = {front_.address}, .admin = admin_, .farms = {settings}},
-        threads);
+    Settings settings{.room = "fra", .listen = {front_.address}, .admin = admin_};
+    for (topology::Farm& farm : farms) {
+      farm.port = front_.port;
+      settings.farms.push_back({.farm = farm, .servers = {}});
+      for (std::size_t i = 0; i < servers; ++i) {
+        servers_.push_back(std::make_unique<ScriptedServer>());
+        settings.farms.back().servers.emplace_back(farm.name + "-" + std::to_string(i + 1),
+                                                   to_text(servers_.back()->endpoint()));
+      }
+    }
+    balancer_ = std::make_unique<Balancer>(settings, threads);
     const Result<void> listening = balancer_->listen();
     ASSERT_TRUE(listening) << listening.error().message;
     thread_ = std::thread([this] {
       balancer_->run();
       ended_ = true;
     });
-    for (const auto& server : servers_) answer_probe(*server, mode);
+    for (const auto& server : servers_) answer_probe(*server, farms.front().mode);
     ASSERT_TRUE(eventually([this] { return ask("/health").status == 200; }));
   }
 
@@ -281,6 +293,142 @@ TEST_F(LiveBalancer, SaysWhichPortIsTaken) {
 
   ASSERT_FALSE(listening);
   EXPECT_NE(listening.error().message.find(to_text(front_)), std::string::npos);
+}
+
+// ---- PROXY headers, server names, bulk
+
+/// What nobody could mistake for another part of it.
+std::string pattern(std::size_t size) {
+  std::string text(size, '.');
+  for (std::size_t i = 0; i + 8 <= size; i += 997) text.replace(i, 8, fmt::format("{:08}", i));
+  return text;
+}
+
+TEST_F(LiveBalancer, BelievesAProxyHeaderWhereItDemandsOne) {
+  topology::Farm farm = farm_of("web", topology::Mode::http);
+  farm.accept_proxy = true;
+  start({farm});
+  Peer client = connect_to(front_);
+  client.say("PROXY TCP4 192.0.2.7 198.51.100.1 40000 80\r\n");
+  client.say(get);
+
+  Peer backend = server().accept();
+  const std::string request = backend.hear_until("\r\n\r\n");
+  EXPECT_NE(request.find("X-Forwarded-For: 192.0.2.7\r\n"), std::string::npos) << request;
+  backend.say(hello);
+  EXPECT_EQ(client.hear(hello.size()), hello);
+
+  Peer forger = connect_to(front_);
+  forger.say(get);
+  EXPECT_EQ(forger.hear_all(), "");
+  EXPECT_EQ(status()["farms"][0]["rejected_total"], 1);
+}
+
+TEST_F(LiveBalancer, TellsServersWhoTheClientIsInTcpMode) {
+  topology::Farm farm = farm_of("web", topology::Mode::tcp);
+  farm.send_proxy = topology::SendProxy::v1;
+  start({farm});
+  Peer client = connect_to(front_);
+  client.say("hello\n");
+
+  Peer backend = server().accept();
+  const std::string line = backend.hear_until("\r\n");
+  EXPECT_TRUE(line.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 ")) << line;
+  EXPECT_TRUE(line.ends_with(fmt::format(" {}\r\n", front_.port))) << line;
+  EXPECT_EQ(backend.hear_until("\n"), "hello\n");
+  client.end();
+  EXPECT_EQ(backend.hear_all(), "");
+}
+
+TEST_F(LiveBalancer, PassesAProxyHeaderOnAsTheOtherVersion) {
+  topology::Farm farm = farm_of("web", topology::Mode::tcp);
+  farm.accept_proxy = true;
+  farm.send_proxy = topology::SendProxy::v2;
+  start({farm});
+  Peer client = connect_to(front_);
+  client.say("PROXY TCP4 192.0.2.7 198.51.100.1 40000 80\r\nhello\n");
+
+  Peer backend = server().accept();
+  const std::string heard = backend.hear_until("hello\n");
+  ProxyHeader header;
+  const ProxyHeaderResult result = parse_proxy_header(as_bytes(heard), header);
+  ASSERT_EQ(result.kind, ProxyHeaderResult::Kind::complete);
+  EXPECT_EQ(to_text(header.source), "192.0.2.7:40000");
+  EXPECT_EQ(heard.substr(result.size), "hello\n");
+}
+
+/// A ClientHello that asks for `name`, with nothing else in it.
+std::string client_hello(const std::string& name) {
+  const auto u16 = [](std::size_t value) {
+    return std::string{static_cast<char>(value >> 8U), static_cast<char>(value & 0xFFU)};
+  };
+  const std::string list = std::string(1, '\0') + u16(name.size()) + name;
+  const std::string extension = u16(0) + u16(list.size() + 2) + u16(list.size()) + list;
+  std::string body = "\x03\x03" + std::string(32, 'r') + std::string(1, '\0');
+  body += std::string("\x00\x02\x13\x01\x01\x00", 6) + u16(extension.size()) + extension;
+  const std::string message = std::string("\x01\x00", 2) + u16(body.size()) + body;
+  return std::string("\x16\x03\x01", 3) + u16(message.size()) + message;
+}
+
+TEST_F(LiveBalancer, ChoosesTheFarmByServerName) {
+  topology::Farm one = farm_of("one", topology::Mode::tcp);
+  one.server_names = {"one.test"};
+  topology::Farm other = farm_of("other", topology::Mode::tcp);
+  other.server_names = {"*.other.test"};
+  start({one, other});
+
+  for (const auto& [name, at] : {std::pair{"a.other.test", 1}, std::pair{"One.Test", 0}}) {
+    const std::string hello_bytes = client_hello(name);
+    Peer client = connect_to(front_);
+    client.say(hello_bytes.substr(0, 30));
+    client.say(hello_bytes.substr(30) + "more");
+    Peer backend = server(static_cast<std::size_t>(at)).accept();
+    EXPECT_EQ(backend.hear(hello_bytes.size() + 4), hello_bytes + "more");
+  }
+  Peer stranger = connect_to(front_);
+  stranger.say(client_hello("nobody.test"));
+  EXPECT_EQ(stranger.hear_all(), "");
+}
+
+TEST_F(LiveBalancer, RelaysBulkBothWaysAtOnceInTcpMode) {
+  start(topology::Mode::tcp);
+  const std::string up = pattern(12'000'000);
+  const std::string down = pattern(9'000'000);
+  Peer client = connect_to(front_);
+  Peer backend = server().accept();
+
+  std::thread uploader([&] {
+    client.say(up);
+    client.end();
+  });
+  std::thread downloader([&] {
+    backend.say(down);
+    backend.end();
+  });
+  std::string got_up;
+  std::thread sink([&] { got_up = backend.hear_all(); });
+  const std::string got_down = client.hear_all();
+  for (std::thread* thread : {&uploader, &downloader, &sink}) thread->join();
+
+  EXPECT_TRUE(got_up == up);
+  EXPECT_TRUE(got_down == down);
+}
+
+TEST_F(LiveBalancer, BulkWaitsForAClientThatReadsLate) {
+  start(topology::Mode::tcp);
+  const std::string down = pattern(64'000'000);
+  Peer client = connect_to(front_);
+  Peer backend = server().accept();
+
+  const std::size_t said = backend.say_what_fits(down);
+  ASSERT_LT(said, down.size()) << "somebody gathers what nobody reads";
+  std::thread downloader([&] {
+    backend.say(std::string_view(down).substr(said));
+    backend.end();
+  });
+
+  EXPECT_TRUE(client.hear_all() == down);
+  downloader.join();
 }
 
 }  // namespace

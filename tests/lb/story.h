@@ -39,6 +39,8 @@ class Story {
     bool tcp = false;
     topology::Farm farm = round_robin_farm();
     std::string client = "192.0.2.7";
+    TcpTimes tcp_times = {};
+    std::string preamble = {};  ///< of a TCP session
   };
   explicit Story(Settings settings);
   Story() : Story(Settings{}) {}
@@ -113,7 +115,6 @@ class Story {
   BlockPool blocks_;
   Log log_;
   HttpContext context_;
-  TcpTimes tcp_times_;
   Instant now_ = Instant(std::chrono::hours(1));
   std::unique_ptr<Session> session_;
 

@@ -171,5 +171,44 @@ TEST_F(TcpConnect, EndsAtOnceWhenNothingIsUp) {
   EXPECT_TRUE(proxy.finished());
 }
 
+TEST(TcpProxy, IsBulkOnlyAfterALongStreakOneWay) {
+  Story story({.tcp = true});
+  const std::string block(relay_after / 2, 'x');
+
+  story.backend_says(block);
+  EXPECT_EQ(story.session().relayable(Side::backend), 0U);
+  story.client_says("ack");
+  story.backend_says(block);
+  EXPECT_EQ(story.session().relayable(Side::backend), 0U) << "the other side spoke in between";
+  story.backend_says(block);
+  EXPECT_GT(story.session().relayable(Side::backend), 0U);
+  EXPECT_EQ(story.session().relayable(Side::client), 0U);
+
+  story.session().relayed(Side::backend, relay_piece_min, {});
+  EXPECT_GT(story.session().relayable(Side::backend), 0U);
+  story.session().relayed(Side::backend, relay_piece_min - 1, {});
+  EXPECT_EQ(story.session().relayable(Side::backend), 0U) << "small pieces are copied";
+}
+
+TEST(TcpProxy, EndsWhenItsTotalTimeIsOver) {
+  Story story({.tcp = true, .tcp_times = {.total = 1min}});
+  for (int i = 0; i < 5; ++i) {
+    story.client_says("still here").time_passes(11s);
+    EXPECT_FALSE(story.closed());
+  }
+  story.client_says("still here").time_passes(11s);
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, TheServerHearsThePreambleFirst) {
+  for (std::size_t piece = 1; piece < 12; ++piece) {
+    Story story({.piece = piece, .tcp = true, .preamble = "PROXY UNKNOWN\r\n"});
+    story.client_says("hello").client_ends();
+    EXPECT_EQ(story.backend_got(1), "PROXY UNKNOWN\r\nhello");
+    EXPECT_TRUE(story.backend_got_end());
+  }
+}
+
 }  // namespace
 }  // namespace hither::lb::test
