@@ -43,11 +43,18 @@ Lease::Lease(Server& server, std::uint32_t index, unsigned thread, Instant now)
   crowd_ = server.in_flight_.raise();
 }
 
+Lease Lease::on_trial(Server& server, std::uint32_t index, unsigned thread, Instant now) {
+  Lease lease(server, index, thread, now);
+  lease.trial_ = true;
+  return lease;
+}
+
 Lease::Lease(Lease&& other) noexcept
     : server_(std::exchange(other.server_, nullptr)),
       index_(other.index_),
       thread_(other.thread_),
       connecting_(std::exchange(other.connecting_, false)),
+      trial_(std::exchange(other.trial_, false)),
       crowd_(other.crowd_),
       since_(other.since_) {}
 
@@ -58,6 +65,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   index_ = other.index_;
   thread_ = other.thread_;
   connecting_ = std::exchange(other.connecting_, false);
+  trial_ = std::exchange(other.trial_, false);
   crowd_ = other.crowd_;
   since_ = other.since_;
   return *this;
@@ -67,15 +75,22 @@ void Lease::answered(const ResponseHead& head, Instant now) {
   const Duration took = now - since_;
   // Few responses say when to come back, so only those that could are asked.
   const Duration wait = head.status < 400 ? Duration::zero() : retry_after_of(head.fields);
-  tell(took, cost_of(head.status, took, wait), now);
+  tell(verdict_of(head.status), took, cost_of(head.status, took, wait), now);
 }
 
-void Lease::took(Instant now) { tell(now - since_, now - since_, now); }
+void Lease::took(Instant now) { tell(Verdict::good, now - since_, now - since_, now); }
 
-void Lease::failed(Instant now) { tell(now - since_, cost_of_failure(now - since_), now); }
+void Lease::failed(Instant now) {
+  tell(Verdict::bad, now - since_, cost_of_failure(now - since_), now);
+}
 
-void Lease::tell(Duration took, Duration cost, Instant now) {
+void Lease::tell(Verdict verdict, Duration took, Duration cost, Instant now) {
   server_->feedback_.observe({.took = took, .cost = cost, .crowd = crowd_}, now);
+  server_->streak_.note(verdict);
+  const bool good = verdict == Verdict::good;
+  (good ? totals().good : verdict == Verdict::bad ? totals().bad : totals().throttled).add();
+  if (trial_) server_->trial_.end(good);
+  trial_ = false;
 }
 
 void Lease::connect_begins() {
@@ -95,6 +110,8 @@ void Lease::release() {
   if (server_ == nullptr) return;
   if (connecting_) server_->connecting_.lower();
   connecting_ = false;
+  if (trial_) server_->trial_.give_back();
+  trial_ = false;
   server_->in_flight_.lower();
   server_ = nullptr;
 }
@@ -118,8 +135,38 @@ Farm::Farm(std::string room, topology::Farm farm,
 }
 
 void Farm::set_usable(std::size_t index, bool usable) {
-  servers_[index]->usable_.store(usable, std::memory_order_release);
+  servers_[index]->healthy_.store(usable, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
+}
+
+void Farm::set_standing(std::size_t index, Standing standing) {
+  Server& server = *servers_[index];
+  if (standing == Standing::good) server.streak_.clear();
+  if (standing == Standing::probation) {
+    server.trial_.open();
+  } else {
+    server.trial_.close();
+  }
+  server.standing_.store(standing, std::memory_order_release);
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+std::vector<Outliers::Seen> Farm::take_seen() {
+  const auto total = [](const Server& server, Counter ServerTotals::*field) {
+    return server.sum(
+        [field](const ServerTotals& totals) -> const Counter& { return totals.*field; });
+  };
+  std::vector<Outliers::Seen> seen;
+  seen.reserve(servers_.size());
+  for (const std::unique_ptr<Server>& server : servers_) {
+    seen.push_back({.candidate = server->healthy() && server->weight() > 0,
+                    .streak = server->streak_.take_longest(),
+                    .outcomes = {.good = total(*server, &ServerTotals::good),
+                                 .bad = total(*server, &ServerTotals::bad) +
+                                        total(*server, &ServerTotals::throttled)},
+                    .trial = server->trial_.state()});
+  }
+  return seen;
 }
 
 void Farm::set_weight(std::size_t index, std::uint32_t weight) {
@@ -142,15 +189,19 @@ FarmReport Farm::report() const {
 std::string Farm::why_none() const {
   std::size_t down = 0;
   std::size_t drained = 0;
+  std::size_t ejected = 0;
   for (const std::unique_ptr<Server>& server : servers_) {
-    if (!server->usable()) {
+    if (!server->healthy()) {
       ++down;
     } else if (server->weight() == 0) {
       ++drained;
+    } else if (!server->usable()) {
+      ++ejected;
     }
   }
   std::string counts = fmt::format("{} known: {} down", size(), down);
   if (drained > 0) counts += fmt::format(", {} with weight 0", drained);
+  if (ejected > 0) counts += fmt::format(", {} ejected", ejected);
   return fmt::format("no copy of farm {} is up in room {} ({})", name(), room_, counts);
 }
 

@@ -17,6 +17,7 @@
 #include "base/ip.h"
 #include "base/room.h"
 #include "lb/feedback.h"
+#include "lb/outlier.h"
 #include "topology/description.h"
 
 namespace hither::lb {
@@ -28,6 +29,9 @@ struct alignas(64) ServerTotals {
   Counter connect_failures;
   Counter reused;   ///< requests that found an idle connection
   Counter retries;  ///< requests taken away and given to another connection
+  Counter good;     ///< requests by what they say about the server (lb/outlier.h)
+  Counter bad;
+  Counter throttled;
 };
 
 /// What one thread counted about one farm, where no server had a part in it.
@@ -55,7 +59,11 @@ class Server {
   std::optional<Endpoint> endpoint() const;
   void resolve(const Endpoint& endpoint);
 
-  bool usable() const { return usable_.load(std::memory_order_acquire); }
+  /// May it be picked: up by its probes, and not out for what became of its requests?
+  bool usable() const { return healthy() && standing() == Standing::good; }
+  bool healthy() const { return healthy_.load(std::memory_order_acquire); }
+  Standing standing() const { return standing_.load(std::memory_order_acquire); }
+  Trial& trial() { return trial_; }
   /// Its share beside the others'; 0: it gets nothing new.
   std::uint32_t weight() const { return weight_.load(std::memory_order_acquire); }
   /// A hash of its address, the same in every process.
@@ -87,11 +95,14 @@ class Server {
   std::uint64_t identity_;
   std::uint64_t token_ = 0;
   std::string set_cookie_;
-  std::atomic<bool> usable_{false};
+  std::atomic<bool> healthy_{false};
+  std::atomic<Standing> standing_{Standing::good};
   std::atomic<std::uint32_t> weight_{topology::weight_usual};
   alignas(64) Gauge in_flight_;  ///< their own cache line: every request writes it
   Gauge connecting_;
   Feedback feedback_;
+  Streak streak_;
+  Trial trial_;
   std::vector<ServerTotals> totals_;
 };
 
@@ -103,6 +114,8 @@ class Lease {
   Lease() = default;
   /// `now` is when the request began to wait for the server.
   Lease(Server& server, std::uint32_t index, unsigned thread, Instant now = {});
+  /// The same for the one request that a server on probation gets; its trial was claimed.
+  static Lease on_trial(Server& server, std::uint32_t index, unsigned thread, Instant now);
   ~Lease() { release(); }
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
@@ -130,12 +143,13 @@ class Lease {
   void release();
 
  private:
-  void tell(Duration took, Duration cost, Instant now);
+  void tell(Verdict verdict, Duration took, Duration cost, Instant now);
 
   Server* server_ = nullptr;
   std::uint32_t index_ = 0;
   unsigned thread_ = 0;
   bool connecting_ = false;
+  bool trial_ = false;       ///< claimed, and not decided yet
   std::uint32_t crowd_ = 1;  ///< in flight when it came, itself included
   Instant since_{};
 };
@@ -155,7 +169,12 @@ class Farm {
   Server& server(std::size_t index) { return *servers_[index]; }
   const Server& server(std::size_t index) const { return *servers_[index]; }
 
+  /// What its probes say. Main thread, as all that changes who may be picked.
   void set_usable(std::size_t index, bool usable);
+  /// What its requests say: what Outliers decided.
+  void set_standing(std::size_t index, Standing standing);
+  /// What Outliers decides by, of each server. Main thread, at each step, for it forgets streaks.
+  std::vector<Outliers::Seen> take_seen();
   /// Main thread. For a drain, or step by step for a server that starts slowly.
   void set_weight(std::size_t index, std::uint32_t weight);
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }

@@ -261,6 +261,7 @@ bool HttpProxy::take_response(Instant now) {
   if (result.kind == HeadResult::Kind::incomplete) return false;
   scan_ = {};
   if (result.kind == HeadResult::Kind::bad) {
+    attempts_.lease().failed(now);
     fail_exchange(
         502, {'S', 'H'},
         fmt::format("{} answered badly: {}", attempts_.lease().server().name(), result.reason),

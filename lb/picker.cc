@@ -12,6 +12,7 @@ Picker::Picker(Farm& farm, unsigned thread, std::uint64_t seed)
       algorithm_(make_algorithm(farm.settings().balance)) {
   candidates_.reserve(farm.size());
   untried_.reserve(farm.size());
+  on_probation_.reserve(farm.size());
 }
 
 void Picker::refresh() {
@@ -20,9 +21,13 @@ void Picker::refresh() {
   if (generation == generation_) return;
   generation_ = generation;
   candidates_.clear();
+  on_probation_.clear();
   for (std::uint32_t i = 0; i < farm_->size(); ++i) {
     const Server& server = farm_->server(i);
     const std::uint32_t weight = server.weight();
+    if (server.standing() == Standing::probation && server.healthy() && weight > 0) {
+      on_probation_.push_back(i);
+    }
     if (!server.usable() || weight == 0) continue;
     candidates_.push_back({.server = i,
                            .load = &server.in_flight(),
@@ -53,8 +58,21 @@ std::size_t Picker::choose(std::span<const Candidate> candidates, const Affinity
   return algorithm_->pick(candidates, {.hash = affinity.hash, .now = now}, rng_);
 }
 
+/// Sticky clients stay where they are.
+Lease Picker::try_probation(const Affinity& affinity, Instant now,
+                            std::span<const std::uint32_t> tried) {
+  for (const std::uint32_t index : on_probation_) {
+    Server& server = farm_->server(index);
+    if (affinity.sticky != 0 && affinity.sticky != server.token()) continue;
+    if (std::ranges::find(tried, index) != tried.end()) continue;
+    if (server.trial().claim()) return Lease::on_trial(server, index, thread_, now);
+  }
+  return {};
+}
+
 Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried) {
   refresh();
+  if (Lease lease = try_probation(affinity, now, tried)) return lease;
   const std::span<const Candidate> candidates = untried(tried);
   if (candidates.empty()) return {};
   const std::uint32_t index = candidates[choose(candidates, affinity, now)].server;

@@ -20,8 +20,9 @@ class Picker {
  public:
   Picker(Farm& farm, unsigned thread, std::uint64_t seed);
 
-  /// A hold on a usable server that is not among `tried`: the one that the client's cookie names,
-  /// or else by the farm's algorithm. Empty if there is none.
+  /// A hold on a usable server that is not among `tried`: the one that the client's cookie names;
+  /// or else one on probation, if nobody else tries it; or else by the farm's algorithm. Empty if
+  /// there is none.
   Lease pick(const Affinity& affinity = {}, Instant now = {},
              std::span<const std::uint32_t> tried = {});
 
@@ -38,6 +39,7 @@ class Picker {
  private:
   void refresh();
   std::span<const Candidate> untried(std::span<const std::uint32_t> tried);
+  Lease try_probation(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried);
   std::size_t choose(std::span<const Candidate> candidates, const Affinity& affinity, Instant now);
 
   Farm* farm_;
@@ -46,7 +48,8 @@ class Picker {
   std::unique_ptr<Algorithm> algorithm_;
   std::uint64_t generation_ = 0;
   std::vector<Candidate> candidates_;
-  std::vector<Candidate> untried_;  ///< scratch
+  std::vector<std::uint32_t> on_probation_;  ///< no candidates, but for one request
+  std::vector<Candidate> untried_;           ///< scratch
 };
 
 }  // namespace hither::lb

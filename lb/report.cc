@@ -35,6 +35,15 @@ Json results_json(const Server& server) {
   return results;
 }
 
+Json outlier_json(const Outliers::Copy& copy, Instant now) {
+  Json json = {{"standing", to_text(copy.standing)}, {"ejections", copy.ejections}};
+  if (copy.standing == Standing::ejected) {
+    json["for_s"] = seconds(std::max(copy.until - now, Duration::zero()));
+  }
+  if (!copy.reason.empty()) json["reason"] = copy.reason;
+  return json;
+}
+
 Json server_json(const Server& server, const Health& health, const std::string& failure,
                  Instant now) {
   Json json = {{"name", server.name()},
@@ -68,6 +77,7 @@ Json farm_json(const FarmView& view, Instant now) {
   for (std::size_t i = 0; i < farm.size(); ++i) {
     servers.push_back(
         server_json(farm.server(i), view.prober->health(i), view.prober->last_failure(i), now));
+    servers.back()["outlier"] = outlier_json(view.outliers->copy(i), now);
   }
   const auto sum = [&farm](Counter FarmTotals::*field) {
     return farm.sum([field](const FarmTotals& totals) -> const Counter& { return totals.*field; });
@@ -131,6 +141,22 @@ MetricFamily results_family(const RoomView& room) {
   return family;
 }
 
+MetricFamily ejections_family(const RoomView& room) {
+  MetricFamily family{.name = "hither_lb_ejections_total",
+                      .help = "Times a server was ejected for what became of its requests",
+                      .type = MetricFamily::Type::counter,
+                      .samples = {}};
+  for (const FarmView& view : room.farms) {
+    for (std::size_t i = 0; i < view.farm->size(); ++i) {
+      family.samples.push_back({.labels = {{"room", std::string(room.room)},
+                                           {"farm", view.farm->name()},
+                                           {"server", view.farm->server(i).name()}},
+                                .value = static_cast<double>(view.outliers->copy(i).ejections)});
+    }
+  }
+  return family;
+}
+
 MetricFamily farm_family(const RoomView& room, const char* name, const char* help,
                          const std::function<double(const Farm&)>& value) {
   MetricFamily family{
@@ -176,6 +202,10 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(results_family(room));
   metrics.push_back(server_family(room, "hither_lb_server_up", "1 if the server may be picked",
                                   [](const Server& s) { return s.usable() ? 1.0 : 0.0; }));
+  metrics.push_back(server_family(
+      room, "hither_lb_server_ejected", "1 if the server is out for what became of its requests",
+      [](const Server& s) { return s.standing() == Standing::good ? 0.0 : 1.0; }));
+  metrics.push_back(ejections_family(room));
   metrics.push_back(
       server_family(room, "hither_lb_server_in_flight", "Requests at the server now",
                     [](const Server& s) { return double{1} * s.in_flight().level(); }));

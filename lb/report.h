@@ -9,6 +9,7 @@
 #include "base/room.h"
 #include "base/time.h"
 #include "lb/farm.h"
+#include "lb/outlier.h"
 #include "lb/probe.h"
 
 namespace hither::lb {
@@ -19,6 +20,7 @@ namespace hither::lb {
 struct FarmView {
   const Farm* farm = nullptr;
   const Prober* prober = nullptr;
+  const Outliers* outliers = nullptr;
 };
 
 struct RoomView {

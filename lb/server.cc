@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/text.h"
 #include "io/clock.h"
 #include "io/log_sink.h"
 #include "io/notify.h"
@@ -34,9 +35,11 @@ Balancer::Balancer(Settings settings, unsigned threads)
       ports_(ports_of(settings_.farms)),
       resolver_(loop_),
       admin_(loop_),
-      drain_limit_(loop_, [this] { stop(); }) {
+      drain_limit_(loop_, [this] { stop(); }),
+      judge_timer_(loop_, [this] { judge_outliers(); }) {
   for (const FarmSettings& farm : settings_.farms) {
     farms_.push_back(std::make_unique<Farm>(settings_.room, farm.farm, farm.servers, threads));
+    outliers_.push_back(std::make_unique<Outliers>(farm.farm.outlier, farm.servers.size()));
   }
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
@@ -99,6 +102,7 @@ void Balancer::run() {
     threads_.emplace_back([&loop] { loop->run(); });
   }
   say_ready_once();
+  judge_outliers();
   loop_.run();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -112,7 +116,9 @@ void Balancer::watch_farm(std::size_t farm) {
         on_change(farm, server, change);
       },
       [this] { say_ready_once(); }));
-  views_.push_back({.farm = farms_[farm].get(), .prober = &probes_.back()->prober()});
+  views_.push_back({.farm = farms_[farm].get(),
+                    .prober = &probes_.back()->prober(),
+                    .outliers = outliers_[farm].get()});
 }
 
 void Balancer::on_change(std::size_t farm, std::size_t server, const Health::Change& change) {
@@ -124,6 +130,27 @@ void Balancer::on_change(std::size_t farm, std::size_t server, const Health::Cha
   }
   log_down(farm, server);
   for (const std::unique_ptr<Worker>& worker : workers_) worker->drop_idle(farm, server);
+}
+
+void Balancer::judge_outliers() {
+  const Instant now = io::monotonic_now();
+  for (std::size_t i = 0; i < farms_.size(); ++i) {
+    Farm& farm = *farms_[i];
+    for (const Outliers::Change& change : outliers_[i]->step(farm.take_seen(), now)) {
+      farm.set_standing(change.server, change.to);
+      if (change.to == Standing::probation) continue;
+      const bool out = change.to == Standing::ejected;
+      LogRecord record = out ? log_warning("server-ejected") : log_info("server-readmitted");
+      record.with("farm", farm.name())
+          .with("server", farm.server(change.server).name())
+          .with("reason", change.reason);
+      if (out) {
+        record.with("for", hither::to_text(outliers_[i]->copy(change.server).until - now));
+      }
+      io::write_log(record);
+    }
+  }
+  judge_timer_.set(now + judge_interval);
 }
 
 void Balancer::log_down(std::size_t farm, std::size_t server) const {

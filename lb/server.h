@@ -21,6 +21,9 @@ namespace hither::lb {
 /// How long sessions may go on after SIGTERM: less than the 10 s after which a supervisor kills.
 constexpr Duration drain_max = std::chrono::seconds(6);
 
+/// How often requests that failed are looked at, and so how late an ejection may come.
+constexpr Duration judge_interval = std::chrono::milliseconds(200);
+
 /// The balancer of one room: the driver that joins the pure half of lb/ with the kernel. The
 /// calling thread carries the first worker, the probes and the status pages; further threads carry
 /// a worker each.
@@ -42,6 +45,7 @@ class Balancer {
   void add_pages();
   RoomView view() const;
   void on_change(std::size_t farm, std::size_t server, const Health::Change& change);
+  void judge_outliers();
   void log_down(std::size_t farm, std::size_t server) const;
   void say_ready_once();
   void on_signal();
@@ -57,11 +61,13 @@ class Balancer {
   std::vector<std::unique_ptr<io::Loop>> loops_;  ///< of all workers but the first
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::vector<std::unique_ptr<Outliers>> outliers_;  ///< by farm
   std::vector<FarmView> views_;
   std::size_t workers_busy_ = 0;  ///< while draining
   bool draining_ = false;
   bool ready_ = false;
   io::Timer drain_limit_;
+  io::Timer judge_timer_;
 };
 
 }  // namespace hither::lb

@@ -346,8 +346,21 @@ class FarmTables {
                        "/ and has no space, such as \"/health\"",
                        health.text("path"))});
     }
+    check_outlier(section.inside("outlier"), top.inside("outlier"));
     check_probe(section.inside("probe"));
     if (const Node* environment = top.find("environment")) check_environment(*environment);
+  }
+
+  void check_outlier(const Section& section, const Section& own) {
+    const OutlierRule rule = outlier_of(section);
+    if (rule.backoff <= rule.backoff_max) return;
+    const Section& late = own.has("backoff") || own.has("backoff_max") ? own : section;
+    mistakes_.push_back(
+        {late.where(late.has("backoff") ? "backoff" : "backoff_max"),
+         fmt::format("backoff {} is longer than backoff_max {}; write at most "
+                     "\"{}\", or a longer backoff_max",
+                     hither::to_text(rule.backoff), hither::to_text(rule.backoff_max),
+                     hither::to_text(rule.backoff_max))});
   }
 
   void check_probe(const Section& probe) {

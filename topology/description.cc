@@ -185,6 +185,7 @@ class Build {
     add_weights(own, true, farm);
     farm.timeouts = timeouts_of(section.inside("timeouts"));
     farm.limits = limits_of(section.inside("limits"));
+    farm.outlier = outlier_of(section.inside("outlier"));
     farm.half_close = section.text("half_close") == "abort" ? HalfClose::abort : HalfClose::serve;
     farm.trusted_proxies = section.prefixes("trusted_proxies");
     farm.access_log = access_log_of(section.text("access_log"));

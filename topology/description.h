@@ -194,6 +194,17 @@ struct Limits {
   Duration body_grace = std::chrono::seconds(10);
 };
 
+/// [farm.*.outlier]: when a copy is ejected for what became of its requests.
+struct OutlierRule {
+  int failures = 5;         ///< in a row; 0: however many
+  double success_rate = 0;  ///< share of good requests in the window below which it goes; 0: any
+  Duration window = std::chrono::seconds(10);
+  int min_requests = 20;  ///< with fewer in the window the share says nothing
+  Duration backoff = std::chrono::seconds(5);
+  Duration backoff_max = std::chrono::minutes(5);
+  std::optional<int> most;  ///< copies out at once in a room; none: half of them
+};
+
 /// What becomes of a request whose client ended its half of the connection.
 enum class HalfClose { serve, abort };
 /// How requests are logged.
@@ -220,6 +231,7 @@ struct Farm {
   ProbeRule probe;
   Timeouts timeouts;
   Limits limits;
+  OutlierRule outlier;
   HalfClose half_close = HalfClose::serve;
   std::vector<Prefix> trusted_proxies;  ///< their X-Forwarded-For and the like are believed
   AccessLog access_log = AccessLog::off;

@@ -66,6 +66,18 @@ Limits limits_of(const Section& section) {
           .body_grace = section.duration("body_grace")};
 }
 
+OutlierRule outlier_of(const Section& section) {
+  OutlierRule rule{.failures = section.integer("failures"),
+                   .success_rate = section.number("success_rate"),
+                   .window = section.duration("window"),
+                   .min_requests = section.integer("min_requests"),
+                   .backoff = section.duration("backoff"),
+                   .backoff_max = section.duration("backoff_max"),
+                   .most = std::nullopt};
+  if (section.has("most")) rule.most = section.integer("most");
+  return rule;
+}
+
 Section::Section(std::string path, const Node* node, const Node* under)
     : path_(std::move(path)), node_(node), under_(under) {}
 

@@ -62,5 +62,6 @@ HealthLimits farm_health_of(const Section& section);
 /// [farm.*.timeouts] and [farm.*.limits].
 Timeouts timeouts_of(const Section& section);
 Limits limits_of(const Section& section);
+OutlierRule outlier_of(const Section& section);
 
 }  // namespace hither::topology

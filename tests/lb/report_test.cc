@@ -17,17 +17,21 @@ constexpr Instant start{1h};
 
 class Report : public testing::Test {
  protected:
-  Report() : farm_(make_farm(2)), prober_(HealthLimits{}, 2, start) {
+  Report()
+      : farm_(make_farm(2)),
+        prober_(HealthLimits{}, 2, start),
+        outliers_(farm_->settings().outlier, 2) {
     farm_->set_usable(1, false);
     prober_.due(start);
     prober_.on_result(0, {.passed = true, .reason = {}}, start + 1s);
     prober_.on_result(1, {.passed = false, .reason = "Connection refused"}, start + 1s);
-    views_.push_back({.farm = farm_.get(), .prober = &prober_});
+    views_.push_back({.farm = farm_.get(), .prober = &prober_, .outliers = &outliers_});
     room_ = {.room = "fra", .draining = false, .farms = views_};
   }
 
   std::unique_ptr<Farm> farm_;
   Prober prober_;
+  Outliers outliers_;
   std::vector<FarmView> views_;
   RoomView room_;
 };

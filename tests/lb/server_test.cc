@@ -140,6 +140,50 @@ TEST_F(LiveBalancer, CarriesRequestsOverOneKeptConnection) {
   EXPECT_EQ(status()["farms"][0]["servers"][0]["reused"], 2);
 }
 
+TEST_F(LiveBalancer, EjectsACopyThatFailsAndTakesItBackOnProbation) {
+  topology::Farm farm = farm_of("web", topology::Mode::http);
+  farm.balance = topology::Balance::first;
+  farm.outlier.backoff = 100ms;
+  start({farm}, 2, 2);
+  const auto outlier = [this] { return status()["farms"][0]["servers"][0]["outlier"]; };
+  std::atomic<bool> ill{true};
+  std::atomic<bool> over{false};
+  const auto serve = [&](std::size_t i) {
+    while (true) {
+      Peer backend = server(i).accept();
+      if (over) return;
+      backend.hear_until("\r\n\r\n");
+      backend.say(i == 0 && ill
+                      ? "HTTP/1.1 500 Ill\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                      : "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    }
+  };
+  std::thread first([&] { serve(0); });
+  std::thread second([&] { serve(1); });
+  const auto ask_once = [this] {
+    Peer client = connect_to(front_);
+    client.say("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    return client.hear_all().substr(0, 12);
+  };
+
+  EXPECT_TRUE(eventually([&] {
+    ask_once();
+    return outlier()["ejections"] >= 1;
+  }));
+  EXPECT_EQ(ask("/health").status, 200);
+  EXPECT_TRUE(outlier().contains("reason"));
+  ill = false;
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_NE(ask_once(), "");
+    return outlier()["standing"] == "good";
+  }));
+
+  over = true;
+  for (std::size_t i = 0; i < 2; ++i) connect_to(server(i).endpoint());
+  first.join();
+  second.join();
+}
+
 TEST_F(LiveBalancer, CarriesLargeBodiesBothWays) {
   start(topology::Mode::http);
   Peer client = connect_to(front_);

@@ -100,6 +100,9 @@ const Case cases[] = {
      "copies and command\n"},
     {"SlowProbe", "[farm.web.health]\ninterval = '1s'\ntimeout = '2s'",
      "w:14:11: timeout 2s is longer than interval 1s; write at most \"1s\"\n"},
+    {"LongBackoff", "[farm.web.outlier]\nbackoff = '10m'",
+     "w:13:11: backoff 10m is longer than backoff_max 5m; write at most \"5m\", or a longer "
+     "backoff_max\n"},
     {"SlowFastProbe", "[dns.health]\ninterval = '1s'\nfast_interval = '2s'",
      "w:14:17: fast_interval 2s is longer than interval 1s; write at most \"1s\"\n"},
     {"SlowProbeInOneRoom",
