@@ -5,18 +5,20 @@
 
 namespace hither::lb {
 
-bool Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
+void Attempts::reset(const Affinity& affinity) {
   count_ = 0;
   affinity_ = affinity;
   last_failure_.clear();
+}
+
+bool Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
+  reset(affinity);
   lease_ = picker.pick(affinity, now);
   return static_cast<bool>(lease_);
 }
 
 void Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now) {
-  count_ = 0;
-  affinity_ = affinity;
-  last_failure_.clear();
+  reset(affinity);
   lease_ = picker.take(index, now);
 }
 
@@ -31,6 +33,10 @@ bool Attempts::next(Picker& picker, std::string_view why, Instant now) {
     return false;
   }
   Lease other = picker.pick(affinity_, now, std::span(tried_).first(count_));
+  if (other && !picker.farm().retry_budget().take()) {
+    last_failure_ += "; too many retries already";
+    other.release();
+  }
   if (other) lease_.totals().retries.add();
   lease_ = std::move(other);
   return static_cast<bool>(lease_);

@@ -22,8 +22,8 @@ class Attempts {
  public:
   /// Picks a server for the first time; false if none is usable.
   bool begin(Picker& picker, const Affinity& affinity, Instant now);
-  /// The present one did not take the connection: picks another; false if there is none or enough
-  /// were tried.
+  /// The present one did not take the connection: picks another; false if there is none, enough
+  /// were tried, or the farm's retry budget is spent.
   bool next(Picker& picker, std::string_view why, Instant now);
   /// Takes server `index` again, whatever its state, for a connection to it is still there.
   void resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now);
@@ -38,6 +38,8 @@ class Attempts {
   std::string why_none(const Farm& farm) const;
 
  private:
+  void reset(const Affinity& affinity);
+
   std::array<std::uint32_t, tries_max> tried_{};
   std::size_t count_ = 0;
   Affinity affinity_;

@@ -18,6 +18,7 @@
 #include "base/room.h"
 #include "lb/feedback.h"
 #include "lb/outlier.h"
+#include "lb/retry_budget.h"
 #include "topology/description.h"
 
 namespace hither::lb {
@@ -190,6 +191,8 @@ class Farm {
     for (const FarmTotals& totals : totals_) sum += select(totals).total();
     return sum;
   }
+  RetryBudget& retry_budget() { return retry_budget_; }
+  const RetryBudget& retry_budget() const { return retry_budget_; }
   /// Client connections open now.
   Gauge& clients() { return clients_; }
   const Gauge& clients() const { return clients_; }
@@ -201,6 +204,7 @@ class Farm {
   std::atomic<std::uint64_t> generation_{1};
   std::vector<FarmTotals> totals_;
   alignas(64) Gauge clients_;
+  alignas(64) RetryBudget retry_budget_;
 };
 
 }  // namespace hither::lb

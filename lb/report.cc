@@ -99,6 +99,8 @@ Json farm_json(const FarmView& view, Instant now) {
           {"unserved_total", sum(&FarmTotals::unserved)},
           {"late_total", sum(&FarmTotals::late)},
           {"client_aborts_total", sum(&FarmTotals::aborted)},
+          {"retries_left", farm.retry_budget().left()},
+          {"retries_refused_total", farm.retry_budget().refused()},
           {"servers", std::move(servers)}};
 }
 
@@ -232,6 +234,9 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(
       farm_family(room, "hither_lb_late_total", "Requests or responses not in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.late; })));
+  metrics.push_back(farm_family(
+      room, "hither_lb_retries_refused_total", "Retries that the farm's budget did not allow",
+      [](const Farm& f) { return static_cast<double>(f.retry_budget().refused()); }));
   metrics.push_back(farm_family(
       room, "hither_lb_client_aborts_total", "Requests given up because the client left",
       summed([](const FarmTotals& t) -> const Counter& { return t.aborted; })));

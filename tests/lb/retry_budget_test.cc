@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/retry_budget.h"
+
+#include <gtest/gtest.h>
+
+#include "lb/attempts.h"
+#include "tests/lb/story.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant start{1h};
+
+int take_all(RetryBudget& budget) {
+  int taken = 0;
+  while (taken < 1'000'000 && budget.take()) ++taken;
+  return taken;
+}
+
+TEST(RetryBudget, IsThreeASecondForAFarmThatHasFewRequests) {
+  RetryBudget budget;
+  EXPECT_EQ(take_all(budget), 30);
+  for (int second = 0; second < 10; ++second) {
+    budget.step(0, start + second * 1s);
+    EXPECT_EQ(take_all(budget), 0) << second;
+  }
+  budget.step(0, start + 10s);
+  EXPECT_EQ(take_all(budget), 30);
+  EXPECT_EQ(budget.taken(), 60U);
+}
+
+TEST(RetryBudget, IsAFifthOfTheRequestsOfTenSeconds) {
+  RetryBudget budget;
+  budget.step(1000, start);
+  EXPECT_EQ(take_all(budget), 200);
+  budget.step(1000, start + 200ms);
+  EXPECT_EQ(take_all(budget), 0);
+
+  budget.step(2000, start + 5s);
+  EXPECT_EQ(take_all(budget), 200);
+  budget.step(2000, start + 5200ms);
+  EXPECT_EQ(take_all(budget), 0);
+  budget.step(2010, start + 10s);  // those of the start no longer count, nor their retries
+  EXPECT_EQ(take_all(budget), 2);
+}
+
+TEST(RetryBudget, CountsWhatItRefuses) {
+  RetryBudget budget;
+  for (int i = 0; i < 35; ++i) budget.take();
+
+  EXPECT_EQ(budget.taken(), 30U);
+  EXPECT_EQ(budget.refused(), 5U);
+  EXPECT_EQ(budget.left(), 0);
+}
+
+TEST(RetryBudget, IsOneForAllRequestsOfAFarm) {
+  const auto farm = make_farm(2);
+  Picker picker(*farm, 0, 1);
+  for (int i = 0; i < 30; ++i) {
+    Attempts attempts;
+    attempts.begin(picker, {}, start);
+    ASSERT_TRUE(attempts.next(picker, "Connection refused", start)) << i;
+  }
+  Attempts attempts;
+  attempts.begin(picker, {}, start);
+
+  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
+  EXPECT_EQ(attempts.why_none(*farm),
+            "no copy of farm web took the connection (1 tried; web-1: Connection refused; too many "
+            "retries already)");
+  EXPECT_EQ(farm->report().load, 0);
+}
+
+TEST(RetryBudget, IsNotAskedWhereNoCopyIsLeft) {
+  const auto farm = make_farm(1);
+  Picker picker(*farm, 0, 1);
+  Attempts attempts;
+  attempts.begin(picker, {}, start);
+
+  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
+  EXPECT_EQ(farm->retry_budget().taken(), 0U);
+}
+
+}  // namespace
+}  // namespace hither::lb::test
