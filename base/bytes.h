@@ -74,7 +74,7 @@ class Reader {
 };
 
 /// Writes big-endian numbers into a buffer it does not own. One sticky error as in Reader: what
-/// does not fit is not written at all.
+/// does not fit is not written at all. truncate() takes back what came after an earlier size().
 class Writer {
  public:
   explicit Writer(std::span<std::byte> buffer) : buffer_(buffer) {}
@@ -97,6 +97,17 @@ class Writer {
     put(octets, 4);
   }
   void bytes(ByteView view) { put(view.data(), view.size()); }
+
+  /// Overwrites two bytes written before. Precondition: position + 2 <= size().
+  void patch_u16(std::size_t position, std::uint16_t value) {
+    buffer_[position] = static_cast<std::byte>(value >> 8U);
+    buffer_[position + 1] = static_cast<std::byte>(value & 0xffU);
+  }
+  /// Back to an earlier size, and ok again. Precondition: size <= size().
+  void truncate(std::size_t size) {
+    size_ = size;
+    ok_ = true;
+  }
 
  private:
   void put(const void* data, std::size_t size) {

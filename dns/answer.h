@@ -74,9 +74,10 @@ struct Answer {
 };
 
 /// Decides the answer. Pure, no allocation.
-///  1. What `query.problem` names is answered with that. Classes other than IN, and zone
-///     transfers, are REFUSED; query types that are not of data (RFC 6895 s3.1) are NOTIMP, or
-///     FORMERR where their RFC says so (OPT, and NXNAME by RFC 9824 s3.4).
+///  1. What `query.problem` names is answered with that. Classes other than IN are
+///     REFUSED, and so are zone transfers, which are not asked here (dns/transfer.h); query types
+///     that are not of data (RFC 6895 s3.1) are NOTIMP, or FORMERR where their RFC says so (OPT,
+///     and NXNAME by RFC 9824 s3.4).
 ///  2. Names outside of all zones: REFUSED, with the extended error Not Authoritative.
 ///  3. Zone data as RFC 1034 s4.3.2 says, negative answers with the SOA (RFC 2308). ANY gets one
 ///     HINFO (RFC 8482 s4.2). No additional data but glue (RFC 9471), which is never steered.

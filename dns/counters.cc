@@ -44,7 +44,7 @@ MetricFamily by_rcode(const Threads& threads) {
   MetricFamily result = family("hither_dns_responses_total", "Responses by code.");
   for (const Rcode rcode :
        {Rcode::noerror, Rcode::formerr, Rcode::servfail, Rcode::nxdomain, Rcode::notimp,
-        Rcode::refused, Rcode::yxdomain, Rcode::badvers, Rcode::badcookie}) {
+        Rcode::refused, Rcode::yxdomain, Rcode::notauth, Rcode::badvers, Rcode::badcookie}) {
     const auto i = static_cast<std::size_t>(rcode);
     result.samples.push_back({.labels = {{"rcode", std::string(to_text(rcode))}},
                               .value = sum(threads, [i](const Counters& c) -> const Counter& {
@@ -105,6 +105,17 @@ MetricFamily rate_limited(const Threads& threads) {
   return result;
 }
 
+MetricFamily by_transfer(const Threads& threads) {
+  MetricFamily result = family("hither_dns_transfers_total", "Queries for a zone by answer.");
+  for (std::size_t i = 0; i < transfer_verdicts.size(); ++i) {
+    result.samples.push_back({.labels = {{"result", std::string(transfer_verdicts[i])}},
+                              .value = sum(threads, [i](const Counters& c) -> const Counter& {
+                                return c.by_transfer[i];
+                              })});
+  }
+  return result;
+}
+
 MetricFamily by_room(const Threads& threads, const std::vector<std::string>& rooms) {
   MetricFamily result = family("hither_dns_room_answers_total", "Answers that named a room.");
   for (std::size_t i = 0; i < rooms.size(); ++i) {
@@ -148,13 +159,16 @@ std::optional<Instant> named_until(const std::vector<const Counters*>& threads, 
 }
 
 Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms) {
-  Metrics metrics = {by_type(threads),        by_rcode(threads),  by_transport(threads),
-                     by_room(threads, rooms), by_cookie(threads), rate_limited(threads),
-                     by_scope(threads)};
+  Metrics metrics = {by_type(threads),        by_rcode(threads),   by_transport(threads),
+                     by_room(threads, rooms), by_cookie(threads),  rate_limited(threads),
+                     by_scope(threads),       by_transfer(threads)};
   metrics.push_back(single(threads, "hither_dns_ignored_total", "Packets that got no answer.",
                            [](const Counters& c) -> const Counter& { return c.ignored; }));
   metrics.push_back(single(threads, "hither_dns_truncated_total", "Answers with the TC bit.",
                            [](const Counters& c) -> const Counter& { return c.truncated; }));
+  metrics.push_back(single(threads, "hither_dns_transfers_broken_total",
+                           "Transfers that were not taken to the end.",
+                           [](const Counters& c) -> const Counter& { return c.transfers_broken; }));
   metrics.push_back(single(threads, "hither_dns_client_subnet_total",
                            "Queries that brought a client subnet.",
                            [](const Counters& c) -> const Counter& { return c.with_subnet; }));

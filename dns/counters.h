@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "dns/answer.h"
 #include "dns/query.h"
+#include "dns/transfer.h"
 #include "dns/types.h"
 
 namespace hither::dns {
@@ -33,9 +34,11 @@ struct Counters {
   Counter with_subnet;
   /// Those by the scope of their answer, for IPv4 (0 to 32) and IPv6 (0 to 128).
   std::array<std::array<Counter, 129>, 2> by_scope;
-  std::array<Counter, 4> by_cookie;        ///< by CookieVerdict; those without one are not counted
-  Counter rate_cut;                        ///< answers beyond a rate limit that were cut short
-  Counter rate_dropped;                    ///< and those that were not sent
+  std::array<Counter, 4> by_cookie;  ///< by CookieVerdict; those without one are not counted
+  Counter rate_cut;                  ///< answers beyond a rate limit that were cut short
+  Counter rate_dropped;              ///< and those that were not sent
+  std::array<Counter, transfer_verdicts.size()> by_transfer;  ///< by TransferVerdict
+  Counter transfers_broken;                                   ///< begun, and not taken to the end
   Counter log_dropped;                     ///< records that the query log had no room for
   std::array<Counter, rooms_max> by_room;  ///< answers that named it
   /// Until when somebody may still keep an answer that names the room, in seconds since the clock

@@ -17,6 +17,8 @@ class NameIndex {
   /// Keeps the number that was there if the name is known already, and returns it.
   std::uint32_t add(ByteView lower_case, std::uint32_t number);
   std::optional<std::uint32_t> find(ByteView lower_case) const;
+  /// All names, one behind the other, in the order in which they were added.
+  ByteView names() const { return names_; }
 
  private:
   struct Slot {

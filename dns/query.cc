@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/query.h"
 
+#include "dns/record.h"
+
 namespace hither::dns {
 namespace {
 
@@ -54,6 +56,19 @@ Rcode read_cookie(Reader& in, int additional, Query& query) {
   return query.edns && query.edns->cookie ? Rcode::noerror : Rcode::formerr;
 }
 
+/// The names in an SOA may be compressed; its numbers are at its end.
+bool read_known_serial(Reader& in, Query& query) {
+  constexpr std::size_t names_min = 2;
+  constexpr std::size_t numbers = 20;
+  skip_owner(in);
+  const auto type = static_cast<Type>(in.u16());
+  in.skip(6);  // class and TTL
+  const ByteView data = in.take(in.u16());
+  if (!in.ok() || type != Type::soa || data.size() < names_min + numbers) return false;
+  query.known_serial = soa_serial(data);
+  return true;
+}
+
 Rcode read_sections(Reader& in, Query& query) {
   const int questions = in.u16();
   const int answers = in.u16();
@@ -66,14 +81,9 @@ Rcode read_sections(Reader& in, Query& query) {
   query.class_of = static_cast<Class>(in.u16());
   if (!named || !in.ok()) return Rcode::formerr;
   query.has_question = true;
-  // IXFR carries the asker's SOA in its authority section (RFC 1995 s3); it is refused later.
-  const int authorities_max = query.type == Type::ixfr ? 1 : 0;
-  if (answers != 0 || authorities > authorities_max) return Rcode::formerr;
-  for (int i = 0; i < authorities; ++i) {
-    skip_owner(in);
-    in.skip(8);
-    in.skip(in.u16());
-  }
+  // IXFR carries the asker's SOA in its authority section, and only it may (RFC 1995 s3).
+  if (answers != 0 || authorities != (query.type == Type::ixfr ? 1 : 0)) return Rcode::formerr;
+  if (authorities == 1 && !read_known_serial(in, query)) return Rcode::formerr;
   const Rcode problem = read_additional(in, additional, query);
   return in.left() > 0 ? Rcode::formerr : problem;
 }
@@ -90,6 +100,7 @@ bool decode(ByteView packet, Query& query) {
   query.recursion_desired = (flags & flag_recursion_desired) != 0;
   query.checking_disabled = (flags & flag_checking_disabled) != 0;
   query.has_question = false;
+  query.known_serial.reset();
   query.edns.reset();
   query.problem = query.opcode == 0 ? read_sections(in, query) : Rcode::notimp;
   if (query.problem == Rcode::formerr && query.edns) forget_options(*query.edns);

@@ -24,6 +24,7 @@ struct Query {
   Name name;                  ///< in the asker's case
   Type type = Type::a;
   Class class_of = Class::in;
+  std::optional<std::uint32_t> known_serial;  ///< of an IXFR: that of the SOA it came with
   std::optional<Edns> edns;
 };
 
@@ -35,6 +36,7 @@ struct Query {
 ///  2. not exactly one question (RFC 9619; without any, a cookie is asked for, RFC 7873 s5.4), a
 ///     question that cannot be read, records before the additional section, records that run past
 ///     the end, bytes behind the last one: FORMERR;
+///     Likewise IXFR without the SOA that it must bring there (RFC 1995 s3);
 ///  3. a second OPT record, or one whose owner is not the root (RFC 6891 s6.1.1): FORMERR;
 ///  4. what read_opt() (dns/edns.h) says of the OPT record: BADVERS or FORMERR.
 /// After a FORMERR, wherever it comes from, no option of the query is left.

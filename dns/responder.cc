@@ -45,7 +45,8 @@ Answer answer_cookie(CookieVerdict cookie) {
 }
 
 Answer answer_of(const Query& query, const Snapshot& snapshot, const Address& client,
-                 CookieVerdict cookie) {
+                 CookieVerdict cookie, const std::optional<TransferDecision>& transfer) {
+  if (transfer) return answer_transfer(*transfer, query, *snapshot.directory);
   if (query.problem == Rcode::noerror && snapshot.protocol != nullptr) {
     if (!query.has_question) return answer_cookie(cookie);
     if (query.class_of == Class::ch) return answer_about_server(query, *snapshot.protocol);
@@ -108,9 +109,26 @@ void Responder::note(const Query& query, const Answer& answer, const Arrival& ar
   if (!log_.add(record)) counters_.log_dropped.add();
 }
 
+std::optional<TransferDecision> Responder::judge_transfer(const Query& query,
+                                                          const Arrival& arrival) {
+  if (!wants_transfer(query)) return std::nullopt;
+  const TransferDecision decision =
+      decide_transfer(query, *snapshot_->directory, arrival.client, arrival.transport);
+  counters_.by_transfer[static_cast<std::size_t>(decision.verdict)].add();
+  return decision;
+}
+
+/// Writes the first message, which for most zones is the only one.
+std::size_t Responder::begin_transfer(std::uint32_t zone, const Query& query, const Address& client,
+                                      const EdnsAnswer& edns, std::span<std::byte> out) {
+  transfer_ = std::make_unique<Transfer>(snapshot_, zone, query, client, edns);
+  return transfer_->next(out);
+}
+
 std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out) {
   const std::size_t payload = udp_payload_of(snapshot_->protocol.get());
   ASSERT(out.size() >= payload);
+  transfer_.reset();
   Query query;
   if (!decode(packet, query)) {
     counters_.ignored.add();
@@ -123,15 +141,18 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
     return 0;
   }
   const bool cut = verdict == RateLimiter::Verdict::cut;
+  const auto transfer = cut ? std::nullopt : judge_transfer(query, arrival);
   Answer answer = cut ? cut_answer(cookie.verdict)
-                      : answer_of(query, *snapshot_, arrival.client, cookie.verdict);
+                      : answer_of(query, *snapshot_, arrival.client, cookie.verdict, transfer);
   if (query.edns && snapshot_->protocol != nullptr) {
     add_options(*query.edns, *snapshot_->protocol, arrival, answer.edns);
     if (cookie.verdict != CookieVerdict::none) answer.edns.cookie = cookie.cookie;
   }
   answer.edns.payload = static_cast<std::uint16_t>(payload);
   const std::size_t size =
-      encode(query, answer, answer_size_max(query, arrival.transport, payload), out);
+      transfer && transfer->verdict == TransferVerdict::whole
+          ? begin_transfer(transfer->zone, query, arrival.client, answer.edns, out)
+          : encode(query, answer, answer_size_max(query, arrival.transport, payload), out);
   if (cut && cookie.verdict == CookieVerdict::none) out[2] |= flag_truncated;
   counters_.count(query, answer, arrival.transport, arrival.at, *snapshot_);
   if ((out[2] & flag_truncated) != std::byte{0}) counters_.truncated.add();

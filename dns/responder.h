@@ -15,6 +15,7 @@
 #include "dns/query_log.h"
 #include "dns/rate_limit.h"
 #include "dns/snapshot.h"
+#include "dns/transfer.h"
 #include "dns/types.h"
 
 namespace hither::dns {
@@ -30,7 +31,8 @@ struct Arrival {
 
 /// packet -> query -> view -> answer -> packet: the whole pipeline, without a socket. Runs under
 /// UDP, TCP, the simulation and the fuzzer. One per thread; nothing is shared but the immutable
-/// snapshot and the counters of rate limits. respond() does not allocate, lock or log.
+/// snapshot and the counters of rate limits. respond() does not allocate, lock or log; only a
+/// granted transfer is kept on the heap.
 ///
 /// Before the answer is made the query is counted against the rate limits, where there are any and
 /// its source could be forged: over UDP, without a valid cookie. What is beyond the limit gets
@@ -44,8 +46,15 @@ class Responder {
 
   /// Writes the answer to `packet` into `out` and returns its size; 0: say nothing. Over UDP it is
   /// at most what the asker can take and dns.udp_payload. Precondition: `out` has room for the
-  /// latter.
+  /// latter, over TCP for message_size_max octets.
   std::size_t respond(ByteView packet, const Arrival& arrival, std::span<std::byte> out);
+
+  /// The transfer of which the last respond() wrote the first message; nullptr: that was none.
+  /// Whoever drives the connection sends the others, if it is not done, as the client takes them.
+  /// Over UDP there is never one.
+  std::unique_ptr<Transfer> take_transfer() { return std::move(transfer_); }
+  /// The client did not take all of one.
+  void count_broken_transfer() { counters_.transfers_broken.add(); }
 
   /// From the next query on. The caller's thread rule: between two calls of respond().
   /// Rate limits count on. The only call that may allocate.
@@ -56,12 +65,16 @@ class Responder {
   QueryLog& query_log() { return log_; }
 
  private:
+  std::optional<TransferDecision> judge_transfer(const Query& query, const Arrival& arrival);
+  std::size_t begin_transfer(std::uint32_t zone, const Query& query, const Address& client,
+                             const EdnsAnswer& edns, std::span<std::byte> out);
   CookieAnswer judge_cookie(const Query& query, const Arrival& arrival);
   RateLimiter::Verdict limit(const Arrival& arrival, CookieVerdict cookie);
   void note(const Query& query, const Answer& answer, const Arrival& arrival, std::size_t size);
 
   std::shared_ptr<const Snapshot> snapshot_;
   std::optional<RateLimiter> limiter_;  ///< nullopt: no limit
+  std::unique_ptr<Transfer> transfer_;
   Counters counters_;
   QueryLog log_;
 };

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "dns/explain.h"
+#include "dns/serial.h"
 #include "io/clock.h"
 #include "io/log_sink.h"
 #include "io/notify.h"
@@ -87,6 +88,7 @@ Server::Server(io::Loop& loop, const Start& start, SetupReading first)
       probes_(board_.probes()),
       probe_timer_(loop, [this] { probe_due(); }),
       share_timer_(loop, [this] { publish(); }),
+      notify_sender_(loop),
       reloader_(loop, start, first,
                 [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
       overrides_stamp_(io::stamp_of(settings_.overrides)),
@@ -137,6 +139,13 @@ void Server::start() {
   probe_due();
   file_timer_.set(io::monotonic_now() + file_interval);
   start_query_log();
+  tell_secondaries();
+}
+
+/// Zones that may be transferred are, from the first moment: nothing of them is steered.
+void Server::tell_secondaries() {
+  for (const LogRecord& record : name_partial_transfers(*loaded_.directory)) io::write_log(record);
+  notify_sender_.set_zones(*loaded_.directory, endpoints_);
 }
 
 void Server::probe_due() {
@@ -273,6 +282,9 @@ void Server::on_read(SetupReading reading, Duration took) {
 void Server::take(Setup fresh) {
   probes_.clear();  // Those on their way are sent again.
   const Instant now = io::monotonic_now();
+  for (const LogRecord& record : judge_serials(*loaded_.directory, *fresh.loaded.directory)) {
+    io::write_log(record);
+  }
   settings_ = std::move(fresh.settings);
   loaded_ = std::move(fresh.loaded);
   board_ = RoomBoard(settings_.description, now, &board_);
@@ -285,6 +297,7 @@ void Server::take(Setup fresh) {
       resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now));
   probe_due();
   start_query_log();
+  tell_secondaries();
 }
 
 void Server::limit_tcp() {
@@ -316,6 +329,7 @@ StatusInput Server::status_input() const {
           .board = &board_,
           .directory = loaded_.directory.get(),
           .probe_times = &probe_times_,
+          .notifier = &notify_sender_.notifier(),
           .overrides = &overrides_,
           .override_mistakes = override_mistakes_,
           .reloads = reloads_,

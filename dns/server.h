@@ -10,6 +10,7 @@
 #include "dns/reload.h"
 #include "dns/room_board.h"
 #include "dns/server_load.h"
+#include "dns/server_notify.h"
 #include "dns/server_probe.h"
 #include "dns/server_reload.h"
 #include "dns/server_setup.h"
@@ -63,6 +64,7 @@ class Server {
   void read_overrides_again();
   void set_overrides(const topology::Overrides& overrides);
   void on_read(SetupReading reading, Duration took);
+  void tell_secondaries();
   bool refuse(const std::vector<Error>& mistakes);
   void take(Setup fresh);
   void limit_tcp();
@@ -91,6 +93,7 @@ class Server {
   ProbeTimes probe_times_;
   io::Timer probe_timer_;
   io::Timer share_timer_;  ///< for what moves though no room changes
+  NotifySender notify_sender_;
   Reloader reloader_;
   ReloadReport reloads_;
   topology::Overrides overrides_;

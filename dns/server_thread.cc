@@ -6,6 +6,7 @@
 #include "dns/protocol.h"
 #include "dns/tcp_session.h"
 #include "io/clock.h"
+#include "io/log_sink.h"
 
 namespace hither::dns {
 namespace {
@@ -14,18 +15,33 @@ namespace {
 class DrivenSession : public io::Session {
  public:
   explicit DrivenSession(TcpSession session) : session_(std::move(session)) {}
+  ~DrivenSession() override {
+    session_.abandon();
+    write_reports();
+  }
+  DrivenSession(const DrivenSession&) = delete;
+  DrivenSession& operator=(const DrivenSession&) = delete;
 
   void on_bytes(ByteView bytes, Instant now, Bytes& out) override {
     session_.on_bytes(bytes, now, out);
+    write_reports();
   }
   void on_end(Instant /*now*/, Bytes& /*out*/) override { session_.on_end(); }
   void on_time(Instant now, Bytes& /*out*/) override { session_.on_time(now); }
-  void on_drained(Instant now, Bytes& out) override { session_.on_drained(now, out); }
+  void on_drained(Instant now, Bytes& out) override {
+    session_.on_drained(now, out);
+    write_reports();
+  }
+  bool has_more() const override { return session_.has_more(); }
   bool wants_input() const override { return session_.wants_input(); }
   Instant deadline() const override { return session_.deadline(); }
   bool finished() const override { return session_.finished(); }
 
  private:
+  void write_reports() {
+    for (const TransferReport& report : session_.take_reports()) io::write_log(to_log(report));
+  }
+
   TcpSession session_;
 };
 

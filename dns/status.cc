@@ -259,6 +259,7 @@ Metrics status_metrics(const StatusInput& input) {
   add_tcp(input.tcp, metrics);
   if (input.directory != nullptr) metrics.push_back(answer_classes(*input.directory));
   if (input.probe_times != nullptr) metrics.push_back(input.probe_times->to_metric());
+  if (input.notifier != nullptr) metrics.push_back(input.notifier->to_metric());
   metrics.push_back(room_states(input));
   return metrics;
 }

@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "base/time.h"
 #include "dns/counters.h"
+#include "dns/notifier.h"
 #include "dns/probe_times.h"
 #include "dns/reload.h"
 #include "dns/room_board.h"
@@ -35,6 +36,7 @@ struct StatusInput {
   const RoomBoard* board = nullptr;         ///< guards; none: nothing to say of them
   const Directory* directory = nullptr;     ///< maps; none: nothing to say of them
   const ProbeTimes* probe_times = nullptr;  ///< likewise
+  const Notifier* notifier = nullptr;       ///< likewise
   const topology::Overrides* overrides = nullptr;
   std::vector<std::string> override_mistakes = {};
   ReloadReport reloads = {};

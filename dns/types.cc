@@ -61,6 +61,8 @@ std::string_view to_text(Rcode rcode) {
       return "REFUSED";
     case Rcode::yxdomain:
       return "YXDOMAIN";
+    case Rcode::notauth:
+      return "NOTAUTH";
     case Rcode::badvers:
       return "BADVERS";
     case Rcode::badcookie:

@@ -42,6 +42,7 @@ enum class Rcode : std::uint16_t {
   notimp = 4,
   refused = 5,
   yxdomain = 6,
+  notauth = 9,
   badvers = 16,
   badcookie = 23,
 };

@@ -62,4 +62,21 @@ const RrSet* Zone::find_exact(ByteView lower_case, Type type) const {
   return at ? nodes_[*at].find(type) : nullptr;
 }
 
+Zone::OwnedSet Zone::next(Place& place) const {
+  for (; place.node < nodes_.size(); ++place.node, place.set = 0) {
+    const ByteView name = index_.names().subspan(place.name_start);
+    const std::size_t size = name_size(name);
+    const std::vector<RrSet>& sets = nodes_[place.node].sets;
+    if (place.set < sets.size()) return {.owner = name.first(size), .set = &sets[place.set++]};
+    place.name_start += size;
+  }
+  return {};
+}
+
+const RrSet& Zone::soa() const {
+  const RrSet* soa = nodes_[0].find(Type::soa);
+  ASSERT(soa != nullptr);  // or it would not have been built
+  return *soa;
+}
+
 }  // namespace hither::dns

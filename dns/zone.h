@@ -75,6 +75,26 @@ class Zone {
   /// The set of exactly this name, or nullptr: also below delegations.
   const RrSet* find_exact(ByteView lower_case, Type type) const;
 
+  /// A walk over everything that the zone's file says, glue and what lies below delegations
+  /// included: every set once, names in the order in which they first appear, and no steered name.
+  struct Place {
+    std::uint32_t node = 0;
+    std::uint32_t set = 0;
+    std::size_t name_start = 0;
+  };
+  struct OwnedSet {
+    ByteView owner;              ///< in lower case
+    const RrSet* set = nullptr;  ///< nullptr: the walk is over
+  };
+  /// The set at `place`, which moves on to the next.
+  OwnedSet next(Place& place) const;
+
+  /// The only set of its type at the top.
+  const RrSet& soa() const;
+  std::uint32_t serial() const { return soa_serial(soa().first()); }
+  /// Of all sets, whatever their order: two zones with one digest are the same zone.
+  std::uint64_t digest() const { return digest_; }
+
  private:
   static constexpr std::uint32_t none = 0xffffffff;
   struct Node {
@@ -95,6 +115,7 @@ class Zone {
   Name origin_;
   int origin_labels_ = 0;
   RrSet negative_soa_;
+  std::uint64_t digest_ = 0;
   std::vector<Node> nodes_;  ///< the top of the zone is node 0
   NameIndex index_;
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/hash.h"
 #include "dns/zone.h"
 
 namespace hither::dns {
@@ -16,6 +17,14 @@ namespace {
 /// What the largest message leaves for one set, whatever else is in it: a header, a question for
 /// the longest name, an OPT record with its options.
 constexpr std::size_t set_size_max = message_size_max - header_size - name_octets_max - 4 - 512;
+
+std::uint64_t digest_of(const Zone::OwnedSet& owned) {
+  const auto type = static_cast<std::uint64_t>(owned.set->type);
+  std::uint64_t sum = 0;
+  Reader in(owned.set->rdata);
+  while (in.left() > 0) sum += mix64(hash_bytes(as_text(in.take(in.u16()))));
+  return hash_pair(hash_bytes(as_text(owned.owner), type << 32U | owned.set->ttl), sum);
+}
 
 }  // namespace
 
@@ -260,6 +269,10 @@ void ZoneBuilder::finish() {
   }
   for (std::size_t i = 1; i < zone_.nodes_.size(); ++i) {
     if (zone_.nodes_[i].cut == i) add_glue(zone_.nodes_[i]);
+  }
+  Zone::Place place;
+  for (auto owned = zone_.next(place); owned.set != nullptr; owned = zone_.next(place)) {
+    zone_.digest_ += digest_of(owned);  // A sum does not know the order.
   }
 }
 

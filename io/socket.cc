@@ -217,6 +217,22 @@ IoResult write_some(int fd, ByteView first, ByteView second) {
   return result_of(sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
+IoResult send_to(int fd, const Endpoint& to, ByteView bytes) {
+  sockaddr_storage storage{};
+  const unsigned size = to_sockaddr(to, storage);
+  return result_of(
+      sendto(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, as_sockaddr(storage), size));
+}
+
+IoResult receive_from(int fd, std::span<std::byte> buffer, Endpoint& from) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  const IoResult result = result_of(
+      recvfrom(fd, buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&storage), &size));
+  if (result.kind == IoResult::Kind::ok) from = from_sockaddr(storage);
+  return result;
+}
+
 Accepted accept_one(int fd) {
   while (true) {
     sockaddr_storage storage{};

@@ -76,6 +76,11 @@ IoResult write_some(int fd, ByteView bytes);
 /// Two pieces in one sendmsg.
 IoResult write_some(int fd, ByteView first, ByteView second);
 
+/// One sendto; for sockets of bind_udp().
+IoResult send_to(int fd, const Endpoint& to, ByteView bytes);
+/// One recvfrom. What is longer than `buffer` is cut. `from` is set where it is ok.
+IoResult receive_from(int fd, std::span<std::byte> buffer, Endpoint& from);
+
 struct Accepted {
   IoResult::Kind kind =
       IoResult::Kind::ok;  ///< exhausted: no descriptors or memory; pause, then retry

@@ -202,8 +202,9 @@ void StreamServer::watch_progress(Connection& connection, std::size_t sent) {
 void StreamServer::go_on(Connection& connection) {
   for (int turn = 0; turn < drains_per_turn; ++turn) {
     flush(connection);
-    if (connection.broken || !connection.out.empty() || connection.session->wants_input()) return;
+    if (connection.broken || !connection.out.empty() || !connection.session->has_more()) return;
     connection.session->on_drained(monotonic_now(), connection.out);
+    by_activity_.splice(by_activity_.end(), by_activity_, connection.activity);
   }
   // What the last turn added waits as well, though the kernel has not refused it yet.
   if (!connection.out.empty()) watch_progress(connection, 0);

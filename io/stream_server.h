@@ -37,7 +37,10 @@ class Session {
   virtual bool finished() const = 0;
   /// False: leave the bytes in the kernel for now (back-pressure).
   virtual bool wants_input() const { return true; }
-  /// Everything in `out` has been sent while wants_input() was false: go on.
+  /// on_drained() is wanted, and makes something of it: what is left of an answer is too much to
+  /// wait in memory, or input was left in the kernel.
+  virtual bool has_more() const { return !wants_input(); }
+  /// Everything in `out` has been sent while has_more() was true: go on.
   virtual void on_drained(Instant /*now*/, Bytes& /*out*/) {}
 };
 

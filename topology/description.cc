@@ -125,6 +125,8 @@ class Build {
     const std::string file = section.text("file");
     description_.zones.push_back({.name = *name,
                                   .file = file.empty() ? file : resolve(description_.file, file),
+                                  .transfer_to = section.prefixes("transfer_to"),
+                                  .notify = section.endpoints("notify"),
                                   .where = section.where(),
                                   .where_file = section.where("file")});
   }

@@ -102,8 +102,10 @@ struct Dns {
 
 /// [zone."NAME"]
 struct Zone {
-  std::string name;  ///< lower case, without the last dot
-  std::string file;  ///< resolved path; empty: SOA and NS are made up
+  std::string name;                 ///< lower case, without the last dot
+  std::string file;                 ///< resolved path; empty: SOA and NS are made up
+  std::vector<Prefix> transfer_to;  ///< who may have all of it; empty: nobody
+  std::vector<Endpoint> notify;     ///< whom a new serial is told
   Position where;
   Position where_file;
 };

@@ -94,6 +94,29 @@ TEST(Writer, NothingIsWrittenAfterTheFirstThatDidNotFit) {
   EXPECT_EQ(writer.size(), 0U);
 }
 
+TEST(Writer, TruncateTakesBackAndIsOkAgain) {
+  std::array<std::byte, 3> buffer{};
+  Writer writer(buffer);
+  writer.u8(1);
+  writer.u32(2);
+
+  writer.truncate(1);
+  writer.u16(0x0506);
+
+  EXPECT_TRUE(writer.ok());
+  EXPECT_EQ(as_text(writer.written()), std::string_view("\x01\x05\x06", 3));
+}
+
+TEST(Writer, PatchOverwritesInPlace) {
+  std::array<std::byte, 4> buffer{};
+  Writer writer(buffer);
+  writer.u32(0);
+
+  writer.patch_u16(1, 0xabcd);
+
+  EXPECT_EQ(as_text(writer.written()), std::string_view("\x00\xab\xcd\x00", 4));
+}
+
 TEST(Bytes, AppendKeepsOrder) {
   Bytes bytes;
 

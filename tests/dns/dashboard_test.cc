@@ -21,6 +21,7 @@ std::set<std::string> exposed_names() {
   const RoomStates states = world.states();
   const auto snapshot = world.snapshot();
   const ProbeTimes probe_times;
+  const Notifier notifier(1);
   const Counters counters;
   const std::vector<const Counters*> threads = {&counters};
   const Metrics metrics = status_metrics({.settings = settings,
@@ -28,6 +29,7 @@ std::set<std::string> exposed_names() {
                                           .shares = {},
                                           .directory = snapshot->directory.get(),
                                           .probe_times = &probe_times,
+                                          .notifier = &notifier,
                                           .threads = threads,
                                           .databases = {},
                                           .started = {},

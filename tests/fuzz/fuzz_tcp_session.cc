@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any stream of octets to a DNS connection: however it is cut into pieces and however slowly the
-// answers are taken, they are the same, and what waits is bounded.
+// Any stream of octets to a DNS connection, zone transfers among them: however it is cut into
+// pieces and however slowly the answers are taken, they are the same, and what waits is bounded.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,8 @@ Responder make_responder() {
   topology::Description description;
   description.file = "fuzz.toml";
   description.dns.listen = {*parse_endpoint("127.0.0.1:5300")};
-  description.zones = {{.name = "example.test", .file = "fuzz.zone"}};
+  description.zones = {
+      {.name = "example.test", .file = "fuzz.zone", .transfer_to = {*parse_prefix("10.1.2.3/32")}}};
   topology::Room room{.name = "fra", .location = {50, 8}};
   room.address = {Address::v4(0x7f0a0001U)};
   description.rooms = {room};
@@ -29,6 +30,9 @@ Responder make_responder() {
   std::string zone = "$TTL 300\n@ IN SOA ns1 host 1 3600 600 604800 60\n@ IN NS ns1\n";
   zone += "ns1 IN A 192.0.2.53\n";
   for (int i = 0; i < 200; ++i) zone += "many IN A 10.9.0." + std::to_string(i) + "\n";
+  for (int i = 0; i < 24; ++i) {  // two messages of a transfer
+    zone += "t" + std::to_string(i) + " IN TYPE65280 \\# 1000 " + std::string(2000, 'a') + "\n";
+  }
   const std::vector<std::string> texts = {zone};
   auto directory = build_directory(description, texts,
                                    ClientMaps::build(geography, description, mistakes), mistakes);
@@ -39,8 +43,9 @@ Responder make_responder() {
       Snapshot{std::move(directory), RoomStates(1, 0), std::move(protocol)}));
 }
 
-/// All that a client gets which sends `stream` in pieces, and takes what waits only now and then.
-Bytes talk(ByteView stream, std::size_t piece, std::size_t pieces_per_taking) {
+/// All messages that a client gets which sends `stream` in pieces, and takes what waits only now
+/// and then. Sorted: those of a transfer may have others between them.
+std::vector<Bytes> talk(ByteView stream, std::size_t piece, std::size_t pieces_per_taking) {
   static Responder responder = make_responder();
   static std::vector<std::byte> scratch(message_size_max);
   TcpSession session(responder, scratch, {.address = Address::v4(0x0a010203U)},
@@ -51,7 +56,7 @@ Bytes talk(ByteView stream, std::size_t piece, std::size_t pieces_per_taking) {
     ASSERT(out.size() <= TcpSession::answers_bytes_max + message_size_max + 2);
     append(all, out);
     out.clear();
-    if (!session.wants_input()) session.on_drained(Instant{}, out);
+    if (session.has_more()) session.on_drained(Instant{}, out);
   };
   for (std::size_t at = 0, count = 0; at < stream.size() && !session.finished(); ++count) {
     if (!session.wants_input() || count % pieces_per_taking == 0) take();
@@ -61,9 +66,16 @@ Bytes talk(ByteView stream, std::size_t piece, std::size_t pieces_per_taking) {
     at += size;
   }
   if (!session.finished()) session.on_end();
-  while (!out.empty() || !session.wants_input()) take();
+  while (!out.empty() || session.has_more()) take();
   ASSERT(session.finished());
-  return all;
+  std::vector<Bytes> messages;
+  for (Reader in(all); in.left() > 0;) {
+    const ByteView message = in.take(in.u16());
+    ASSERT(in.ok());
+    messages.emplace_back(message.begin(), message.end());
+  }
+  std::ranges::sort(messages);
+  return messages;
 }
 
 }  // namespace
@@ -73,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::size_t piece = data[0] % 64U + 1;
   const hither::ByteView stream(reinterpret_cast<const std::byte*>(data) + 1, size - 1);
-  const hither::Bytes whole = hither::dns::talk(stream, 16 * 1024, 1);
+  const auto whole = hither::dns::talk(stream, 16 * 1024, 1);
   ASSERT(hither::dns::talk(stream, piece, 3) == whole);
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <array>
+
 namespace hither::io {
 namespace {
 
@@ -60,6 +62,24 @@ TEST(Socket, AnEmptyQueueOfConnectionsIsNoError) {
   const auto listener = listen_tcp(loopback());
   ASSERT_TRUE(listener);
   EXPECT_EQ(accept_one(listener->get()).kind, IoResult::Kind::would_block);
+}
+
+TEST(Socket, APacketArrivesWithItsSender) {
+  for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+    const auto one = bind_udp(*parse_endpoint(text), false);
+    const auto other = bind_udp(*parse_endpoint(text), false);
+    ASSERT_TRUE(one && other) << text;
+    std::array<std::byte, 4> buffer{};
+    Endpoint from;
+    EXPECT_EQ(receive_from(other->get(), buffer, from).kind, IoResult::Kind::would_block);
+
+    const auto sent = send_to(one->get(), *local_endpoint(other->get()), as_bytes("ping"));
+    EXPECT_EQ(sent.kind, IoResult::Kind::ok);
+    const IoResult got = receive_from(other->get(), buffer, from);
+    ASSERT_EQ(got.kind, IoResult::Kind::ok);
+    EXPECT_EQ(as_text(ByteView(buffer).first(got.size)), "ping");
+    EXPECT_EQ(from, *local_endpoint(one->get()));
+  }
 }
 
 TEST(Fd, MovesItsDescriptorAndLeavesNothingBehind) {

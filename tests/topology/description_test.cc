@@ -98,6 +98,24 @@ TEST(Description, DefaultsOfFarmsAreThoseOfTheirTypes) {
   EXPECT_EQ(farm.limits.body_grace, limits.body_grace);
 }
 
+TEST(Description, ReadsWhoMayTransferAZoneAndWhoIsTold) {
+  EXPECT_TRUE(read_sound(two_rooms).zones[0].transfer_to.empty());
+
+  const std::string zone = "[zone.\"copied.test\"]\n";
+  const Description world = read_sound(
+      std::string(two_rooms) + zone +
+      "transfer_to = [\"192.0.2.53/32\", \"2001:db8::/32\"]\nnotify = [\"[2001:db8::1]:53\"]\n");
+  const Zone& copied = world.zones.back();
+  ASSERT_EQ(copied.transfer_to.size(), 2U);
+  EXPECT_TRUE(copied.transfer_to[1].contains(*parse_address("2001:db8::7")));
+  ASSERT_EQ(copied.notify.size(), 1U);
+  EXPECT_EQ(to_text(copied.notify[0]), "[2001:db8::1]:53");
+
+  const std::string bare =
+      mistakes_of(std::string(two_rooms) + zone + "transfer_to = [\"192.0.2.53\"]\n");
+  EXPECT_NE(bare.find("write 192.0.2.53/32"), std::string::npos) << bare;
+}
+
 TEST(Description, KeepsTheOrderOfTheFile) {
   const Description world = read_sound(R"(
     [room.z]
