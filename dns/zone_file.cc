@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr std::uint32_t default_ttl = 3600;
 constexpr std::uint32_t made_up_ttl = 3600;
+constexpr std::uint32_t ttl_max = 0x7fffffff;  // RFC 2181 s8
+/// What ldns is given for $TTL 0, which it would take for "none" and make an hour of.
+constexpr std::uint32_t ttl_zero = 0xffffffff;
 
 struct Closer {
   void operator()(std::FILE* file) const { std::fclose(file); }
@@ -63,6 +67,9 @@ Result<Record> to_record(const ldns_rr& record, int line) {
   }
   const auto owner = to_name(ldns_rr_owner(&record));
   auto rdata = to_rdata(record);
+  if (ldns_rr_ttl(&record) > ttl_max) {
+    return fail(fmt::format("the TTL is more than {} (RFC 2181 s8); write a lesser one", ttl_max));
+  }
   if (!owner || !rdata) return fail("the record cannot be put in wire form; check its fields");
   const auto type = static_cast<Type>(ldns_rr_get_type(&record));
   if (!is_well_formed(type, *rdata)) {
@@ -127,6 +134,56 @@ std::optional<std::string> find_forgotten(std::string_view line) {
   return "certificate type 0 is reserved (RFC 4398 s2.1); write PKIX or another";
 }
 
+/// Follows the brackets of a zone file (RFC 1035 s5.1) as ldns does: it knows strings, comments and
+/// escapes, but takes what is left open at the end for closed, and drops the record before a ')'
+/// too many.
+class BracketCheck {
+ public:
+  BracketCheck(const std::string& file, std::vector<Error>& mistakes)
+      : file_(file), mistakes_(mistakes) {}
+
+  /// True if every bracket has its other one; otherwise what stands behind it cannot be told.
+  bool check(std::string_view text) {
+    for (const char octet : text) {
+      if (!step(octet == '\r' ? ' ' : octet)) return false;
+      if (octet == '\n') ++line_;
+    }
+    if (depth_ == 0) return true;
+    return refuse(opened_, "this '(' is never closed; write a ')' where its record ends");
+  }
+
+ private:
+  bool step(char octet) {
+    const bool escaped = std::exchange(before_, octet) == '\\';
+    if (octet == '\n') comment_ = false;
+    // A string ends with its line, unless brackets go on behind it.
+    const bool line_end = octet == '\n' || octet == '\f' || octet == '\v';
+    if (line_end && !escaped && !comment_ && depth_ == 0) quoted_ = false;
+    if (comment_ || escaped) return true;
+    if (octet == '"') quoted_ = !quoted_;
+    if (quoted_) return true;
+    if (octet == ';') comment_ = true;
+    if (octet == '(' && depth_++ == 0) opened_ = line_;
+    if (octet == ')' && depth_-- == 0) {
+      return refuse(line_, "there is no '(' to this ')'; take it away");
+    }
+    return true;
+  }
+  bool refuse(int line, std::string_view message) {
+    mistakes_.push_back({fmt::format("{}:{}: {}", file_, line, message)});
+    return false;
+  }
+
+  const std::string& file_;
+  std::vector<Error>& mistakes_;
+  int line_ = 1;
+  int opened_ = 1;  // line of the outermost bracket
+  int depth_ = 0;
+  bool quoted_ = false;
+  bool comment_ = false;
+  char before_ = '\0';
+};
+
 /// Reads a zone file from its first line to its last. ldns cuts it into lines, takes comments and
 /// brackets out, and reads records; directives are read here.
 class ZoneReader {
@@ -190,7 +247,7 @@ void ZoneReader::set_ttl(std::string_view text) {
   const char* end = nullptr;
   const std::uint32_t ttl = ldns_str2period(number.c_str(), &end);
   const bool is_number = !number.empty() && std::isdigit(static_cast<unsigned char>(number[0]));
-  if (!is_number || end == nullptr || *end != '\0') {
+  if (!is_number || end == nullptr || *end != '\0' || ttl > ttl_max) {
     report(fmt::format("$TTL '{}' is no time; write seconds, or 1h", text));
     return;
   }
@@ -217,12 +274,14 @@ void ZoneReader::read_record(const char* line) {
     return;
   }
   ldns_rr* raw = nullptr;
-  const ldns_status status = ldns_rr_new_frm_str(&raw, line, ttl_, *base_.get(), previous_.get());
+  const std::uint32_t ttl = ttl_ == 0 ? ttl_zero : ttl_;
+  const ldns_status status = ldns_rr_new_frm_str(&raw, line, ttl, *base_.get(), previous_.get());
   if (status != LDNS_STATUS_OK) {
     report(fmt::format("{}; write OWNER TTL IN TYPE DATA", ldns_get_errorstr_by_id(status)));
     return;
   }
   const std::unique_ptr<ldns_rr, Closer> guard(raw);
+  if (ttl == ttl_zero && ldns_rr_ttl(raw) == ttl_zero) ldns_rr_set_ttl(raw, 0);
   auto record = to_record(*raw, first_line_);
   if (record) {
     records_.push_back(std::move(*record));
@@ -265,6 +324,7 @@ std::vector<Record> read_zone_text(std::string_view text, const std::string& fil
   const std::unique_ptr<std::FILE, Closer> in(
       fmemopen(const_cast<char*>(text.data()), text.size(), "r"));
   ASSERT(in != nullptr);
+  if (!BracketCheck(file, mistakes).check(text)) return {};
   return ZoneReader(file, origin, mistakes).read(in.get());
 }
 

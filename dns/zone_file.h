@@ -16,9 +16,9 @@ namespace hither::dns {
 /// which ldns reads, or thin air.
 
 /// The records of a zone file. Relative names are below `origin`; a record without a TTL before any
-/// $TTL gets one hour. What cannot be read is added to `mistakes` as "file:line: what is wrong;
-/// cure", and reading goes on with the next record, for at most `mistakes_max` of them. Pure:
-/// `file` is not opened.
+/// $TTL gets one hour, and 0 is a TTL as any other. What cannot be read is added to `mistakes` as
+/// "file:line: what is wrong; cure", and reading goes on with the next record, for at most
+/// `mistakes_max` of them; nothing is read where brackets do not match. Pure: `file` is not opened.
 std::vector<Record> read_zone_text(std::string_view text, const std::string& file,
                                    const Name& origin, std::vector<Error>& mistakes);
 constexpr std::size_t mistakes_max = 20;

@@ -129,6 +129,56 @@ TEST(ZoneFile, CertificateTypeZeroIsReserved) {  // ldns refuses it and leaks
   EXPECT_EQ(good.records.size(), 2U);
 }
 
+TEST(ZoneFile, ABracketWithoutItsOtherOneIsAMistake) {
+  const std::string soa = "@ 60 SOA ns1 mail 1 2 3 4 5\n";
+  for (const std::string tail :
+       {"a 1 TXT ( \"x\"", "a 1 TXT ( \"x\"\nb 1 A 192.0.2.1\n", "a 1 TXT (( \"x\" )\n",
+        "a 1 TXT ( \"x )\"\n", "a 1 TXT ( \"x\" ; )\n", "a 1 TXT ( \"x\" \\)\n"}) {
+    const Read result = read(soa + tail);
+    ASSERT_EQ(result.mistakes.size(), 1U) << tail;
+    EXPECT_TRUE(result.mistakes[0].message.starts_with("z:2: this '(' is never")) << tail;
+    EXPECT_TRUE(result.records.empty()) << tail;
+  }
+  for (const std::string tail : {"a 1 TXT \"x\" )", "a 1 TXT \"x\" )\nb 1 A 192.0.2.1\n", ")\n",
+                                 "a 1 TXT \"x\" ) (\n", "a 1 TXT ( \"x\" ))\n"}) {
+    const Read result = read(soa + tail);
+    ASSERT_EQ(result.mistakes.size(), 1U) << tail;
+    EXPECT_TRUE(result.mistakes[0].message.starts_with("z:2: there is no '('")) << tail;
+    EXPECT_TRUE(result.records.empty()) << tail;
+  }
+}
+
+TEST(ZoneFile, BracketsInStringsCommentsAndEscapesAreNone) {
+  const Read result = read(
+      "a 1 TXT \"((\" ; ))\nb 1 TXT \\( \\)\nc 1 TXT ( \"a)\" ; (\n \"b(\" )\r\n"
+      "d 1 TXT \"x\\\")\"\ne 1 A ((192.0.2.1))\n");
+
+  EXPECT_TRUE(result.mistakes.empty()) << result.mistakes[0].message;
+  ASSERT_EQ(result.records.size(), 5U);
+  EXPECT_EQ(as_text(result.records[2].rdata), std::string_view("\x02"
+                                                               "a)"
+                                                               "\x02"
+                                                               "b("));
+}
+
+TEST(ZoneFile, ATtlOfZeroIsATtl) {  // RFC 1035 s3.2.1; ldns alone makes an hour of $TTL 0
+  const Read result = read(
+      "$TTL 0\na A 192.0.2.1\nb 5 A 192.0.2.1\nc 0 A 192.0.2.1\n$TTL 7\nd A 192.0.2.1\n"
+      "e 0 A 192.0.2.1\n");
+
+  ASSERT_TRUE(result.mistakes.empty()) << result.mistakes[0].message;
+  std::vector<std::uint32_t> ttls;
+  for (const Record& record : result.records) ttls.push_back(record.ttl);
+  EXPECT_EQ(ttls, (std::vector<std::uint32_t>{0, 5, 0, 7, 0}));
+  EXPECT_EQ(read("a A 192.0.2.1\n").records.at(0).ttl, 3600U);
+}
+
+TEST(ZoneFile, ATtlIsAtMostOf31Bits) {  // RFC 2181 s8
+  EXPECT_EQ(read("$TTL 2147483647\na A 192.0.2.1\n").records.at(0).ttl, 2147483647U);
+  EXPECT_EQ(read("$TTL 2147483648\n").mistakes.size(), 1U);
+  EXPECT_EQ(read("a 4294967295 A 192.0.2.1\n").mistakes.size(), 1U);
+}
+
 TEST(ZoneFile, ALineThatIsTooLongIsAMistake) {
   const Read result = read("a 1 TXT " + std::string(20'000, 'x') + "\n");
   ASSERT_FALSE(result.mistakes.empty());
