@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/assert.h"
+
 namespace hither::lb {
 namespace {
 
@@ -23,6 +25,7 @@ std::size_t position_of(std::uint32_t server, std::span<const Candidate> candida
 }  // namespace
 
 std::uint64_t bound_of(std::uint64_t weight, std::uint64_t weights, std::uint64_t in_flight) {
+  ASSERT(weights > 0);
   const std::uint64_t whole = 100 * weights;
   return (Maglev::bound_percent * (in_flight + 1) * weight + whole - 1) / whole;
 }

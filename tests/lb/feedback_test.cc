@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
+#include <vector>
 
 #include "base/rng.h"
 
@@ -124,6 +126,27 @@ TEST(Feedback, AFailureInACrowdIsAsExpensive) {
   feedback.observe({.took = 1ms, .cost = 5s, .crowd = 100}, start);
 
   EXPECT_NEAR(milliseconds(feedback.pace(start)), 5000, 0.1);
+}
+
+TEST(Feedback, ThreadsTellAndAskAtOnce) {
+  Feedback feedback;
+  std::vector<std::thread> threads;
+  for (int number = 1; number <= 4; ++number) {
+    threads.emplace_back([&feedback, number] {
+      for (int i = 0; i < 20'000; ++i) {
+        const Instant now = start + i * 1ms;
+        feedback.observe({.took = number * 10ms, .cost = number * 10ms}, now);
+        const Duration peak = feedback.peak(now);
+        ASSERT_TRUE(peak > 1ms && peak < 41ms) << peak.count();
+      }
+    });
+  }
+
+  for (std::thread& thread : threads) thread.join();
+
+  const Instant end = start + 20s;
+  EXPECT_GT(feedback.mean(end), 5ms);
+  EXPECT_LT(feedback.mean(end), 41ms);
 }
 
 struct Cost {
