@@ -15,7 +15,10 @@ class HttpTunnel {
 
   bool open() const { return open_; }
   void begin();
-  bool move() { return up_.move() | down_.move(); }
+  bool move() {
+    const bool up = up_.move();
+    return down_.move() || up;
+  }
   bool wants(Side from) const;
   /// `from` sends no more: what came before still goes out, then its end does.
   void ended(Side from) { (from == Side::client ? client_ended_ : backend_ended_) = true; }
