@@ -78,6 +78,7 @@ mode = "tcp"
 port = {port + 1}
 servers = ["{ORIGIN}:{port}"]
 [farm.slow]
+balance = "hot-cold"
 port = {port + 2}
 servers = [{slow}]
 """)

@@ -141,28 +141,37 @@ def measure_idle(servers, balancer):
     return {"kib": (after - before) * 1024 / max(1, got["open"]), "open": got["open"]}
 
 
-def measure(programs, port, runs, seconds):
-    report = {"closed": {}, "open": {}}
+def measure(programs, port, runs, seconds, only):
+    report = {"closed": {}, "open": {}, "idle": {}, "calls": {}}
     with field(programs, port) as servers:
         servers.wait()
-        progress(f"{IDLE} idle connections")
-        report["idle"] = {name: measure_idle(servers, one)
-                          for name, one in servers.balancers.items()}
+        if wanted("idle", only):
+            progress(f"{IDLE} idle connections")
+            report["idle"] = {name: measure_idle(servers, one)
+                              for name, one in servers.balancers.items()}
         for name, title, farm, arguments in CLOSED:
-            report["closed"][name] = take_turns(servers, title, farm, arguments, runs, seconds)
-        for name in ("keep32", "keep1000"):
-            _, title, farm, arguments = next(one for one in CLOSED if one[0] == name)
-            rate = min(one["rate"] for one in report["closed"][name].values()) / 2
-            report["open"][name] = take_turns(servers, f"{title}, {rate:.0f}/s", farm,
-                                              arguments + ["--rate", str(rate)], runs, seconds)
-        rate = 0.6 * bench_balancers.slow_capacity()
-        report["open"]["slow"] = take_turns(
-            servers, TITLES["slow"], "slow", ["--rate", str(rate), "--connections", "2000"],
-            runs, max(seconds, 2))
-        progress("system calls")
-        report["calls"] = {name: count_calls(servers, one)
-                           for name, one in servers.balancers.items()}
+            if not wanted(name, only):
+                continue
+            got = take_turns(servers, title, farm, arguments, runs, seconds)
+            report["closed"][name] = got
+            if name.startswith("keep"):
+                rate = min(one["rate"] for one in got.values()) / 2
+                report["open"][name] = take_turns(servers, f"{title}, {rate:.0f}/s", farm,
+                                                  arguments + ["--rate", str(rate)], runs, seconds)
+        if wanted("slow", only):
+            rate = 0.6 * bench_balancers.slow_capacity()
+            report["open"]["slow"] = take_turns(
+                servers, TITLES["slow"], "slow", ["--rate", str(rate), "--connections", "2000"],
+                runs, max(seconds, 2))
+        if wanted("calls", only):
+            progress("system calls")
+            report["calls"] = {name: count_calls(servers, one)
+                               for name, one in servers.balancers.items()}
     return report
+
+
+def wanted(name, only):
+    return not only or name in only
 
 
 def ratio_rows(report):
@@ -179,26 +188,32 @@ def ratio_rows(report):
     def ratio(name, key, peer, of=closed):
         return of[name]["hither"][key] / max(of[name][peer][key], 1e-9)
 
-    for name in ("keep32", "keep1000"):
+    for name in sorted(set(opened) & set(closed)):
         for peer in peers:
             row(name, f"CPU per request / {peer}", ratio(name, "cpu_ns", peer), 0.85)
             row(name, f"requests/s / {peer}", ratio(name, "rate", peer), 1.10, at_most=False)
             row(name, f"p99 at half of the lowest rate / {peer}",
                 ratio(name, "p99_us", peer, opened), 1.0)
-    row("keep32", "system calls that move data, per request", report["calls"]["hither"]["data"],
-        4.2)
-    row("fresh", "requests/s / haproxy", ratio("fresh", "rate", "haproxy"), 1.05, at_most=False)
-    row("tcp", "CPU per request / haproxy", ratio("tcp", "cpu_ns", "haproxy"), 0.92)
-    row("tcp", "requests/s / haproxy", ratio("tcp", "rate", "haproxy"), 1.05, at_most=False)
-    for name in ("bighttp", "bigtcp"):
+    if report["calls"]:
+        row("keep32", "system calls that move data, per request",
+            report["calls"]["hither"]["data"], 4.2)
+    if "fresh" in closed:
+        row("fresh", "requests/s / haproxy", ratio("fresh", "rate", "haproxy"), 1.05,
+            at_most=False)
+    if "tcp" in closed:
+        row("tcp", "CPU per request / haproxy", ratio("tcp", "cpu_ns", "haproxy"), 0.92)
+        row("tcp", "requests/s / haproxy", ratio("tcp", "rate", "haproxy"), 1.05, at_most=False)
+    for name in sorted({"bighttp", "bigtcp"} & set(closed)):
         best = max(peers, key=lambda peer: closed[name][peer]["bytes_per_s"])
         row(name, f"bytes/s / the better of both ({best})", ratio(name, "bytes_per_s", best), 1.1,
             at_most=False)
-    row("slow", "p99 / haproxy leastconn", ratio("slow", "p99_us", "haproxy", opened), 0.5)
-    row("slow", "p99 / nginx round robin", ratio("slow", "p99_us", "nginx", opened), 0.2)
-    idle = report["idle"]
-    row(f"{IDLE} idle clients", "memory per connection / haproxy",
-        idle["hither"]["kib"] / max(idle["haproxy"]["kib"], 1e-9), 0.5)
+    if "slow" in opened:
+        row("slow", "p99 / haproxy leastconn", ratio("slow", "p99_us", "haproxy", opened), 0.5)
+        row("slow", "p99 / nginx round robin", ratio("slow", "p99_us", "nginx", opened), 0.2)
+    if report["idle"]:
+        idle = report["idle"]
+        row(f"{IDLE} idle clients", "memory per connection / haproxy",
+            idle["hither"]["kib"] / max(idle["haproxy"]["kib"], 1e-9), 0.5)
     faults = sum(got["hither"]["faults"] for part in (closed, opened) for got in part.values())
     row("all of them", "requests of hither-lb that failed, or were answered wrong", faults, 0)
     return rows
@@ -234,11 +249,15 @@ def tables(report):
             lines.append(f"| {TITLES[name]} | {balancer} | {one['rate']:.0f} "
                          f"| {one['p50_us']:.0f} us | {one['p99_us']:.0f} us "
                          f"| {one['cpu_ns'] / 1000:.2f} us | {one['faults']} |")
-    lines += ["", "| balancer | data calls per request | all calls per request "
-              "| memory per idle client |", "|---|---|---|---|"]
-    for balancer, calls in report["calls"].items():
-        lines.append(f"| {balancer} | {calls['data']:.2f} | {calls['all']:.2f} "
-                     f"| {report['idle'][balancer]['kib']:.2f} KiB |")
+    if report["calls"]:
+        lines += ["", "| balancer | data calls per request | all calls per request |",
+                  "|---|---|---|"]
+        lines += [f"| {balancer} | {calls['data']:.2f} | {calls['all']:.2f} |"
+                  for balancer, calls in report["calls"].items()]
+    if report["idle"]:
+        lines += ["", "| balancer | memory per idle client |", "|---|---|"]
+        lines += [f"| {balancer} | {one['kib']:.2f} KiB |"
+                  for balancer, one in report["idle"].items()]
     return "\n".join(lines) + "\n"
 
 
@@ -274,7 +293,9 @@ def write_page(report):
 def bench_lb(programs, options):
     runs, seconds = (3, 0.5) if options.quick else (options.runs, options.seconds)
     head = machine()
-    report = measure(programs, options.port, runs, seconds)
+    if options.write and options.only:
+        raise SystemExit("tools/bench: --write needs all workloads; leave out --only")
+    report = measure(programs, options.port, runs, seconds, options.only)
     report.update({"machine": head, "runs": runs, "seconds": seconds})
     report["ratios"] = ratio_rows(report)
     if options.json:
