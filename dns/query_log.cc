@@ -44,22 +44,6 @@ LogRecord to_log(const QueryRecord& record, const std::vector<std::string>& room
   return log.with("transport", to_text(record.transport)).with("size", record.size);
 }
 
-bool QueryRing::push(const QueryRecord& record) {
-  const std::uint64_t pushed = pushed_.load(std::memory_order_relaxed);
-  if (pushed - popped_.load(std::memory_order_acquire) == capacity) return false;
-  records_[pushed % capacity] = record;
-  pushed_.store(pushed + 1, std::memory_order_release);
-  return true;
-}
-
-std::optional<QueryRecord> QueryRing::pop() {
-  const std::uint64_t popped = popped_.load(std::memory_order_relaxed);
-  if (popped == pushed_.load(std::memory_order_acquire)) return std::nullopt;
-  std::optional<QueryRecord> record = records_[popped % capacity];
-  popped_.store(popped + 1, std::memory_order_release);
-  return record;
-}
-
 void QueryLog::set_one_in(int one_in) {
   if (one_in == one_in_) return;
   one_in_ = one_in;

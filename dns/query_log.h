@@ -12,6 +12,7 @@
 
 #include "base/ip.h"
 #include "base/log.h"
+#include "base/ring.h"
 #include "dns/answer.h"
 #include "dns/ecs.h"
 #include "dns/name.h"
@@ -44,24 +45,11 @@ struct QueryRecord {
 /// rooms where none was named. rcode=none: no answer was sent. `rooms` are the names by slot.
 LogRecord to_log(const QueryRecord& record, const std::vector<std::string>& rooms);
 
-/// A queue of fixed size from one thread to one other, without locks: push() is for the one, pop()
-/// for the other. No allocation once it is made; both cost a copy of the record.
-class QueryRing {
+/// From a data thread to the control thread.
+class QueryRing : public Ring<QueryRecord> {
  public:
   static constexpr std::size_t capacity = 1024;  ///< records that wait, at most
-
-  QueryRing() : records_(capacity) {}
-  /// False: it is full, and the record is lost.
-  bool push(const QueryRecord& record);
-  /// The oldest; nullopt: none waits.
-  std::optional<QueryRecord> pop();
-
- private:
-  static constexpr std::size_t line = 64;  // octets that two cores do not share without cost
-
-  std::vector<QueryRecord> records_;
-  alignas(line) std::atomic<std::uint64_t> pushed_{0};
-  alignas(line) std::atomic<std::uint64_t> popped_{0};
+  QueryRing() : Ring(capacity) {}
 };
 
 /// The log of one data thread. Everything is for that thread but take().

@@ -28,6 +28,16 @@ std::string wall_clock_text() {
                      time.tv_nsec / 1'000'000);
 }
 
+std::string wall_clock_text(Instant when) {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  const auto wall = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec) -
+                    (monotonic_now() - when);
+  const auto whole = std::chrono::floor<std::chrono::seconds>(wall);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::time_t{whole.count()}),
+                     (wall - whole) / std::chrono::milliseconds(1));
+}
+
 std::chrono::sys_seconds wall_now() {
   timespec time{};
   clock_gettime(CLOCK_REALTIME, &time);

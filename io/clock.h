@@ -15,6 +15,8 @@ std::uint32_t unix_seconds();
 
 /// UTC as "2026-11-23T03:02:59.123Z", for log lines and reports; never for decisions.
 std::string wall_clock_text();
+/// The same for the moment at which monotonic_now() was `when`.
+std::string wall_clock_text(Instant when);
 
 /// UTC in whole seconds, for times that outlive the program (overrides).
 std::chrono::sys_seconds wall_now();

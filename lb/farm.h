@@ -42,6 +42,7 @@ struct alignas(64) FarmTotals {
   Counter rejected;  ///< requests we answered 4xx ourselves
   Counter unserved;  ///< answered 502 or 503 (or closed, in TCP mode) for want of a server
   Counter late;      ///< answered 408 or 504
+  Counter unlogged;  ///< whose line of the access log was dropped
   Counter aborted;   ///< given up because the client left, or took too little
 };
 

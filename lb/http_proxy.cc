@@ -119,12 +119,10 @@ void HttpProxy::ended(Side from, Instant now) {
   } else {
     client_ended_ = true;
     // L16: behind a whole request it may wait for the response.
-    const bool serve = request_.done() && farm().half_close == topology::HalfClose::serve;
+    const bool serve = exchange_.status != 0 || farm().half_close == topology::HalfClose::serve;
     if (phase_ == Phase::lingering) {
       close(now);
-    } else if (phase_ == Phase::exchange && exchange_.status == 0 && !serve) {
-      client_left(now);
-    } else if (phase_ == Phase::exchange && !request_.done()) {
+    } else if (phase_ == Phase::exchange && !(request_.done() && serve)) {
       client_left(now);
     }
   }

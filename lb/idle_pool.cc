@@ -7,7 +7,7 @@ namespace hither::lb {
 
 std::optional<IdlePool::Connection> IdlePool::put(std::size_t server, Connection connection,
                                                   Instant now) {
-  std::deque<Idle>& idle = servers_[server];
+  std::deque<Idle>& idle = servers_[server].idle;
   if (limits_.per_server_max == 0) return connection;
   std::optional<Connection> surplus;
   if (idle.size() >= limits_.per_server_max) {
@@ -19,24 +19,29 @@ std::optional<IdlePool::Connection> IdlePool::put(std::size_t server, Connection
 }
 
 std::optional<IdlePool::Connection> IdlePool::take(std::size_t server, Instant now) {
-  std::deque<Idle>& idle = servers_[server];
-  if (idle.empty() || now - idle.back().since >= limits_.idle_max) return std::nullopt;
+  std::deque<Idle>& idle = servers_[server].idle;
+  if (idle.empty() || now - idle.back().since >= idle_max(server)) return std::nullopt;
   const Connection connection = idle.back().connection;
   idle.pop_back();
   return connection;
 }
 
-void IdlePool::remove(std::size_t server, Connection connection) {
-  std::erase_if(servers_[server],
-                [connection](const Idle& idle) { return idle.connection == connection; });
+void IdlePool::closed(std::size_t server, Connection connection, Instant now) {
+  std::deque<Idle>& idle = servers_[server].idle;
+  const auto found = std::ranges::find(idle, connection, &Idle::connection);
+  if (found == idle.end()) return;
+  servers_[server].horizon.closed_after(now - found->since);
+  idle.erase(found);
 }
 
 std::vector<IdlePool::Connection> IdlePool::expired(Instant now) {
   std::vector<Connection> old;
-  for (std::deque<Idle>& idle : servers_) {
-    while (!idle.empty() && now - idle.front().since >= limits_.idle_max) {
-      old.push_back(idle.front().connection);
-      idle.pop_front();
+  for (OfServer& server : servers_) {
+    const Duration idle_max = server.horizon.limit();
+    while (!server.idle.empty() && now - server.idle.front().since >= idle_max) {
+      old.push_back(server.idle.front().connection);
+      server.idle.pop_front();
+      server.horizon.outlived();
     }
   }
   return old;
@@ -44,22 +49,24 @@ std::vector<IdlePool::Connection> IdlePool::expired(Instant now) {
 
 std::vector<IdlePool::Connection> IdlePool::drop(std::size_t server) {
   std::vector<Connection> all;
-  for (const Idle& idle : servers_[server]) all.push_back(idle.connection);
-  servers_[server].clear();
+  for (const Idle& idle : servers_[server].idle) all.push_back(idle.connection);
+  servers_[server].idle.clear();
+  servers_[server].horizon.forget();
   return all;
 }
 
 Instant IdlePool::next() const {
   Instant next = never;
-  for (const std::deque<Idle>& idle : servers_) {
-    if (!idle.empty()) next = std::min(next, idle.front().since + limits_.idle_max);
+  for (const OfServer& server : servers_) {
+    if (server.idle.empty()) continue;
+    next = std::min(next, server.idle.front().since + server.horizon.limit());
   }
   return next;
 }
 
 std::size_t IdlePool::size() const {
   std::size_t size = 0;
-  for (const std::deque<Idle>& idle : servers_) size += idle.size();
+  for (const OfServer& server : servers_) size += server.idle.size();
   return size;
 }
 

@@ -240,6 +240,10 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(farm_family(
       room, "hither_lb_client_aborts_total", "Requests given up because the client left",
       summed([](const FarmTotals& t) -> const Counter& { return t.aborted; })));
+  metrics.push_back(
+      farm_family(room, "hither_lb_access_log_dropped_total",
+                  "Lines of the access log that nobody took in time",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.unlogged; })));
   return metrics;
 }
 

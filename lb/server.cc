@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/server.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -35,6 +37,7 @@ Balancer::Balancer(Settings settings, unsigned threads)
       ports_(ports_of(settings_.farms)),
       resolver_(loop_),
       admin_(loop_),
+      access_log_(STDOUT_FILENO),
       drain_limit_(loop_, [this] { stop(); }),
       judge_timer_(loop_, [this] { judge_outliers(); }) {
   for (const FarmSettings& farm : settings_.farms) {
@@ -48,6 +51,10 @@ Balancer::Balancer(Settings settings, unsigned threads)
     const Portion portion = portion_of(threads);
     workers_.back()->limit_clients(portion.clients);
     workers_.back()->limit_pipes(portion.pipes);
+    for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
+      if (farms_[farm]->settings().access_log == topology::AccessLog::off) continue;
+      workers_.back()->log_to(farm, access_log_.add(*farms_[farm], thread));
+    }
   }
 }
 
@@ -101,11 +108,13 @@ void Balancer::run() {
   for (const std::unique_ptr<io::Loop>& loop : loops_) {
     threads_.emplace_back([&loop] { loop->run(); });
   }
+  access_log_.start();
   say_ready_once();
   judge_outliers();
   loop_.run();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  access_log_.stop();
   io::write_log(log_info("stopped").with("room", settings_.room));
 }
 

@@ -12,6 +12,7 @@
 #include "lb/farm.h"
 #include "lb/report.h"
 #include "lb/routes.h"
+#include "lb/server_access_log.h"
 #include "lb/server_probes.h"
 #include "lb/server_worker.h"
 #include "lb/settings.h"
@@ -58,6 +59,7 @@ class Balancer {
   io::AdminServer admin_;
   std::vector<std::unique_ptr<Farm>> farms_;
   std::vector<std::unique_ptr<FarmProbes>> probes_;
+  AccessWriter access_log_;
   std::vector<std::unique_ptr<io::Loop>> loops_;  ///< of all workers but the first
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -150,6 +150,8 @@ Result<void> Worker::listen(const Port& port, const Endpoint& endpoint, bool sha
   return {};
 }
 
+void Worker::log_to(std::size_t farm, AccessSink& sink) { shares_[farm]->http.log = &sink; }
+
 // ---- Clients
 
 void Worker::accept_some(Listener& listener) {
@@ -433,7 +435,7 @@ void Worker::on_backend_readable(Backend& backend) {
     return;
   }
   // Idle: it was closed, or says something nobody asked for. Either way it is not used again.
-  backend.share.idle.remove(backend.server, backend.id);
+  backend.share.idle.closed(backend.server, backend.id, io::monotonic_now());
   close_backend(backend.id);
 }
 
@@ -475,7 +477,7 @@ void Worker::give_back(Flow& flow) {
   if (const auto surplus = flow.share->idle.put(backend.server, backend.id, now)) {
     close_backend(*surplus);
   }
-  wake_by(now + IdlePool::Limits{}.idle_max);
+  wake_by(now + flow.share->idle.idle_max(backend.server));
 }
 
 void Worker::close_backend(std::uint64_t id) {

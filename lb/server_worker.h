@@ -48,6 +48,9 @@ class Worker {
   /// Pipes for bulk in use at once, two descriptors each. Before the loop runs.
   void limit_pipes(std::size_t most) { pipes_.limit(most); }
 
+  /// Where the access log of a farm goes. Must outlive it. Before the loop runs.
+  void log_to(std::size_t farm, AccessSink& sink);
+
   /// Stops accepting and ends every session at its next polite moment; `when_empty` is called on
   /// this thread once none is left. Any thread, once.
   void drain(std::function<void()> when_empty);

@@ -206,8 +206,7 @@ const auto table_of_farm_keys = std::to_array<Key>({
      .type = word,
      .fallback = "\"off\"",
      .words = access_logs,
-     .text = "One line on standard output per request (per connection in mode tcp), in this "
-             "form."},
+     .text = "One line on standard output per request of mode http, in this form."},
     {.path = "farm.*.capacity",
      .type = integer,
      .fallback = "100",

@@ -69,10 +69,27 @@ TEST(IdlePool, ForgetsWhatTheServerClosed) {
   pool.put(0, 1, start);
   pool.put(0, 2, start);
 
-  pool.remove(0, 2);
-  pool.remove(0, 99);
+  pool.closed(0, 2, start);
+  pool.closed(0, 99, start);
 
   EXPECT_EQ(pool.take(0, start), 1U);
+}
+
+TEST(IdlePool, KeepsConnectionsForLessThanTheirServerDoes) {
+  IdlePool pool(2, {.per_server_max = 8, .idle_max = 4s});
+  for (const IdlePool::Connection connection : {1U, 2U}) {
+    pool.put(0, connection, start);
+    pool.closed(0, connection, start + 1s);
+  }
+
+  pool.put(0, 3, start);
+  pool.put(1, 4, start);
+
+  EXPECT_EQ(pool.next(), start + 800ms);
+  EXPECT_EQ(pool.expired(start + 800ms), Connections{3});
+  EXPECT_EQ(pool.take(1, start + 3s), 4U) << "another server has its own";
+  pool.drop(0);
+  EXPECT_EQ(pool.idle_max(0), 4s);
 }
 
 TEST(IdlePool, DropsAllOfAServerThatWentDown) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <array>
 
@@ -40,6 +41,12 @@ std::size_t Peer::say_what_fits(std::string_view text) {
     said += io::write_some(fd_.get(), as_bytes(text.substr(said))).size;
   }
   return said;
+}
+
+void Peer::reset() {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  fd_ = io::Fd();
 }
 
 void Peer::end() { io::shutdown_write(fd_.get()); }

@@ -18,6 +18,8 @@ class Peer {
   /// Says of it what the kernel and those behind it take while nobody reads; how much that was.
   std::size_t say_what_fits(std::string_view text);
   void end();
+  /// Closes it so that the other side is told of a reset, not of an end.
+  void reset();
   /// Everything up to and with `last`; what came if the connection ends before.
   std::string hear_until(std::string_view last);
   /// Exactly `size` bytes, or fewer if the connection ends before.

@@ -253,6 +253,45 @@ TEST_F(LiveBalancer, TakesAnotherCopyWhenOneRefuses) {
   }
 }
 
+TEST_F(LiveBalancer, BecomesATunnelOnceTheServerSwitched) {
+  start(topology::Mode::http);
+  Peer client = connect_to(front_);
+  client.say(
+      "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  Peer backend = server().accept();
+  EXPECT_NE(backend.hear_until("\r\n\r\n").find("Upgrade: websocket\r\n"), std::string::npos);
+
+  backend.say(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi");
+  client.hear_until("\r\n\r\n");
+  EXPECT_EQ(client.hear(2), "hi");
+  const std::string stream(3'000'000, 'x');
+  std::thread sender([&] {
+    client.say(stream);
+    client.end();
+  });
+  EXPECT_EQ(backend.hear_all().size(), stream.size());
+  sender.join();
+  backend.say("bye");
+  backend.end();
+
+  EXPECT_EQ(client.hear_all(), "bye");
+}
+
+TEST_F(LiveBalancer, LetsGoOfTheServerWhenTheClientIsReset) {
+  start(topology::Mode::http);
+  Peer client = connect_to(front_);
+  client.say(get);
+  Peer backend = server().accept();
+  backend.hear_until("\r\n\r\n");
+
+  client.reset();
+
+  EXPECT_EQ(backend.hear_all(), "") << "closed at once, not after a timeout";
+  EXPECT_TRUE(eventually([this] { return status()["farms"][0]["client_aborts_total"] == 1; }));
+  EXPECT_EQ(status()["farms"][0]["servers"][0]["results"]["failed"], 0);
+}
+
 TEST_F(LiveBalancer, PropagatesEndsInTcpMode) {
   start(topology::Mode::tcp);
   Peer client = connect_to(front_);

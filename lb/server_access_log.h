@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/ring.h"
+#include "io/loop.h"
+#include "lb/access_record.h"
+#include "lb/farm.h"
+
+namespace hither::lb {
+
+/// Writes the access logs of all farms to one descriptor, on a thread of its own: the threads that
+/// serve leave plain records in a ring each, and never wait for whoever reads the log. What does
+/// not fit into a ring is dropped and counted (FarmTotals::unlogged), and the log says so.
+class AccessWriter {
+ public:
+  /// `fd` must outlive it; nobody else's lines are torn, for ours go out whole.
+  explicit AccessWriter(int fd);
+  ~AccessWriter();
+  AccessWriter(const AccessWriter&) = delete;
+  AccessWriter& operator=(const AccessWriter&) = delete;
+
+  /// Where thread `thread` leaves what it has to say about `farm`, which must outlive this. Before
+  /// start().
+  AccessSink& add(Farm& farm, unsigned thread);
+  bool empty() const { return rings_.empty(); }
+  void start();
+  /// Writes what is there, as far as the descriptor takes it, and ends the thread. Once nobody
+  /// leaves records any more.
+  void stop();
+
+ private:
+  struct FarmRing;
+
+  void write_all();
+  bool write_some(std::string& text);
+  void say_drops();
+
+  int fd_;
+  io::Loop loop_;
+  io::Timer timer_;
+  std::vector<std::unique_ptr<FarmRing>> rings_;
+  std::vector<Farm*> farms_;
+  std::uint64_t drops_said_ = 0;
+  Instant drops_said_at_{};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace hither::lb
