@@ -241,7 +241,9 @@ void Worker::on_readable(Flow& flow, Side side) {
     // Only now that it costs wake-ups; await() asks again once the session wants more.
     (client ? flow.watch : flow.backend->watch).want_read(false);
     // A client that is gone is told at once, so that nobody works for it.
-    const io::IoResult::Kind found = client ? io::peek(fd) : io::IoResult::Kind::would_block;
+    io::IoResult::Kind found = client ? io::peek(fd) : io::IoResult::Kind::would_block;
+    // Not while what it sent is still in our pipe: the session would be over before that is sent.
+    if (found == io::IoResult::Kind::end && flow.holds(side)) found = io::IoResult::Kind::ok;
     if (found == io::IoResult::Kind::end) session.ended(side, io::monotonic_now());
     if (found == io::IoResult::Kind::failed) session.broken(side, io::monotonic_now());
     if (found == io::IoResult::Kind::end || found == io::IoResult::Kind::failed) drive(flow);
