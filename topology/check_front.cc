@@ -13,40 +13,12 @@ namespace {
 
 using Mistakes = std::vector<Mistake>;
 
-constexpr std::size_t name_max = 253;
-
-bool is_label(std::string_view label) {
-  return !label.empty() && label.size() <= 63 && std::ranges::all_of(label, [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' ||
-           letter == '_';
-  });
-}
-
-/// Labels of a host's name, or "*." and at least one.
-bool is_server_name(std::string_view name) {
-  if (name.size() > name_max) return false;
-  if (name.starts_with("*.")) name.remove_prefix(2);
-  while (true) {
-    const std::size_t dot = std::min(name.find('.'), name.size());
-    if (!is_label(name.substr(0, dot))) return false;
-    if (dot == name.size()) return true;
-    name.remove_prefix(dot + 1);
-  }
-}
-
 void check_names(const Farm& farm, Mistakes& mistakes) {
   if (!farm.server_names.empty() && farm.mode == Mode::http) {
     mistakes.push_back({farm.where_server_names,
                         fmt::format("server_names are for TLS that passes through, and farm '{}' "
                                     "has mode \"http\"; write mode = \"tcp\"",
                                     farm.name)});
-  }
-  for (const std::string& name : farm.server_names) {
-    if (is_server_name(name)) continue;
-    mistakes.push_back({farm.where_server_names,
-                        fmt::format("'{}' is no server name; write \"www.example.test\", or "
-                                    "\"*.example.test\" for all below",
-                                    name)});
   }
 }
 

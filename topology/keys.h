@@ -20,16 +20,17 @@ struct Key {
     string,
     integer,
     number,
-    duration,  ///< "500ms"
-    word,      ///< one of `words`
-    address,   ///< "192.0.2.1" or "2001:db8::1"
-    endpoint,  ///< "127.0.0.1:53" or "[::1]:53"
-    server,    ///< "host:port", a name or an address
-    prefix,    ///< "10.0.0.0/8"
-    country,   ///< "DE"
-    origin,    ///< a country or a network
-    location,  ///< [latitude, longitude]
-    hash_by,   ///< "path", "source", "header:NAME" or "cookie:NAME"
+    duration,     ///< "500ms"
+    word,         ///< one of `words`
+    address,      ///< "192.0.2.1" or "2001:db8::1"
+    endpoint,     ///< "127.0.0.1:53" or "[::1]:53"
+    server,       ///< "host:port", a name or an address
+    prefix,       ///< "10.0.0.0/8"
+    country,      ///< "DE"
+    origin,       ///< a country or a network
+    location,     ///< [latitude, longitude]
+    server_name,  ///< what a TLS client asks for: "www.example.test", or "*.example.test"
+    hash_by,      ///< "path", "source", "header:NAME" or "cookie:NAME"
   };
   /// `either`: one value or a list of them. `strings`: a table of names to values.
   enum class Shape { one, list, either, table };

@@ -21,6 +21,8 @@ using Shape = Key::Shape;
 constexpr const char* duration_pattern = "^([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|ms|s|m|h|d)$";
 constexpr const char* label_pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 constexpr const char* token_pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$";
+constexpr const char* server_name_pattern =
+    "^(?=.{1,253}$)(\\*\\.)?[a-z0-9_-]{1,63}(\\.[a-z0-9_-]{1,63})*$";
 constexpr const char* hash_by_pattern =
     "^(path|source|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$";
 constexpr const char* variable_pattern = "^[A-Za-z_][A-Za-z0-9_]*$";
@@ -70,6 +72,8 @@ Json one_value(const Key& key) {
       return {{"type", "string"}, {"pattern", "^[A-Z]{2}$"}};
     case Type::origin:
       return text_like("origin", "^([A-Z]{2}|[0-9A-Fa-f:.]+/[0-9]+)$");
+    case Type::server_name:
+      return text_like("server-name", server_name_pattern);
     case Type::hash_by:
       return text_like("hash", hash_by_pattern);
     case Type::location:

@@ -75,6 +75,8 @@ std::string wanted_one(const Key& key) {
       return "a country as two capital letters such as \"DE\"";
     case Type::origin:
       return "a country such as \"DE\" or a network such as \"10.0.0.0/8\"";
+    case Type::server_name:
+      return "a name such as \"www.example.test\" or \"*.example.test\", in lower case";
     case Type::hash_by:
       return R"("path", "source", "header:NAME" or "cookie:NAME")";
     case Type::location:
@@ -125,6 +127,27 @@ bool is_server(std::string_view text) {
   if (colon == std::string_view::npos) return false;
   const auto port = parse_number(text.substr(colon + 1));
   return port && *port > 0 && *port <= 65535 && host_name_of(text.substr(0, colon));
+}
+
+constexpr std::size_t server_name_max = 253;
+
+bool is_name_part(std::string_view label) {
+  return !label.empty() && label.size() <= 63 && std::ranges::all_of(label, [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-' ||
+           letter == '_';
+  });
+}
+
+/// Labels of a host's name, or "*." and at least one.
+bool is_server_name(std::string_view name) {
+  if (name.size() > server_name_max) return false;
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  while (true) {
+    const std::size_t dot = std::min(name.find('.'), name.size());
+    if (!is_name_part(name.substr(0, dot))) return false;
+    if (dot == name.size()) return true;
+    name.remove_prefix(dot + 1);
+  }
 }
 
 /// Why a name that the writer chose cannot be one, with what would be right.
@@ -184,6 +207,8 @@ Problem text_problem(const Key& key, const Node& node) {
       return is_country(node.text) ? Problem() : Problem(unfit());
     case Type::origin:
       return origin_of(node.text) ? Problem() : Problem(unfit());
+    case Type::server_name:
+      return is_server_name(node.text) ? Problem() : Problem(unfit());
     case Type::hash_by:
       return hash_by_of(node.text) ? Problem() : Problem(unfit());
     case Type::server:

@@ -56,12 +56,12 @@ const Case cases[] = {
      "mode = 'tcp'\nserver_names = ['b.test', 'a.test']",
      "w:19:16: farms 'one' and 'other' share port 443, and both are for 'a.test'; take it out of "
      "one\n"},
-    {"NoName", "mode = 'tcp'\nserver_names = ['A.test']", "mode = 'tcp'",
-     "w:15:16: 'A.test' is no server name; write \"www.example.test\", or \"*.example.test\" for "
-     "all below\n"},
-    {"OnlyAStar", "mode = 'tcp'\nserver_names = ['*.']", "mode = 'tcp'",
-     "w:15:16: '*.' is no server name; write \"www.example.test\", or \"*.example.test\" for all "
-     "below\n"},
+    {"NoName", "mode = 'tcp'\nserver_names = ['A.test']", "mode = 'tcp'\nserver_names = ['b.test']",
+     "w:15:17: server_names cannot be \"A.test\"; write a name such as \"www.example.test\" or "
+     "\"*.example.test\", in lower case\n"},
+    {"OnlyAStar", "mode = 'tcp'\nserver_names = ['*.']", "mode = 'tcp'\nserver_names = ['b.test']",
+     "w:15:17: server_names cannot be \"*.\"; write a name such as \"www.example.test\" or "
+     "\"*.example.test\", in lower case\n"},
     {"HalfAProxy", "mode = 'tcp'\nserver_names = ['a.test']\naccept_proxy = 'always'",
      "mode = 'tcp'\naccept_proxy = 'never'",
      "w:20:16: farms 'one' and 'other' share port 443, and only one of them demands a PROXY "

@@ -56,6 +56,10 @@ COMPANIONS = {
     "servers": {"copies": None, "command": None},
     "command": {"copies": 0},
     "hash": {"balance": "maglev"},
+    "server_names": {"mode": "tcp"},
+    "send_proxy": {"mode": "tcp"},
+    "outlier.backoff": {"backoff_max": "1h"},
+    "outlier.backoff_max": {"backoff": "100ms"},
     "sticky_secret": {"sticky": "at"},
 }
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
@@ -78,6 +82,8 @@ BY_FORMAT = {
         25h""".split() + ["1 s"],
     "hash": """path source header:X-User cookie:cart cookie: header: header:a:b Path query:x
         cookie:a=b""".split() + ["header:a b", "cookie:" + "x" * 64, "cookie:" + "x" * 65],
+    "server-name": """www.example.test *.example.test *. * .test a..b A.test a_b-c *.*.test test.
+        a/b""".split() + ["a b", "x" * 63, "x" * 64, ".".join(["x" * 63] * 4)],
     "location": [[0, 0], [90, 180], [-90, -180], [90.1, 0], [0, 180.1], [-91, 0], [0, -181], [1],
                  [1, 2, 3], ["1", "2"], [True, False], "50.11, 8.68", {"lat": 1, "lon": 2}],
 }
