@@ -174,7 +174,14 @@ class Table {
       row[1] = state_cell((*server)["state"]);
       row[2] = rough((*server)["since_s"]);
       row[5] = std::to_string((*server)["in_flight"].get<std::int64_t>());
-      if ((*server)["state"] != "up") row[6] = server->value("last_failure", "");
+      if ((*server)["state"] != "up") {
+        row[6] = server->value("last_failure", "");
+      } else if (const Json outlier = server->value("outlier", Json::object());
+                 outlier.value("standing", "good") != "good") {
+        // Its probes pass, but its answers failed.
+        row[1] = state_cell(outlier["standing"]);
+        row[6] = outlier.value("reason", "");
+      }
     }
     rows_.push_back(std::move(row));
   }
