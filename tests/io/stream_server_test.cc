@@ -216,8 +216,14 @@ class Limited {
     return answer.get_future().get();
   }
 
+  /// Returns when it holds: a connection made after that must not be accepted before it.
   void set_connections_max(std::size_t most) {
-    loop_.post([this, most] { server_.set_connections_max(most); });
+    std::promise<void> done;
+    loop_.post([&] {
+      server_.set_connections_max(most);
+      done.set_value();
+    });
+    done.get_future().get();
   }
   const StreamCounts& counts() const { return server_.counts(); }
 
