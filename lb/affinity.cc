@@ -66,8 +66,9 @@ Affinity affinity_of(const topology::Farm& farm, const RequestHead& head,
   return affinity;
 }
 
-Affinity affinity_of(std::string_view client_address) {
-  return {.hash = hash_bytes(client_address)};
+Affinity affinity_of(const topology::Farm& farm, const Address& client) {
+  if (farm.balance != Balance::maglev && farm.balance != Balance::source) return {};
+  return {.hash = hash_bytes(to_text(client))};
 }
 
 std::string_view cookie_value(const HttpFields& fields, std::string_view name) {

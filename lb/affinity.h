@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/http_head.h"
+#include "base/ip.h"
 #include "base/siphash.h"
 #include "topology/description.h"
 
@@ -23,8 +24,8 @@ struct Affinity {
 /// does not ask for.
 Affinity affinity_of(const topology::Farm& farm, const RequestHead& head,
                      std::string_view client_address);
-/// Of a TCP connection.
-Affinity affinity_of(std::string_view client_address);
+/// Of a TCP connection. Free where the farm does not hash.
+Affinity affinity_of(const topology::Farm& farm, const Address& client);
 
 /// The value of a cookie (RFC 6265 s4.2), of the first if there are several; empty if there is
 /// none.

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "lb/outlier.h"
+
 namespace hither::lb {
 namespace {
 
@@ -42,8 +44,7 @@ float decay(Duration elapsed, Duration constant) {
 }  // namespace
 
 Duration cost_of(int status, Duration took, Duration retry_after) {
-  const bool unable = status == 429 || (status >= 500 && status != 501 && status != 505);
-  if (!unable) return took;
+  if (verdict_of(status) == Verdict::good) return took;
   return std::max({took, penalty, std::min(retry_after, penalty_max)});
 }
 

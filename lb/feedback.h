@@ -13,9 +13,9 @@ namespace hither::lb {
 /// hot-cold pick by. Numbers only; no lock.
 
 /// What a response with `status` counts as, where it took `took`: as long as it took, unless the
-/// server could not do the work (429, or 5xx but 501 and 505). Then at least as long as it asks to
-/// be left alone (Retry-After, at most 5 minutes of it), and at least 5 s: else a server that fails
-/// fast would look like the fastest and draw everybody.
+/// server could not do the work (what verdict_of() does not call good). Then at least as long as it
+/// asks to be left alone (Retry-After, at most 5 minutes of it), and at least 5 s: else a server
+/// that fails fast would look like the fastest and draw everybody.
 Duration cost_of(int status, Duration took, Duration retry_after);
 /// What a connection that broke, or was never taken, counts as.
 Duration cost_of_failure(Duration took);

@@ -44,7 +44,8 @@ struct Worker::Share {
   std::unique_ptr<Session> new_session(BlockPool& blocks, const Endpoint& peer, int fd,
                                        Instant now) {
     if (farm.settings().mode == topology::Mode::tcp) {
-      return std::make_unique<TcpProxy>(picker, blocks, tcp_times, to_text(peer.address), now,
+      return std::make_unique<TcpProxy>(picker, blocks, tcp_times,
+                                        affinity_of(farm.settings(), peer.address), now,
                                         preamble_for(farm.settings().send_proxy, peer, fd));
     }
     return std::make_unique<HttpProxy>(http, peer.address, now);

@@ -12,7 +12,7 @@ Side other(Side side) { return side == Side::client ? Side::backend : Side::clie
 }  // namespace
 
 TcpProxy::TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
-                   std::string_view client_address, Instant now, std::string preamble)
+                   const Affinity& affinity, Instant now, std::string preamble)
     : picker_(picker),
       times_(times),
       to_client_(blocks),
@@ -21,7 +21,7 @@ TcpProxy::TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
       end_(times.total > Duration::zero() ? now + times.total : never),
       deadline_(now + times.connect) {
   picker_.totals().requests.add();
-  if (attempts_.begin(picker_, affinity_of(client_address), now)) {
+  if (attempts_.begin(picker_, affinity, now)) {
     obtain(now);
   } else {
     picker_.totals().unserved.add();

@@ -32,8 +32,8 @@ class TcpProxy final : public Session {
  public:
   /// `picker`, `blocks` and `times` must outlive it. The server gets `preamble` before everything
   /// else: a PROXY header, or nothing.
-  TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
-           std::string_view client_address, Instant now, std::string preamble = {});
+  TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times, const Affinity& affinity,
+           Instant now, std::string preamble = {});
 
   bool wants(Side from) const override;
   std::span<std::byte> space(Side from) override;

@@ -61,8 +61,9 @@ Story::Story(Settings settings)
 
 void Story::open_session() {
   if (settings_.tcp) {
-    session_ = std::make_unique<TcpProxy>(picker_, blocks_, settings_.tcp_times, settings_.client,
-                                          now_, settings_.preamble);
+    session_ = std::make_unique<TcpProxy>(
+        picker_, blocks_, settings_.tcp_times,
+        affinity_of(settings_.farm, *parse_address(settings_.client)), now_, settings_.preamble);
   } else {
     session_ = std::make_unique<HttpProxy>(context_, *parse_address(settings_.client), now_);
   }

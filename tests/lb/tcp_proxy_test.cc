@@ -135,7 +135,7 @@ class TcpConnect : public testing::Test {
 };
 
 TEST_F(TcpConnect, TriesOtherCopiesThreeInAllAndGivesEachBack) {
-  TcpProxy proxy(picker_, blocks_, times_, "192.0.2.7", now_);
+  TcpProxy proxy(picker_, blocks_, times_, {}, now_);
   std::set<std::uint32_t> tried;
 
   while (!proxy.finished()) {
@@ -153,7 +153,7 @@ TEST_F(TcpConnect, TriesOtherCopiesThreeInAllAndGivesEachBack) {
 }
 
 TEST_F(TcpConnect, MovesOnFromACopyThatStaysSilent) {
-  TcpProxy proxy(picker_, blocks_, times_, "192.0.2.7", now_);
+  TcpProxy proxy(picker_, blocks_, times_, {}, now_);
   const std::uint32_t first = proxy.server();
   proxy.connecting(now_);
 
@@ -166,7 +166,7 @@ TEST_F(TcpConnect, MovesOnFromACopyThatStaysSilent) {
 TEST_F(TcpConnect, EndsAtOnceWhenNothingIsUp) {
   for (std::size_t i = 0; i < farm_->size(); ++i) farm_->set_usable(i, false);
 
-  const TcpProxy proxy(picker_, blocks_, times_, "192.0.2.7", now_);
+  const TcpProxy proxy(picker_, blocks_, times_, {}, now_);
 
   EXPECT_TRUE(proxy.finished());
 }
