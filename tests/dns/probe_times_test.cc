@@ -22,13 +22,13 @@ TEST(ProbeTimes, EachRoomHasBucketsThatCountAllBelow) {
   const MetricSample& fra = family.samples[0];
   EXPECT_EQ(fra.labels[0].second, "fra");
   EXPECT_DOUBLE_EQ(fra.value, 9.0319);
-  ASSERT_EQ(fra.buckets.size(), 12U);
+  ASSERT_EQ(fra.buckets.size(), 14U);
   EXPECT_DOUBLE_EQ(fra.buckets[0].up_to, 0.001);
   EXPECT_EQ(fra.buckets[0].count, 2U);
-  EXPECT_EQ(fra.buckets[4].count, 2U) << "20 ms";
-  EXPECT_EQ(fra.buckets[5].count, 3U) << "50 ms";
-  EXPECT_TRUE(std::isinf(fra.buckets[11].up_to));
-  EXPECT_EQ(fra.buckets[11].count, 4U);
+  EXPECT_EQ(fra.buckets[4].count, 2U) << "16 ms";
+  EXPECT_EQ(fra.buckets[5].count, 3U) << "32 ms";
+  EXPECT_TRUE(std::isinf(fra.buckets[13].up_to));
+  EXPECT_EQ(fra.buckets[13].count, 4U);
 }
 
 }  // namespace
