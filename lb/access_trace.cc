@@ -4,66 +4,101 @@
 namespace hither::lb {
 
 void AccessTrace::begin(Instant now) {
+  running_ = true;
+  read_ = false;
+  copy_ = nullptr;
+  began_ = last_ = attempt_ = now;
+  queue_ = connect_ = response_ = not_reached;
   if (sink_ == nullptr) return;
-  if (notes_ == nullptr) notes_ = std::make_unique<Notes>();
-  *notes_ = {.record = {}, .began = now, .last = now, .running = true};
-  notes_->record.client = client_;
+  if (record_ == nullptr) record_ = std::make_unique<AccessRecord>();
+  *record_ = {};
+  record_->client = client_;
 }
 
 void AccessTrace::head(std::string_view method, std::string_view path, std::string_view id,
                        Instant now) {
-  if (!running()) return;
-  notes_->record.method.set(method);
-  notes_->record.path.set(path);
-  notes_->record.id.set(id);
-  notes_->last = now;
+  if (!running_) return;
+  read_ = true;
+  last_ = now;
+  if (record_ == nullptr) return;
+  record_->method.set(method);
+  record_->path.set(path);
+  record_->id.set(id);
 }
 
-void AccessTrace::picked(std::string_view server, Instant now) {
-  if (!running()) return;
-  notes_->record.server.set(server);
-  if (notes_->record.queue != not_reached) return;  // Another copy: the connect goes on.
-  notes_->record.queue = now - notes_->last;
-  notes_->last = now;
+void AccessTrace::begin_connection(Instant now) {
+  begin(now);
+  read_ = true;
+  if (record_ != nullptr) record_->connection = true;
 }
 
-void AccessTrace::retried() {
-  if (running()) ++notes_->record.retries;
+void AccessTrace::picked(const Lease& lease, Instant now) {
+  if (!running_) return;
+  copy_ = &lease.totals().timings;
+  attempt_ = now;
+  if (record_ != nullptr) record_->server.set(lease.server().name());
+  if (queue_ != not_reached) return;  // Another copy: the connect goes on.
+  queue_ = now - last_;
+  measured(Stage::queue, queue_);
+  last_ = now;
 }
 
-void AccessTrace::connected(Instant now) {
-  if (!running()) return;
-  AccessRecord& record = notes_->record;
-  record.connect =
-      (record.connect == not_reached ? Duration{} : record.connect) + (now - notes_->last);
-  notes_->last = now;
+void AccessTrace::retried(Instant now) {
+  attempt_ = now;
+  if (running_ && record_ != nullptr) ++record_->retries;
+}
+
+void AccessTrace::connected(bool opened, Instant now) {
+  if (!running_) return;
+  connect_ = (connect_ == not_reached ? Duration{} : connect_) + (now - last_);
+  last_ = now;
+  if (!opened) return;
+  // The copy's own part, and for the farm what the client waited for.
+  if (copy_ != nullptr) copy_->add(Stage::connect, now - attempt_);
+  times_.add(Stage::connect, connect_);
 }
 
 void AccessTrace::answered(int status, Instant now) {
-  if (!running()) return;
-  AccessRecord& record = notes_->record;
-  record.status = status;
-  if (record.connect != not_reached) record.response = now - notes_->last;
+  if (!running_) return;
+  response_ = now - last_;
+  measured(Stage::response, response_);
+  replied(status);
+}
+
+void AccessTrace::replied(int status) {
+  if (running_ && record_ != nullptr) record_->status = status;
 }
 
 void AccessTrace::received(std::uint64_t bytes) {
-  if (running()) notes_->record.bytes_in = bytes;
+  if (running_ && record_ != nullptr) record_->bytes_in += bytes;
 }
 
-void AccessTrace::sent(std::size_t bytes) {
-  if (running()) notes_->record.bytes_out += bytes;
+void AccessTrace::sent(std::uint64_t bytes) {
+  if (running_ && record_ != nullptr) record_->bytes_out += bytes;
 }
 
 void AccessTrace::fault(EndReason reason) {
-  if (running() && notes_->record.reason == EndReason{}) notes_->record.reason = reason;
+  if (!running_ || record_ == nullptr) return;
+  if (record_->reason == EndReason{}) record_->reason = reason;
 }
 
 void AccessTrace::finish(Instant now) {
-  if (!running()) return;
-  notes_->running = false;
-  notes_->record.end = now;
-  notes_->record.total = now - notes_->began;
-  sink_->note(notes_->record);
+  if (!running_) return;
+  running_ = false;
+  // One whose head never came, or was refused, asked nothing of anybody.
+  if (read_) measured(Stage::total, now - began_);
+  if (record_ == nullptr) return;
+  record_->end = now;
+  record_->queue = queue_;
+  record_->connect = connect_;
+  record_->response = response_;
+  record_->total = now - began_;
+  sink_->note(*record_);
+}
+
+void AccessTrace::measured(Stage stage, Duration took) {
+  times_.add(stage, took);
+  if (copy_ != nullptr) copy_->add(stage, took);
 }
 
 }  // namespace hither::lb

@@ -186,6 +186,14 @@ FarmReport Farm::report() const {
   return report;
 }
 
+void Farm::step_recent(Instant now) {
+  if (!recent_.due(now)) return;
+  recent_.turn_to([this](Stage stage) { return times(stage); }, now);
+  for (const std::unique_ptr<Server>& server : servers_) {
+    server->recent_.turn_to([&server](Stage stage) { return server->times(stage); }, now);
+  }
+}
+
 std::string Farm::why_none() const {
   std::size_t down = 0;
   std::size_t drained = 0;

@@ -19,6 +19,7 @@
 #include "lb/feedback.h"
 #include "lb/outlier.h"
 #include "lb/retry_budget.h"
+#include "lb/timings.h"
 #include "topology/description.h"
 
 namespace hither::lb {
@@ -33,6 +34,7 @@ struct alignas(64) ServerTotals {
   Counter good;     ///< requests by what they say about the server (lb/outlier.h)
   Counter bad;
   Counter throttled;
+  Timings timings;  ///< of the requests it got
 };
 
 /// What one thread counted about one farm, where no server had a part in it.
@@ -44,7 +46,16 @@ struct alignas(64) FarmTotals {
   Counter late;      ///< answered 408 or 504
   Counter unlogged;  ///< whose line of the access log was dropped
   Counter aborted;   ///< given up because the client left, or took too little
+  Timings timings;   ///< of all requests, whoever served them
 };
+
+/// One stage over all threads; for ServerTotals and FarmTotals.
+template <class Totals>
+HistogramView times_of(const std::vector<Totals>& threads, Stage stage) {
+  HistogramView view;
+  for (const Totals& totals : threads) totals.timings.of(stage).read_into(view);
+  return view;
+}
 
 /// One copy of a farm as the balancer sees it. Gauges and totals may be read by any thread at any
 /// time; the address is set once, before the server first becomes usable. It never moves in memory.
@@ -85,6 +96,9 @@ class Server {
     for (const ServerTotals& totals : totals_) sum += select(totals).total();
     return sum;
   }
+  /// How long its requests took since the start; how long lately.
+  HistogramView times(Stage stage) const { return times_of(totals_, stage); }
+  HistogramView recent(Stage stage) const { return recent_.view(stage, times(stage)); }
 
  private:
   friend class Farm;
@@ -106,6 +120,7 @@ class Server {
   Streak streak_;
   Trial trial_;
   std::vector<ServerTotals> totals_;
+  RecentTimings recent_;  ///< the main thread's
 };
 
 /// One request's (or TCP connection's) hold on a server: counted in flight from the pick until it
@@ -192,6 +207,11 @@ class Farm {
     for (const FarmTotals& totals : totals_) sum += select(totals).total();
     return sum;
   }
+  /// How long its requests took since the start; how long lately.
+  HistogramView times(Stage stage) const { return times_of(totals_, stage); }
+  HistogramView recent(Stage stage) const { return recent_.view(stage, times(stage)); }
+  /// Lets what is old be old. Main thread, at least every RecentTimings::turn.
+  void step_recent(Instant now);
   RetryBudget& retry_budget() { return retry_budget_; }
   const RetryBudget& retry_budget() const { return retry_budget_; }
   /// Client connections open now.
@@ -204,6 +224,7 @@ class Farm {
   std::vector<std::unique_ptr<Server>> servers_;
   std::atomic<std::uint64_t> generation_{1};
   std::vector<FarmTotals> totals_;
+  RecentTimings recent_;  ///< the main thread's
   alignas(64) Gauge clients_;
   alignas(64) RetryBudget retry_budget_;
 };

@@ -133,7 +133,7 @@ void HttpProxy::find_server(const Affinity& affinity, Instant now) {
   if (link_ == Link::kept) {
     // The connection that knows this client (RFC 4559 s6); nobody else's would do.
     attempts_.resume(context_.picker, kept_server_, affinity, now);
-    trace_.picked(attempts_.lease().server().name(), now);
+    trace_.picked(attempts_.lease(), now);
     connected(/*reused=*/true, now);
     return;
   }
@@ -141,7 +141,7 @@ void HttpProxy::find_server(const Affinity& affinity, Instant now) {
     fail_exchange(503, {'R', 'Q'}, attempts_.why_none(context_.picker.farm()), now);
     return;
   }
-  trace_.picked(attempts_.lease().server().name(), now);
+  trace_.picked(attempts_.lease(), now);
   // L14: if an idle connection dies under the request, it can be sent again, or else the client
   // can be left to do so, which it does unless this is its first. What allows neither gets a
   // connection of its own.
@@ -171,18 +171,23 @@ void HttpProxy::connected(bool reused, Instant now) {
   request_.remember(reused && exchange_.repeatable);
   attempts_.lease().connect_done(true);
   if (reused) attempts_.lease().totals().reused.add();
-  trace_.connected(now);
+  trace_.connected(/*opened=*/!reused, now);
   deadline_ = now + farm().timeouts.stall;
 }
 
 void HttpProxy::connect_failed(std::string_view why, Instant now) {
+  try_another(why, {'S', 'C'}, now);
+}
+
+/// The server did not take the connection. If no other can be had the request ends for `reason`.
+void HttpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
   wish_ = BackendWish::leave;
   if (attempts_.next(context_.picker, why, now)) {
-    trace_.retried();
-    trace_.picked(attempts_.lease().server().name(), now);
+    trace_.retried(now);
+    trace_.picked(attempts_.lease(), now);
     obtain(now, /*fresh=*/exchange_.retried || own_server_ || (first_ && !exchange_.repeatable));
   } else {
-    fail_exchange(503, {'S', 'C'}, attempts_.why_none(context_.picker.farm()), now);
+    fail_exchange(503, reason, attempts_.why_none(context_.picker.farm()), now);
   }
   advance(now);
 }
@@ -199,7 +204,7 @@ bool HttpProxy::retry(Instant now) {
   if (!reused_ || exchange_.retried || exchange_.answered || !repeatable) return false;
   exchange_.retried = true;
   attempts_.lease().totals().retries.add();
-  trace_.retried();
+  trace_.retried(now);
   obtain(now, /*fresh=*/true);
   return true;
 }
@@ -368,7 +373,7 @@ void HttpProxy::finish_exchange(Instant now) {
   }
   upload_.end();
   first_ = false;
-  if (response_.out.empty()) trace_.finish(now);
+  if (response_.out.empty()) end_trace(now);
   if (!exchange_.keep_alive) {
     end_after_sending(client_has_more, now);
     return;

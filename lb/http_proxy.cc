@@ -8,13 +8,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace hither::lb {
 
 HttpProxy::HttpProxy(HttpContext& context, const Address& client, Instant now)
     : context_(context),
       client_(identity_of(client, context.picker.farm().settings().trusted_proxies)),
-      trace_(context.log, client),
+      trace_(context.picker.totals().timings, context.log, client),
       request_(context.blocks),
       response_(context.blocks),
       tunnel_(request_, response_),
@@ -94,7 +95,7 @@ void HttpProxy::sent(Side to, std::size_t size, Instant now) {
     download_.moved(size, now);
     if (between_requests() || phase_ == Phase::over) {
       // The last response is out as a whole.
-      if (response_.out.empty() && phase_ != Phase::head) trace_.finish(now);
+      if (response_.out.empty() && phase_ != Phase::head) end_trace(now);
     }
     if (phase_ == Phase::over || exchange_.status != 0) deadline_ = now + farm().timeouts.stall;
     if (between_requests()) deadline_ = now + farm().timeouts.idle;
@@ -195,7 +196,7 @@ void HttpProxy::on_late_exchange(Instant now) {
   if (upload_.deadline() <= now) {
     fail_exchange(408, {'c', 'B'}, "the body of the request comes too slowly", now);
   } else if (link_ == Link::obtaining) {
-    connect_failed("no answer in time", now);
+    try_another("no answer in time", {'s', 'C'}, now);
   } else if (exchange_.status != 0) {
     const bool client_is_slow = !response_.out.empty();
     if (client_is_slow) return client_left(now);
@@ -292,7 +293,8 @@ void HttpProxy::reply(int status, std::string_view why, Instant now) {
     return;
   }
   response_.out.append(text);
-  trace_.answered(status, now);
+  if (phase_ == Phase::head) trace_.received(request_.in.size());  // All that there is of it.
+  trace_.replied(status);
   if (!keep) {
     end_after_sending(/*linger=*/true, now);
     return;
@@ -324,10 +326,16 @@ void HttpProxy::abort(Instant now) {
   close(now);
 }
 
+void HttpProxy::end_trace(Instant now) {
+  if (phase_ == Phase::head) trace_.received(request_.in.size());
+  trace_.received(request_.body_octets() - std::exchange(bodies_counted_, request_.body_octets()));
+  trace_.finish(now);
+}
+
 /// Ends at once: the driver closes both connections.
 void HttpProxy::close(Instant now) {
   leave_backend(BackendWish::leave);
-  trace_.finish(now);
+  end_trace(now);
   request_.end();
   response_.end();
   upload_.end();

@@ -95,6 +95,7 @@ class HttpProxy final : public Session {
   void end_after_sending(bool linger, Instant now);
   void client_left(Instant now);
   void abort(Instant now);
+  void end_trace(Instant now);
   void close(Instant now);
   bool between_requests() const { return phase_ == Phase::idle || phase_ == Phase::head; }
   char stage() const;
@@ -113,6 +114,7 @@ class HttpProxy final : public Session {
   void finish_exchange(Instant now);
   void obtain(Instant now, bool fresh);
   bool retry(Instant now);
+  void try_another(std::string_view why, EndReason reason, Instant now);
   void backend_lost(std::string_view why, bool clean, Instant now);
   void keep_backend();
   void leave_backend(BackendWish wish);
@@ -132,6 +134,7 @@ class HttpProxy final : public Session {
   MinimumRate upload_;
   MinimumRate download_;
   Instant deadline_;
+  std::uint64_t bodies_counted_ = 0;  ///< octets that the traces so far were told of
 
   Phase phase_ = Phase::idle;
   Link link_ = Link::none;

@@ -49,6 +49,7 @@ bool HttpStream::move_data() {
     if (!step.data.empty() && chunked) write_chunk(step.data, out);
     if (!step.data.empty() && !chunked) out.append(step.data);
     in.consume(step.taken);
+    body_octets_ += step.taken;
     if (step.taken == 0) break;
     moved = true;
   }
@@ -73,6 +74,7 @@ bool HttpStream::move_trailers() {
     owes_end_ = false;
   }
   in.consume(trailers.size);
+  body_octets_ += trailers.size;
   body_.end_trailers();
   return true;
 }
@@ -116,7 +118,10 @@ bool HttpStream::take(std::size_t size) {
   if (surplus) size = static_cast<std::size_t>(body_.left());
   target.commit(size);
   target.release_if_empty();
-  if (direct_ && size > 0) body_.read(out.data().last(size));
+  if (direct_ && size > 0) {
+    body_.read(out.data().last(size));
+    body_octets_ += size;
+  }
   return !surplus;
 }
 

@@ -49,6 +49,8 @@ class HttpStream {
   std::string_view reason() const { return reason_.empty() ? body_.reason() : reason_; }
   /// Data of the body that came so far.
   std::uint64_t received() const { return body_.received(); }
+  /// Octets of all bodies that came so far, with chunk sizes and trailers.
+  std::uint64_t body_octets() const { return body_octets_; }
 
   /// May more of the body be read? Only when all before it went out: so a slow reader stops the
   /// writer, not our memory.
@@ -76,7 +78,8 @@ class HttpStream {
 
   BodyReader body_;
   std::string_view reason_;  ///< of broken trailers
-  std::size_t kept_ = 0;     ///< bytes at the front of `out` that are sent and remembered
+  std::uint64_t body_octets_ = 0;
+  std::size_t kept_ = 0;  ///< bytes at the front of `out` that are sent and remembered
   Shape shape_ = Shape::bytes;
   TrailerUse trailers_ = TrailerUse::drop;
   bool recodes_ = false;   ///< the body is not the same bytes on both sides

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lb/report_times.h"
+
 namespace hither::lb {
 namespace {
 
@@ -60,6 +62,7 @@ Json server_json(const Server& server, const Health& health, const std::string& 
   json["connect_failures"] = server.sum(connect_failures);
   json["reused"] = server.sum(reused);
   json["retries"] = server.sum(retries);
+  json["times"] = to_json([&server](Stage stage) { return server.recent(stage); });
   return json;
 }
 
@@ -101,6 +104,7 @@ Json farm_json(const FarmView& view, Instant now) {
           {"client_aborts_total", sum(&FarmTotals::aborted)},
           {"retries_left", farm.retry_budget().left()},
           {"retries_refused_total", farm.retry_budget().refused()},
+          {"times", to_json([&farm](Stage stage) { return farm.recent(stage); })},
           {"servers", std::move(servers)}};
 }
 
@@ -195,6 +199,7 @@ std::string to_status_json(const RoomView& room, Instant now) {
   const Json json = {{"program", "hither-lb"},
                      {"room", room.room},
                      {"draining", room.draining},
+                     {"times", recent_times_json(room)},
                      {"farms", std::move(farms)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -244,6 +249,7 @@ Metrics make_metrics(const RoomView& room) {
       farm_family(room, "hither_lb_access_log_dropped_total",
                   "Lines of the access log that nobody took in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.unlogged; })));
+  add_times(room, metrics);
   return metrics;
 }
 

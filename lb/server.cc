@@ -145,6 +145,7 @@ void Balancer::judge_outliers() {
   const Instant now = io::monotonic_now();
   for (std::size_t i = 0; i < farms_.size(); ++i) {
     Farm& farm = *farms_[i];
+    farm.step_recent(now);
     farm.retry_budget().step(
         farm.sum([](const FarmTotals& totals) -> const Counter& { return totals.requests; }), now);
     for (const Outliers::Change& change : outliers_[i]->step(farm.take_seen(), now)) {

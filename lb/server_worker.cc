@@ -35,17 +35,17 @@ struct Worker::Share {
   Share(Farm& f, BlockPool& blocks, unsigned thread, std::uint64_t seed)
       : farm(f),
         picker(f, thread, seed),
-        tcp_times{.connect = f.settings().timeouts.connect,
-                  .idle = f.settings().timeouts.tunnel,
-                  .total = f.settings().timeouts.total},
+        tcp{.picker = picker,
+            .blocks = blocks,
+            .times = {.connect = f.settings().timeouts.connect,
+                      .idle = f.settings().timeouts.tunnel,
+                      .total = f.settings().timeouts.total}},
         http{.picker = picker, .blocks = blocks},
         idle(f.size(), IdlePool::Limits{}) {}
 
-  std::unique_ptr<Session> new_session(BlockPool& blocks, const Endpoint& peer, int fd,
-                                       Instant now) {
+  std::unique_ptr<Session> new_session(const Endpoint& peer, int fd, Instant now) {
     if (farm.settings().mode == topology::Mode::tcp) {
-      return std::make_unique<TcpProxy>(picker, blocks, tcp_times,
-                                        affinity_of(farm.settings(), peer.address), now,
+      return std::make_unique<TcpProxy>(tcp, peer.address, now,
                                         preamble_for(farm.settings().send_proxy, peer, fd));
     }
     return std::make_unique<HttpProxy>(http, peer.address, now);
@@ -53,7 +53,7 @@ struct Worker::Share {
 
   Farm& farm;
   Picker picker;
-  TcpTimes tcp_times;
+  TcpContext tcp;
   HttpContext http;
   IdlePool idle;
 };
@@ -151,7 +151,10 @@ Result<void> Worker::listen(const Port& port, const Endpoint& endpoint, bool sha
   return {};
 }
 
-void Worker::log_to(std::size_t farm, AccessSink& sink) { shares_[farm]->http.log = &sink; }
+void Worker::log_to(std::size_t farm, AccessSink& sink) {
+  shares_[farm]->tcp.log = &sink;
+  shares_[farm]->http.log = &sink;
+}
 
 // ---- Clients
 
@@ -219,7 +222,7 @@ void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface)
   share.farm.clients().raise();
   share.picker.totals().clients.add();
   if (preface != nullptr && preface->header().has_addresses) flow.peer = preface->header().source;
-  flow.session = share.new_session(blocks_, flow.peer, flow.fd.get(), now);
+  flow.session = share.new_session(flow.peer, flow.fd.get(), now);
   if (preface != nullptr && !preface->rest().empty() && flow.session->wants(Side::client)) {
     const ByteView rest = preface->rest();
     const std::span<std::byte> space = flow.session->space(Side::client);

@@ -11,27 +11,30 @@ Side other(Side side) { return side == Side::client ? Side::backend : Side::clie
 
 }  // namespace
 
-TcpProxy::TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times,
-                   const Affinity& affinity, Instant now, std::string preamble)
-    : picker_(picker),
-      times_(times),
-      to_client_(blocks),
-      to_backend_(blocks),
+TcpProxy::TcpProxy(TcpContext& context, const Address& client, Instant now, std::string preamble)
+    : context_(context),
+      trace_(context.picker.totals().timings, context.log, client),
+      to_client_(context.blocks),
+      to_backend_(context.blocks),
       preamble_(std::move(preamble)),
-      end_(times.total > Duration::zero() ? now + times.total : never),
-      deadline_(now + times.connect) {
-  picker_.totals().requests.add();
-  if (attempts_.begin(picker_, affinity, now)) {
+      end_(context.times.total > Duration::zero() ? now + context.times.total : never),
+      deadline_(now + context.times.connect) {
+  context_.picker.totals().requests.add();
+  trace_.begin_connection(now);
+  if (attempts_.begin(context_.picker, affinity_of(context_.picker.farm().settings(), client),
+                      now)) {
+    trace_.picked(attempts_.lease(), now);
     obtain(now);
   } else {
-    picker_.totals().unserved.add();
-    finish(false);
+    context_.picker.totals().unserved.add();
+    trace_.fault({'R', 'Q'});
+    finish(now);
   }
 }
 
 void TcpProxy::obtain(Instant now) {
   wish_ = BackendWish::obtain;
-  deadline_ = now + times_.connect;
+  deadline_ = now + context_.times.connect;
 }
 
 bool TcpProxy::wants(Side from) const {
@@ -46,6 +49,7 @@ void TcpProxy::received(Side from, std::size_t size, Instant now) {
   out.commit(size);
   out.release_if_empty();
   carried(from, size);
+  if (from == Side::client) trace_.received(size);
   if (size > 0 && connected_) await_more(now);
 }
 
@@ -56,7 +60,7 @@ void TcpProxy::carried(Side from, std::size_t size) {
   streak_ += size;
 }
 
-void TcpProxy::await_more(Instant now) { deadline_ = std::min(now + times_.idle, end_); }
+void TcpProxy::await_more(Instant now) { deadline_ = std::min(now + context_.times.idle, end_); }
 
 std::uint64_t TcpProxy::relayable(Side from) const {
   const bool bulk = connected_ && streak_from_ == from && streak_ >= relay_after;
@@ -65,6 +69,11 @@ std::uint64_t TcpProxy::relayable(Side from) const {
 
 void TcpProxy::relayed(Side from, std::size_t size, Instant now) {
   carried(from, size);
+  if (from == Side::client) {
+    trace_.received(size);
+  } else {
+    trace_.sent(size);
+  }
   if (size < relay_piece_min) streak_ = 0;
   await_more(now);
 }
@@ -72,20 +81,22 @@ void TcpProxy::relayed(Side from, std::size_t size, Instant now) {
 void TcpProxy::ended(Side from, Instant now) {
   (from == Side::client ? client_ended_ : backend_ended_) = true;
   if (connected_) await_more(now);
-  finish_if_over();
+  finish_if_over(now);
 }
 
-void TcpProxy::broken(Side from, Instant) {
+void TcpProxy::broken(Side from, Instant now) {
   if (from == Side::client || !connected_) {
-    finish(connected_);
+    trace_.fault({'C', connected_ ? 'T' : 'C'});
+    finish(now);
     return;
   }
+  trace_.fault({'S', 'T'});
   // What the server sent before still goes to the client; then that connection is closed.
   to_backend_.clear();
   preamble_.clear();
   client_ended_ = true;
   backend_ended_ = true;
-  finish_if_over();
+  finish_if_over(now);
 }
 
 ByteView TcpProxy::pending(Side to) const {
@@ -100,8 +111,9 @@ void TcpProxy::sent(Side to, std::size_t size, Instant now) {
   } else {
     towards(to).consume(size);
   }
+  if (to == Side::client) trace_.sent(size);
   await_more(now);
-  finish_if_over();
+  finish_if_over(now);
 }
 
 void TcpProxy::unwritable(Side to, Instant now) {
@@ -110,6 +122,7 @@ void TcpProxy::unwritable(Side to, Instant now) {
     broken(to, now);
     return;
   }
+  trace_.fault({'S', 'T'});
   to_backend_.clear();
   preamble_.clear();
   client_ended_ = true;
@@ -130,16 +143,25 @@ void TcpProxy::connected(bool, Instant now) {
   wish_ = BackendWish::leave;
   attempts_.lease().connect_done(true);
   attempts_.lease().took(now);
+  trace_.connected(/*opened=*/true, now);
   connected_ = true;
   await_more(now);
 }
 
 void TcpProxy::connect_failed(std::string_view why, Instant now) {
-  if (attempts_.next(picker_, why, now)) {
+  try_another(why, {'S', 'C'}, now);
+}
+
+/// The server did not take the connection. If no other can be had it ends for `reason`.
+void TcpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
+  if (attempts_.next(context_.picker, why, now)) {
+    trace_.retried(now);
+    trace_.picked(attempts_.lease(), now);
     obtain(now);
   } else {
-    picker_.totals().unserved.add();
-    finish(false);
+    context_.picker.totals().unserved.add();
+    trace_.fault(reason);
+    finish(now);
   }
 }
 
@@ -148,25 +170,35 @@ void TcpProxy::parted(Instant) { wish_ = BackendWish::leave; }
 void TcpProxy::on_deadline(Instant now) {
   if (finished_) return;
   if (connected_) {
-    finish(true);
+    trace_.fault(idle_reason(now));
+    finish(now);
   } else {
-    connect_failed("no answer in time", now);
+    try_another("no answer in time", {'s', 'C'}, now);
   }
 }
 
-/// Both said FIN and both got everything.
-void TcpProxy::finish_if_over() {
-  const bool flushed = to_client_.empty() && to_backend_.empty() && preamble_.empty();
-  if (connected_ && client_ended_ && backend_ended_ && flushed) finish(true);
+/// Who let the time run out: whoever takes no more of what waits for it, or else the client, who
+/// says nothing. Or it was our limit of the whole.
+EndReason TcpProxy::idle_reason(Instant now) const {
+  if (now >= end_) return {'P', 'T'};
+  const bool server_is_slow = !to_backend_.empty() || !preamble_.empty();
+  return {server_is_slow ? 's' : 'c', 'T'};
 }
 
-void TcpProxy::finish(bool served) {
+/// Both said FIN and both got everything.
+void TcpProxy::finish_if_over(Instant now) {
+  const bool flushed = to_client_.empty() && to_backend_.empty() && preamble_.empty();
+  if (connected_ && client_ended_ && backend_ended_ && flushed) finish(now);
+}
+
+void TcpProxy::finish(Instant now) {
   if (finished_) return;
   finished_ = true;
   to_client_.clear();
   to_backend_.clear();
-  if (attempts_.lease()) attempts_.lease().totals().results[served ? 2 : 0].add();
+  if (attempts_.lease()) attempts_.lease().totals().results[connected_ ? 2 : 0].add();
   attempts_.end();
+  trace_.finish(now);
   wish_ = BackendWish::leave;
   deadline_ = never;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "lb/access_trace.h"
 #include "lb/attempts.h"
 #include "lb/buffer.h"
 #include "lb/picker.h"
@@ -15,6 +16,14 @@ struct TcpTimes {
   Duration connect = std::chrono::seconds(2);  ///< for each server that is tried
   Duration idle = std::chrono::minutes(10);    ///< without a byte in either direction
   Duration total = Duration::zero();           ///< for the whole connection; zero: no limit
+};
+
+/// What the sessions of one thread share. Must outlive them.
+struct TcpContext {
+  Picker& picker;
+  BlockPool& blocks;
+  TcpTimes times{};
+  AccessSink* log = nullptr;  ///< null: no access log
 };
 
 /// So many bytes in one direction, with none in the other between them, make a connection bulk:
@@ -30,10 +39,8 @@ constexpr std::size_t relay_piece_min = 4096;
 /// byte was sent. Bulk is relayed in the kernel.
 class TcpProxy final : public Session {
  public:
-  /// `picker`, `blocks` and `times` must outlive it. The server gets `preamble` before everything
-  /// else: a PROXY header, or nothing.
-  TcpProxy(Picker& picker, BlockPool& blocks, const TcpTimes& times, const Affinity& affinity,
-           Instant now, std::string preamble = {});
+  /// The server gets `preamble` before everything else: a PROXY header, or nothing.
+  TcpProxy(TcpContext& context, const Address& client, Instant now, std::string preamble = {});
 
   bool wants(Side from) const override;
   std::span<std::byte> space(Side from) override;
@@ -64,11 +71,13 @@ class TcpProxy final : public Session {
   void carried(Side from, std::size_t size);
   void await_more(Instant now);
   void obtain(Instant now);
-  void finish(bool served);
-  void finish_if_over();
+  void try_another(std::string_view why, EndReason reason, Instant now);
+  EndReason idle_reason(Instant now) const;
+  void finish(Instant now);
+  void finish_if_over(Instant now);
 
-  Picker& picker_;
-  const TcpTimes& times_;
+  TcpContext& context_;
+  AccessTrace trace_;
   Attempts attempts_;
   Buffer to_client_;
   Buffer to_backend_;

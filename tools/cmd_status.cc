@@ -68,6 +68,13 @@ Duration to_duration(const Json& seconds) {
 
 std::string rough(const Json& seconds) { return to_rough_text(to_duration(seconds)); }
 
+/// "1.2/14.0", or nothing if there was no request lately.
+std::string times_cell(const Json& of, const char* stage) {
+  const Json times = of.value("times", Json::object()).value(stage, Json::object());
+  if (times.value("count", 0) == 0) return {};
+  return fmt::format("{:.1f}/{:.1f}", times["p50_ms"].get<double>(), times["p99_ms"].get<double>());
+}
+
 Colour colour_of(const std::string& state) {
   if (state == "up" || state == "ready") return Colour::green;
   return state == "down" || state == "backoff" || state == "stopped" ? Colour::red : Colour::yellow;
@@ -77,7 +84,7 @@ class Table {
  public:
   Table(const Json& world, const Answers& answers, bool colour)
       : world_(world), answers_(answers), colour_(colour) {
-    rows_.push_back({"NAME", "STATE", "FOR", "PID", "RESTARTS", "LOAD", "NOTE"});
+    rows_.push_back({"NAME", "STATE", "FOR", "PID", "RESTARTS", "LOAD", "MS P50/P99", "NOTE"});
     for (std::string& cell : rows_.back()) cell = paint(cell, Colour::bold, colour_);
   }
 
@@ -105,6 +112,7 @@ class Table {
             pid == 0 ? "-" : std::to_string(pid),
             std::to_string(process["restarts"].get<int>()),
             "",
+            "",
             note};
   }
 
@@ -117,7 +125,7 @@ class Table {
     if (answers_.dns.is_object()) {
       row[5] = fmt::format("{} queries", answers_.dns.value("queries", std::uint64_t{0}));
     }
-    row[6] = row[6].empty() ? listen : row[6];
+    row[7] = row[7].empty() ? listen : row[7];
     rows_.push_back(std::move(row));
   }
 
@@ -128,7 +136,7 @@ class Table {
     std::string where = room["title"];
     for (const Json& address : room["address"]) where += " " + address.get<std::string>();
     if (seen == nullptr || (*seen)["farms"].empty()) {
-      rows_.push_back({name, state_cell("unknown"), "", "", "", "", where});
+      rows_.push_back({name, state_cell("unknown"), "", "", "", "", "", where});
     } else {
       for (const Json& farm : (*seen)["farms"]) rows_.push_back(farm_row(*seen, farm, where));
     }
@@ -159,7 +167,16 @@ class Table {
             "",
             fmt::format("{}/{}", farm["load"].get<std::int64_t>(),
                         farm["capacity"].get<std::int64_t>()),
+            times_of(room["room"], farm["farm"]),
             farm_note(seen, where)};
+  }
+
+  /// From the first byte of a request to its end, as the balancer of that room measured.
+  std::string times_of(const std::string& room, const std::string& farm_name) const {
+    const auto balancer = answers_.balancers.find(room);
+    if (balancer == answers_.balancers.end()) return {};
+    const Json* farm = find_in(balancer->second, "farms", "farm", farm_name);
+    return farm == nullptr ? "" : times_cell(*farm, "total");
   }
 
   void add_process_of_room(const Json& process) {
@@ -174,13 +191,14 @@ class Table {
       row[1] = state_cell((*server)["state"]);
       row[2] = rough((*server)["since_s"]);
       row[5] = std::to_string((*server)["in_flight"].get<std::int64_t>());
+      row[6] = times_cell(*server, farm->value("mode", "") == "tcp" ? "connect" : "response");
       if ((*server)["state"] != "up") {
-        row[6] = server->value("last_failure", "");
+        row[7] = server->value("last_failure", "");
       } else if (const Json outlier = server->value("outlier", Json::object());
                  outlier.value("standing", "good") != "good") {
         // Its probes pass, but its answers failed.
         row[1] = state_cell(outlier["standing"]);
-        row[6] = outlier.value("reason", "");
+        row[7] = outlier.value("reason", "");
       }
     }
     rows_.push_back(std::move(row));

@@ -206,7 +206,8 @@ const auto table_of_farm_keys = std::to_array<Key>({
      .type = word,
      .fallback = "\"off\"",
      .words = access_logs,
-     .text = "One line on standard output per request of mode http, in this form."},
+     .text =
+         "One line on standard output per request, or per connection of mode tcp, in this form."},
     {.path = "farm.*.capacity",
      .type = integer,
      .fallback = "100",

@@ -55,17 +55,17 @@ Story::Story(Settings settings)
     : settings_(settings),
       farm_(make_farm(settings.servers, settings.farm)),
       picker_(*farm_, 0, 1),
+      tcp_{.picker = picker_, .blocks = blocks_, .times = settings.tcp_times, .log = &log_},
       context_{.picker = picker_, .blocks = blocks_, .log = &log_} {
   open_session();
 }
 
 void Story::open_session() {
+  const Address client = *parse_address(settings_.client);
   if (settings_.tcp) {
-    session_ = std::make_unique<TcpProxy>(
-        picker_, blocks_, settings_.tcp_times,
-        affinity_of(settings_.farm, *parse_address(settings_.client)), now_, settings_.preamble);
+    session_ = std::make_unique<TcpProxy>(tcp_, client, now_, settings_.preamble);
   } else {
-    session_ = std::make_unique<HttpProxy>(context_, *parse_address(settings_.client), now_);
+    session_ = std::make_unique<HttpProxy>(context_, client, now_);
   }
   settle();
 }

@@ -114,6 +114,7 @@ class Story {
   Picker picker_;
   BlockPool blocks_;
   Log log_;
+  TcpContext tcp_;
   HttpContext context_;
   Instant now_ = Instant(std::chrono::hours(1));
   std::unique_ptr<Session> session_;

@@ -130,12 +130,13 @@ class TcpConnect : public testing::Test {
   std::unique_ptr<Farm> farm_;
   Picker picker_;
   BlockPool blocks_;
-  TcpTimes times_;
+  TcpContext context_{.picker = picker_, .blocks = blocks_};
+  Address client_ = *parse_address("192.0.2.7");
   Instant now_{};
 };
 
 TEST_F(TcpConnect, TriesOtherCopiesThreeInAllAndGivesEachBack) {
-  TcpProxy proxy(picker_, blocks_, times_, {}, now_);
+  TcpProxy proxy(context_, client_, now_);
   std::set<std::uint32_t> tried;
 
   while (!proxy.finished()) {
@@ -153,7 +154,7 @@ TEST_F(TcpConnect, TriesOtherCopiesThreeInAllAndGivesEachBack) {
 }
 
 TEST_F(TcpConnect, MovesOnFromACopyThatStaysSilent) {
-  TcpProxy proxy(picker_, blocks_, times_, {}, now_);
+  TcpProxy proxy(context_, client_, now_);
   const std::uint32_t first = proxy.server();
   proxy.connecting(now_);
 
@@ -166,7 +167,7 @@ TEST_F(TcpConnect, MovesOnFromACopyThatStaysSilent) {
 TEST_F(TcpConnect, EndsAtOnceWhenNothingIsUp) {
   for (std::size_t i = 0; i < farm_->size(); ++i) farm_->set_usable(i, false);
 
-  const TcpProxy proxy(picker_, blocks_, times_, {}, now_);
+  const TcpProxy proxy(context_, client_, now_);
 
   EXPECT_TRUE(proxy.finished());
 }

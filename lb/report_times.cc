@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/report_times.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace hither::lb {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::ordered_json;
+
+struct StageText {
+  Stage stage;
+  const char* family;
+  const char* of_server;
+  const char* help;
+};
+constexpr StageText texts[] = {
+    {Stage::queue, "hither_lb_queue_seconds", nullptr,
+     "From the whole head of a request until a server was picked"},
+    {Stage::connect, "hither_lb_connect_seconds", "hither_lb_server_connect_seconds",
+     "Until a new connection to a server was there"},
+    {Stage::response, "hither_lb_response_seconds", "hither_lb_server_response_seconds",
+     "From the connection until the head of the response was read"},
+    {Stage::total, "hither_lb_request_seconds", "hither_lb_server_request_seconds",
+     "From the first byte of a request to its end, or of a connection in TCP mode"},
+};
+
+Json milliseconds(const std::optional<Duration>& time) {
+  if (!time) return {};
+  return std::chrono::duration<double, std::milli>(*time).count();
+}
+
+/// Nobody reads the head of a response in TCP mode.
+bool has(const Farm& farm, Stage stage) {
+  return stage != Stage::response || farm.settings().mode == topology::Mode::http;
+}
+
+MetricFamily family_of(const char* name, const char* help) {
+  return {.name = name, .help = help, .type = MetricFamily::Type::histogram, .samples = {}};
+}
+
+MetricFamily farms_family(const RoomView& room, const StageText& text) {
+  const std::vector<Duration> edges = edges_from(250us, 2, 18);
+  MetricFamily family = family_of(text.family, text.help);
+  for (const FarmView& view : room.farms) {
+    const Farm& farm = *view.farm;
+    if (!has(farm, text.stage)) continue;
+    family.samples.push_back(to_sample(farm.times(text.stage), edges,
+                                       {{"room", std::string(room.room)}, {"farm", farm.name()}}));
+  }
+  return family;
+}
+
+MetricFamily servers_family(const RoomView& room, const StageText& text) {
+  const std::vector<Duration> edges = edges_from(250us, 4, 8);
+  MetricFamily family = family_of(text.of_server, text.help);
+  for (const FarmView& view : room.farms) {
+    if (!has(*view.farm, text.stage)) continue;
+    for (std::size_t i = 0; i < view.farm->size(); ++i) {
+      const Server& server = view.farm->server(i);
+      family.samples.push_back(to_sample(server.times(text.stage), edges,
+                                         {{"room", std::string(room.room)},
+                                          {"farm", view.farm->name()},
+                                          {"server", server.name()}}));
+    }
+  }
+  return family;
+}
+
+}  // namespace
+
+Json to_json(const std::function<HistogramView(Stage)>& times) {
+  Json json = Json::object();
+  for (const Stage stage : stages) {
+    const HistogramView view = times(stage);
+    json[to_text(stage)] = {{"count", view.count()},
+                            {"p50_ms", milliseconds(view.quantile(0.5))},
+                            {"p90_ms", milliseconds(view.quantile(0.9))},
+                            {"p99_ms", milliseconds(view.quantile(0.99))}};
+  }
+  return json;
+}
+
+Json recent_times_json(const RoomView& room) {
+  return to_json([&room](Stage stage) {
+    HistogramView all;
+    for (const FarmView& view : room.farms) all.merge(view.farm->recent(stage));
+    return all;
+  });
+}
+
+void add_times(const RoomView& room, Metrics& metrics) {
+  for (const StageText& text : texts) {
+    metrics.push_back(farms_family(room, text));
+    if (text.of_server != nullptr) metrics.push_back(servers_family(room, text));
+  }
+}
+
+}  // namespace hither::lb
