@@ -31,6 +31,7 @@ void BenchTally::count(Duration latency) {
 Duration BenchTally::quantile(double share) const {
   std::uint64_t all = 0;
   for (const std::uint64_t one : histogram) all += one;
+  all += lost;
   const auto rank = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(all)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < histogram.size(); ++i) {
@@ -41,7 +42,7 @@ Duration BenchTally::quantile(double share) const {
                       << (power < 4 ? 0 : power - 4));
     }
   }
-  return {};
+  return all == 0 ? Duration::zero() : BenchFlow::patience;
 }
 
 BenchFlow::BenchFlow(io::Fd socket, const BenchQuery& query, std::span<const BenchClient> clients,

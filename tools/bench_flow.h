@@ -41,7 +41,8 @@ struct BenchTally {
   std::vector<std::uint64_t> histogram = std::vector<std::uint64_t>(64 * 16);
 
   void count(Duration latency);
-  /// The latency that this share of the answers did not exceed.
+  /// The latency that this share of the answers did not exceed; a query that was lost counts as one
+  /// that was answered after Flow::patience.
   Duration quantile(double share) const;
 };
 
