@@ -89,8 +89,9 @@ Server::Server(io::Loop& loop, const Start& start, SetupReading first)
       probe_timer_(loop, [this] { probe_due(); }),
       share_timer_(loop, [this] { publish(); }),
       notify_sender_(loop),
-      reloader_(loop, start, first,
-                [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
+      reloader_(
+          loop, [start] { return set_up(start); }, first,
+          [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
       overrides_stamp_(io::stamp_of(settings_.overrides)),
       file_timer_(loop, [this] { look_at_files(); }),
       log_timer_(loop, [this] { log_queries(); }) {

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/reload.h"
 #include "base/result.h"
 #include "dns/reload.h"
 #include "dns/room_board.h"
 #include "dns/server_load.h"
 #include "dns/server_notify.h"
 #include "dns/server_probe.h"
-#include "dns/server_reload.h"
 #include "dns/server_setup.h"
 #include "dns/server_thread.h"
 #include "dns/settings.h"
@@ -21,6 +21,7 @@
 #include "io/admin.h"
 #include "io/files.h"
 #include "io/loop.h"
+#include "io/reloader.h"
 
 namespace hither::dns {
 
@@ -94,7 +95,7 @@ class Server {
   io::Timer probe_timer_;
   io::Timer share_timer_;  ///< for what moves though no room changes
   NotifySender notify_sender_;
-  Reloader reloader_;
+  io::Reloader<SetupReading> reloader_;
   ReloadReport reloads_;
   topology::Overrides overrides_;
   std::optional<io::FileStamp> overrides_stamp_;

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "base/reload.h"
 #include "base/time.h"
 #include "dns/counters.h"
 #include "dns/notifier.h"
 #include "dns/probe_times.h"
-#include "dns/reload.h"
 #include "dns/room_board.h"
 #include "dns/room_states.h"
 #include "dns/settings.h"

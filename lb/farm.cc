@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "lb/affinity.h"
@@ -21,22 +22,17 @@ Duration retry_after_of(const HttpFields& fields) {
 
 }  // namespace
 
-Server::Server(std::string name, std::string address, unsigned threads)
-    : name_(std::move(name)),
-      address_(std::move(address)),
-      identity_(hash_bytes(address_)),
+Server::Server(CopyIdentity identity, unsigned threads)
+    : identity_(std::move(identity)),
+      address_hash_(hash_bytes(identity_.address)),
       totals_(threads) {}
 
 std::optional<Endpoint> Server::endpoint() const {
-  if (!resolved_.load(std::memory_order_acquire)) return std::nullopt;
-  return endpoint_;
+  const Endpoint endpoint = endpoint_.get();
+  return endpoint.port == 0 ? std::nullopt : std::optional(endpoint);
 }
 
-void Server::resolve(const Endpoint& endpoint) {
-  if (resolved_.load(std::memory_order_relaxed)) return;
-  endpoint_ = endpoint;
-  resolved_.store(true, std::memory_order_release);
-}
+void Server::resolve(const Endpoint& endpoint) { endpoint_.set(endpoint); }
 
 Lease::Lease(Server& server, std::uint32_t index, unsigned thread, Instant now)
     : server_(&server), index_(index), thread_(thread), since_(now) {
@@ -116,27 +112,82 @@ void Lease::release() {
   server_ = nullptr;
 }
 
-Farm::Farm(std::string room, topology::Farm farm,
-           const std::vector<std::pair<std::string, std::string>>& copies, unsigned threads)
-    : room_(std::move(room)), settings_(std::move(farm)), totals_(threads) {
-  servers_.reserve(copies.size());
+Farm::Farm(std::string room, topology::Farm farm, const Copies& copies, unsigned threads)
+    : room_(std::move(room)),
+      name_(farm.name),
+      threads_(threads),
+      servers_(std::make_unique<std::unique_ptr<Server>[]>(servers_max)),
+      totals_(threads) {
+  const Result<CopyPlan> first = plan(farm, copies);
+  ASSERT(first);
+  change(std::move(farm), *first);
+}
+
+std::vector<CopyIdentity> Farm::identities(const topology::Farm& farm, const Copies& copies) const {
+  std::vector<CopyIdentity> identities;
+  identities.reserve(copies.size());
   for (const auto& [name, address] : copies) {
-    servers_.push_back(std::make_unique<Server>(name, address, threads));
-    Server& server = *servers_.back();
-    if (!settings_.sticky.empty()) {
-      server.token_ = sticky_token(settings_, room_, name);
-      server.set_cookie_ = set_cookie_field(settings_.sticky, server.token_);
-    }
-    const auto weight = settings_.weights.find(name);
-    if (weight == settings_.weights.end()) continue;
-    server.weight_.store(static_cast<std::uint32_t>(weight->second.weight),
-                         std::memory_order_relaxed);
+    CopyIdentity& identity = identities.emplace_back();
+    identity.name = name;
+    identity.address = address;
+    if (farm.sticky.empty()) continue;
+    identity.token = sticky_token(farm, room_, name);
+    identity.set_cookie = set_cookie_field(farm.sticky, identity.token);
   }
+  return identities;
+}
+
+Result<CopyPlan> Farm::plan(const topology::Farm& farm, const Copies& copies) const {
+  std::vector<KnownCopy> known;
+  known.reserve(size());
+  for (std::size_t i = 0; i < size(); ++i) {
+    known.push_back({.identity = server(i).identity(), .present = server(i).present()});
+  }
+  CopyPlan plan = plan_copies(known, identities(farm, copies));
+  if (size() + plan.joins.size() > servers_max) {
+    return fail(
+        fmt::format("farm {} had {} different copies since the balancer began, and {} are "
+                    "the most; start the balancer anew",
+                    name_, size() + plan.joins.size(), servers_max));
+  }
+  return plan;
+}
+
+void Farm::change(topology::Farm farm, const CopyPlan& plan) {
+  if (present_settings_) old_settings_.push_back(std::move(present_settings_));
+  present_settings_ = std::make_unique<const topology::Farm>(std::move(farm));
+  settings_.store(present_settings_.get(), std::memory_order_release);
+
+  for (const CopyPlan::Join& join : plan.joins) {
+    auto server = std::make_unique<Server>(join.identity, threads_);
+    if (join.heir_of) {
+      Server& before = *servers_[*join.heir_of];
+      server->endpoint_.set(before.endpoint_.get());
+      server->healthy_.store(before.healthy(), std::memory_order_relaxed);
+    }
+    ASSERT(join.place == size());
+    servers_[join.place] = std::move(server);
+    size_.store(join.place + 1, std::memory_order_release);
+  }
+  for (const std::size_t place : plan.returns) servers_[place]->present_ = true;
+  for (const std::size_t place : plan.leaves) {
+    servers_[place]->present_ = false;
+    servers_[place]->healthy_ = false;
+    set_standing(place, Standing::good);
+  }
+  order_ = plan.order;
+  for (const std::size_t place : order_) {
+    const auto weight = settings().weights.find(servers_[place]->name());
+    set_weight(place, weight == settings().weights.end()
+                          ? topology::weight_usual
+                          : static_cast<std::uint32_t>(weight->second.weight));
+  }
+  change_generation();
 }
 
 void Farm::set_usable(std::size_t index, bool usable) {
   servers_[index]->healthy_.store(usable, std::memory_order_release);
-  generation_.fetch_add(1, std::memory_order_release);
+  change_generation();
 }
 
 void Farm::set_standing(std::size_t index, Standing standing) {
@@ -148,7 +199,7 @@ void Farm::set_standing(std::size_t index, Standing standing) {
     server.trial_.close();
   }
   server.standing_.store(standing, std::memory_order_release);
-  generation_.fetch_add(1, std::memory_order_release);
+  change_generation();
 }
 
 std::vector<Outliers::Seen> Farm::take_seen() {
@@ -157,31 +208,34 @@ std::vector<Outliers::Seen> Farm::take_seen() {
         [field](const ServerTotals& totals) -> const Counter& { return totals.*field; });
   };
   std::vector<Outliers::Seen> seen;
-  seen.reserve(servers_.size());
-  for (const std::unique_ptr<Server>& server : servers_) {
-    seen.push_back({.candidate = server->healthy() && server->weight() > 0,
-                    .streak = server->streak_.take_longest(),
-                    .outcomes = {.good = total(*server, &ServerTotals::good),
-                                 .bad = total(*server, &ServerTotals::bad) +
-                                        total(*server, &ServerTotals::throttled)},
-                    .trial = server->trial_.state()});
+  seen.reserve(size());
+  for (std::size_t i = 0; i < size(); ++i) {
+    Server& one = server(i);
+    seen.push_back(
+        {.candidate = one.healthy() && one.weight() > 0,
+         .streak = one.streak_.take_longest(),
+         .outcomes = {.good = total(one, &ServerTotals::good),
+                      .bad = total(one, &ServerTotals::bad) + total(one, &ServerTotals::throttled)},
+         .trial = one.trial_.state()});
   }
   return seen;
 }
 
 void Farm::set_weight(std::size_t index, std::uint32_t weight) {
   servers_[index]->weight_.store(weight, std::memory_order_release);
-  generation_.fetch_add(1, std::memory_order_release);
+  change_generation();
 }
 
 FarmReport Farm::report() const {
   FarmReport report{.farm = name()};
-  for (const std::unique_ptr<Server>& server : servers_) {
+  for (std::size_t i = 0; i < size(); ++i) {
+    const Server& one = server(i);
+    report.load += one.in_flight().level();
+    if (!one.present()) continue;
     ++report.copies;
-    report.load += server->in_flight().level();
-    if (!server->usable() || server->weight() == 0) continue;
+    if (!one.usable() || one.weight() == 0) continue;
     ++report.usable;
-    report.capacity += settings_.capacity;
+    report.capacity += settings().capacity;
   }
   return report;
 }
@@ -189,25 +243,30 @@ FarmReport Farm::report() const {
 void Farm::step_recent(Instant now) {
   if (!recent_.due(now)) return;
   recent_.turn_to([this](Stage stage) { return times(stage); }, now);
-  for (const std::unique_ptr<Server>& server : servers_) {
-    server->recent_.turn_to([&server](Stage stage) { return server->times(stage); }, now);
+  for (const std::size_t place : order_) {
+    Server& one = server(place);
+    one.recent_.turn_to([&one](Stage stage) { return one.times(stage); }, now);
   }
 }
 
 std::string Farm::why_none() const {
+  std::size_t known = 0;
   std::size_t down = 0;
   std::size_t drained = 0;
   std::size_t ejected = 0;
-  for (const std::unique_ptr<Server>& server : servers_) {
-    if (!server->healthy()) {
+  for (std::size_t i = 0; i < size(); ++i) {
+    const Server& one = server(i);
+    if (!one.present()) continue;
+    ++known;
+    if (!one.healthy()) {
       ++down;
-    } else if (server->weight() == 0) {
+    } else if (one.weight() == 0) {
       ++drained;
-    } else if (!server->usable()) {
+    } else if (!one.usable()) {
       ++ejected;
     }
   }
-  std::string counts = fmt::format("{} known: {} down", size(), down);
+  std::string counts = fmt::format("{} known: {} down", known, down);
   if (drained > 0) counts += fmt::format(", {} with weight 0", drained);
   if (ejected > 0) counts += fmt::format(", {} ejected", ejected);
   return fmt::format("no copy of farm {} is up in room {} ({})", name(), room_, counts);

@@ -15,7 +15,9 @@
 #include "base/counter.h"
 #include "base/http_head.h"
 #include "base/ip.h"
+#include "base/published.h"
 #include "base/room.h"
+#include "lb/copy_plan.h"
 #include "lb/feedback.h"
 #include "lb/outlier.h"
 #include "lb/retry_budget.h"
@@ -58,21 +60,27 @@ HistogramView times_of(const std::vector<Totals>& threads, Stage stage) {
 }
 
 /// One copy of a farm as the balancer sees it. Gauges and totals may be read by any thread at any
-/// time; the address is set once, before the server first becomes usable. It never moves in memory.
+/// time. It never moves in memory, and is never forgotten: a server that leaves the farm keeps its
+/// place and its counters, in case it returns.
 class Server {
  public:
-  Server(std::string name, std::string address, unsigned threads);
+  Server(CopyIdentity identity, unsigned threads);
 
   /// "web-2".
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return identity_.name; }
   /// As it was described: "127.10.0.1:20001" or "web.internal:8080".
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return identity_.address; }
+  const CopyIdentity& identity() const { return identity_; }
 
-  /// Where to connect to; nullopt while its name is not resolved. The main thread sets it, once.
+  /// Where to connect to; nullopt while its name is not resolved. The main thread sets it; any may
+  /// ask.
   std::optional<Endpoint> endpoint() const;
   void resolve(const Endpoint& endpoint);
 
-  /// May it be picked: up by its probes, and not out for what became of its requests?
+  /// Is it one of the farm's copies? If not, it only finishes what it has.
+  bool present() const { return present_.load(std::memory_order_acquire); }
+  /// May it be picked: up by its probes, and not out for what became of its requests? One that is
+  /// not present is not up.
   bool usable() const { return healthy() && standing() == Standing::good; }
   bool healthy() const { return healthy_.load(std::memory_order_acquire); }
   Standing standing() const { return standing_.load(std::memory_order_acquire); }
@@ -80,12 +88,12 @@ class Server {
   /// Its share beside the others'; 0: it gets nothing new.
   std::uint32_t weight() const { return weight_.load(std::memory_order_acquire); }
   /// A hash of its address, the same in every process.
-  std::uint64_t identity() const { return identity_; }
+  std::uint64_t address_hash() const { return address_hash_; }
   const Feedback& feedback() const { return feedback_; }
   /// What a sticky cookie names it by, and the field that sets that cookie; 0 and empty where the
   /// farm has none.
-  std::uint64_t token() const { return token_; }
-  const std::string& set_cookie() const { return set_cookie_; }
+  std::uint64_t token() const { return identity_.token; }
+  const std::string& set_cookie() const { return identity_.set_cookie; }
   const Gauge& in_flight() const { return in_flight_; }
   const Gauge& connecting() const { return connecting_; }
   ServerTotals& totals(unsigned thread) { return totals_[thread]; }
@@ -104,13 +112,10 @@ class Server {
   friend class Farm;
   friend class Lease;
 
-  std::string name_;
-  std::string address_;
-  Endpoint endpoint_;
-  std::atomic<bool> resolved_{false};
-  std::uint64_t identity_;
-  std::uint64_t token_ = 0;
-  std::string set_cookie_;
+  CopyIdentity identity_;
+  std::uint64_t address_hash_;
+  Published<Endpoint> endpoint_;  ///< port 0: not resolved
+  std::atomic<bool> present_{true};
   std::atomic<bool> healthy_{false};
   std::atomic<Standing> standing_{Standing::good};
   std::atomic<std::uint32_t> weight_{topology::weight_usual};
@@ -171,20 +176,40 @@ class Lease {
   Instant since_{};
 };
 
-/// The servers of one farm in one room, shared by all threads. Its shape never changes; which
-/// servers are usable does, by the main thread alone, and every change moves generation() on, so
-/// that a thread rebuilds its list of candidates only then.
+/// Places for the copies of one farm, for as long as the program runs.
+constexpr std::size_t servers_max = 4096;
+
+/// The servers of one farm in one room, shared by all threads. The main thread alone changes which
+/// there are, which are usable and what the description says of them, at any time; every change
+/// moves generation() on, so that a thread rebuilds its list of candidates only then. A place, once
+/// given to a server, stays its own.
 class Farm {
  public:
-  /// `copies` are (name, address) pairs; `farm` is copied.
-  Farm(std::string room, topology::Farm farm,
-       const std::vector<std::pair<std::string, std::string>>& copies, unsigned threads);
+  using Copies = std::vector<std::pair<std::string, std::string>>;
 
-  const std::string& name() const { return settings_.name; }
-  const topology::Farm& settings() const { return settings_; }
-  std::size_t size() const { return servers_.size(); }
+  /// `copies` are (name, address) pairs, at most servers_max; `farm` is copied.
+  Farm(std::string room, topology::Farm farm, const Copies& copies, unsigned threads);
+
+  const std::string& name() const { return name_; }
+  /// As the description says now. What it refers to is there for as long as the caller keeps this
+  /// thread's loop from going on; across callbacks, ask again.
+  const topology::Farm& settings() const { return *settings_.load(std::memory_order_acquire); }
+  /// All places in use, those of servers that left as well.
+  std::size_t size() const { return size_.load(std::memory_order_acquire); }
   Server& server(std::size_t index) { return *servers_[index]; }
   const Server& server(std::size_t index) const { return *servers_[index]; }
+  /// The places of the present ones, as the description has them. Main thread.
+  const std::vector<std::size_t>& order() const { return order_; }
+
+  /// What change() would do. Fails if there are not enough places left. Main thread.
+  [[nodiscard]] Result<CopyPlan> plan(const topology::Farm& farm, const Copies& copies) const;
+  /// Makes `farm` what holds from now on. Servers that join or return are down until a probe says
+  /// otherwise, heirs are what their predecessors were; those that leave get nothing new. `plan` is
+  /// what plan() said of the same farm just now. Main thread.
+  void change(topology::Farm farm, const CopyPlan& plan);
+  /// Settings that change() replaced stay until no thread can be reading them: call it when every
+  /// thread has come by since. Main thread.
+  void forget_old_settings() { old_settings_.clear(); }
 
   /// What its probes say. Main thread, as all that changes who may be picked.
   void set_usable(std::size_t index, bool usable);
@@ -219,9 +244,18 @@ class Farm {
   const Gauge& clients() const { return clients_; }
 
  private:
+  std::vector<CopyIdentity> identities(const topology::Farm& farm, const Copies& copies) const;
+  void change_generation() { generation_.fetch_add(1, std::memory_order_release); }
+
   std::string room_;
-  topology::Farm settings_;
-  std::vector<std::unique_ptr<Server>> servers_;
+  std::string name_;
+  unsigned threads_;
+  std::unique_ptr<const topology::Farm> present_settings_;
+  std::vector<std::unique_ptr<const topology::Farm>> old_settings_;
+  std::atomic<const topology::Farm*> settings_{nullptr};
+  std::unique_ptr<std::unique_ptr<Server>[]> servers_;  ///< never moved: threads read it
+  std::atomic<std::size_t> size_{0};
+  std::vector<std::size_t> order_;
   std::atomic<std::uint64_t> generation_{1};
   std::vector<FarmTotals> totals_;
   RecentTimings recent_;  ///< the main thread's

@@ -5,9 +5,14 @@
 
 namespace hither::lb {
 
+IdlePool::OfServer& IdlePool::of(std::size_t server) {
+  if (server >= servers_.size()) servers_.resize(server + 1, OfServer(limits_.idle_max));
+  return servers_[server];
+}
+
 std::optional<IdlePool::Connection> IdlePool::put(std::size_t server, Connection connection,
                                                   Instant now) {
-  std::deque<Idle>& idle = servers_[server].idle;
+  std::deque<Idle>& idle = of(server).idle;
   if (limits_.per_server_max == 0) return connection;
   std::optional<Connection> surplus;
   if (idle.size() >= limits_.per_server_max) {
@@ -19,7 +24,7 @@ std::optional<IdlePool::Connection> IdlePool::put(std::size_t server, Connection
 }
 
 std::optional<IdlePool::Connection> IdlePool::take(std::size_t server, Instant now) {
-  std::deque<Idle>& idle = servers_[server].idle;
+  std::deque<Idle>& idle = of(server).idle;
   if (idle.empty() || now - idle.back().since >= idle_max(server)) return std::nullopt;
   const Connection connection = idle.back().connection;
   idle.pop_back();
@@ -27,10 +32,10 @@ std::optional<IdlePool::Connection> IdlePool::take(std::size_t server, Instant n
 }
 
 void IdlePool::closed(std::size_t server, Connection connection, Instant now) {
-  std::deque<Idle>& idle = servers_[server].idle;
+  std::deque<Idle>& idle = of(server).idle;
   const auto found = std::ranges::find(idle, connection, &Idle::connection);
   if (found == idle.end()) return;
-  servers_[server].horizon.closed_after(now - found->since);
+  of(server).horizon.closed_after(now - found->since);
   idle.erase(found);
 }
 
@@ -49,9 +54,9 @@ std::vector<IdlePool::Connection> IdlePool::expired(Instant now) {
 
 std::vector<IdlePool::Connection> IdlePool::drop(std::size_t server) {
   std::vector<Connection> all;
-  for (const Idle& idle : servers_[server].idle) all.push_back(idle.connection);
-  servers_[server].idle.clear();
-  servers_[server].horizon.forget();
+  for (const Idle& idle : of(server).idle) all.push_back(idle.connection);
+  of(server).idle.clear();
+  of(server).horizon.forget();
   return all;
 }
 

@@ -24,8 +24,7 @@ class IdlePool {
     Duration idle_max = std::chrono::seconds(4);
   };
 
-  IdlePool(std::size_t servers, Limits limits)
-      : limits_(limits), servers_(servers, OfServer(limits.idle_max)) {}
+  explicit IdlePool(Limits limits) : limits_(limits) {}
 
   /// Keeps `connection` for the next request to `server`. Returns the one to close instead, if any:
   /// the oldest of a full server.
@@ -43,7 +42,7 @@ class IdlePool {
   Instant next() const;
   std::size_t size() const;
   /// For how long connections to `server` are kept.
-  Duration idle_max(std::size_t server) const { return servers_[server].horizon.limit(); }
+  Duration idle_max(std::size_t server) { return of(server).horizon.limit(); }
 
  private:
   struct Idle {
@@ -56,6 +55,9 @@ class IdlePool {
     std::deque<Idle> idle;  ///< oldest first
     KeepaliveHorizon horizon;
   };
+
+  /// Servers are known from the first time they are spoken of.
+  OfServer& of(std::size_t server);
 
   Limits limits_;
   std::vector<OfServer> servers_;

@@ -6,10 +6,11 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
-#include "io/files.h"
 #include "io/log_sink.h"
 #include "lb/server.h"
+#include "lb/server_setup.h"
 #include "lb/settings.h"
 
 namespace {
@@ -19,19 +20,18 @@ using namespace hither;
 constexpr int status_bad_input = 2;
 
 struct Options {
-  std::string topology;
-  std::string room;
-  std::string admin;
+  lb::Flags flags;
   std::string threads;
   std::string log;
   std::string log_format;
 };
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--topology", options.topology, "description file of the world")
+  app.add_option("--topology", options.flags.topology, "description file of the world")
       ->envname("HITHER_TOPOLOGY");
-  app.add_option("--room", options.room, "the room this balancer is in")->envname("HITHER_ROOM");
-  app.add_option("--admin-listen", options.admin, "status pages, as address:port")
+  app.add_option("--room", options.flags.room, "the room this balancer is in")
+      ->envname("HITHER_ROOM");
+  app.add_option("--admin-listen", options.flags.admin, "status pages, as address:port")
       ->envname("HITHER_ADMIN_LISTEN");
   app.add_option("--threads", options.threads, "worker threads (1)")->envname("HITHER_THREADS");
   app.add_option("--log", options.log, "debug, info, warning or error (info)")
@@ -40,25 +40,16 @@ void add_options(CLI::App& app, Options& options) {
       ->envname("HITHER_LOG_FORMAT");
 }
 
-/// The part of the description that is ours.
-Result<lb::Settings> read_settings(const Options& options) {
-  if (options.topology.empty()) {
-    return fail("no description; set HITHER_TOPOLOGY or --topology to its file");
-  }
-  const Result<std::string> text = io::read_file(options.topology);
-  if (!text) return tl::unexpected(text.error());
-  const topology::Reading reading = topology::read_description(*text, options.topology);
-  if (!reading.description) {
-    std::string mistakes = "the description is not sound\n";
-    mistakes += to_text(reading.mistakes, options.topology);
-    while (mistakes.ends_with('\n')) mistakes.pop_back();
-    return fail(mistakes);
-  }
-  return lb::make_settings(*reading.description, options.room, options.admin);
-}
-
 int complain(const Error& error) {
   fmt::print(stderr, "hither-lb: {}\n", error.message);
+  return status_bad_input;
+}
+
+/// Mistakes in files say where they are; they stand as they are, for editors to jump to.
+int refuse(const std::vector<Error>& mistakes) {
+  for (const Error& mistake : mistakes) fmt::print(stderr, "{}\n", mistake.message);
+  fmt::print(stderr, "hither-lb: {} mistake{}; nothing was started\n", mistakes.size(),
+             mistakes.size() == 1 ? "" : "s");
   return status_bad_input;
 }
 
@@ -76,11 +67,14 @@ int serve(const Options& options) {
   }
   const Result<unsigned> threads = lb::parse_threads(options.threads);
   if (!threads) return complain(threads.error());
-  Result<lb::Settings> settings = read_settings(options);
-  if (!settings) return complain(settings.error());
+  if (options.flags.topology.empty()) {
+    return complain({"no description; set HITHER_TOPOLOGY or --topology to its file"});
+  }
+  const lb::SetupReading first = lb::set_up(options.flags);
+  if (!first.settings) return refuse(first.mistakes);
   raise_descriptor_limit();
-  // Beyond this point the settings never change.
-  lb::Balancer balancer(std::move(*settings), *threads);
+  lb::Balancer balancer(*first.settings, *threads);
+  balancer.follow([flags = options.flags] { return lb::set_up(flags); }, first);
   if (const Result<void> listening = balancer.listen(); !listening) {
     return complain(listening.error());
   }

@@ -72,17 +72,27 @@ Outcomes SuccessWindow::within(Instant now) {
   return sum;
 }
 
-Outliers::Outliers(const topology::OutlierRule& rule, std::size_t servers)
-    : rule_(rule),
-      most_(static_cast<std::size_t>(rule.most.value_or(static_cast<int>(servers / 2)))) {
-  judged_.reserve(servers);
-  for (std::size_t i = 0; i < servers; ++i) {
+void Outliers::change(const topology::OutlierRule& rule, std::size_t places, std::size_t copies) {
+  const bool other_window = rule.window != rule_.window;
+  rule_ = rule;
+  most_ = static_cast<std::size_t>(rule.most.value_or(static_cast<int>(copies / 2)));
+  for (Judged& judged : judged_) {
+    if (other_window) judged.window = SuccessWindow(rule.window);
+  }
+  while (judged_.size() < places) {
     judged_.push_back({.copy = {},
                        .window = SuccessWindow(rule.window),
                        .counted = {},
                        .length = {},
                        .returned = {}});
   }
+}
+
+void Outliers::forget(std::size_t server) {
+  Judged& judged = judged_[server];
+  judged.copy.standing = Standing::good;
+  judged.window.clear();
+  judged.length = Duration::zero();
 }
 
 std::vector<Outliers::Change> Outliers::step(std::span<const Seen> seen, Instant now) {

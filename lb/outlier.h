@@ -129,9 +129,17 @@ class Outliers {
     std::uint64_t ejections = 0;
   };
 
-  Outliers(const topology::OutlierRule& rule, std::size_t servers);
+  Outliers(const topology::OutlierRule& rule, std::size_t servers) {
+    change(rule, servers, servers);
+  }
 
-  /// One element for each server, in the order of the farm. The caller makes the changes true.
+  /// The rule from now on, for a farm of `copies` copies that has `places` places: those that left
+  /// keep theirs, so there are never fewer.
+  void change(const topology::OutlierRule& rule, std::size_t places, std::size_t copies);
+  /// This one left: if it returns, nothing of before counts against it.
+  void forget(std::size_t server);
+
+  /// One element for each place of the farm. The caller makes the changes true.
   std::vector<Change> step(std::span<const Seen> seen, Instant now);
 
   const Copy& copy(std::size_t server) const { return judged_[server].copy; }
@@ -156,7 +164,7 @@ class Outliers {
   void rescue(std::span<const Seen> seen, Instant now);
 
   topology::OutlierRule rule_;
-  std::size_t most_;
+  std::size_t most_ = 0;
   std::vector<Judged> judged_;
   std::vector<Change> changes_;  ///< of the present step
 };

@@ -9,7 +9,8 @@ Picker::Picker(Farm& farm, unsigned thread, std::uint64_t seed)
     : farm_(&farm),
       thread_(thread),
       rng_(seed),
-      algorithm_(make_algorithm(farm.settings().balance)) {
+      balance_(farm.settings().balance),
+      algorithm_(make_algorithm(balance_)) {
   candidates_.reserve(farm.size());
   untried_.reserve(farm.size());
   on_probation_.reserve(farm.size());
@@ -20,6 +21,10 @@ void Picker::refresh() {
   const std::uint64_t generation = farm_->generation();
   if (generation == generation_) return;
   generation_ = generation;
+  if (farm_->settings().balance != balance_) {
+    balance_ = farm_->settings().balance;
+    algorithm_ = make_algorithm(balance_);
+  }
   candidates_.clear();
   on_probation_.clear();
   for (std::uint32_t i = 0; i < farm_->size(); ++i) {
@@ -34,7 +39,7 @@ void Picker::refresh() {
                            .feedback = &server.feedback(),
                            .weight = weight,
                            .room = static_cast<std::uint32_t>(farm_->settings().capacity),
-                           .identity = server.identity()});
+                           .identity = server.address_hash()});
   }
   algorithm_->set_candidates(candidates_);
 }

@@ -45,6 +45,7 @@ class Picker {
   Farm* farm_;
   unsigned thread_;
   Rng rng_;
+  topology::Balance balance_;  ///< what algorithm_ is
   std::unique_ptr<Algorithm> algorithm_;
   std::uint64_t generation_ = 0;
   std::vector<Candidate> candidates_;

@@ -15,16 +15,37 @@ ProbeResult judge_http(int status, std::string_view error) {
 
 Prober::Prober(const HealthLimits& limits, std::size_t servers, Instant now) : limits_(limits) {
   probed_.reserve(servers);
-  for (std::size_t i = 0; i < servers; ++i) {
-    probed_.push_back(
-        {.health = Health(limits, now), .next = now, .under_way = false, .failure = {}});
+  for (std::size_t i = 0; i < servers; ++i) probed_.push_back(newcomer(now));
+}
+
+Prober::Probed Prober::newcomer(Instant now) const {
+  return {.health = Health(limits_, now),
+          .next = now,
+          .under_way = false,
+          .present = true,
+          .failure = {}};
+}
+
+void Prober::change(const HealthLimits& limits, const CopyPlan& plan, Instant now) {
+  limits_ = limits;
+  for (Probed& probed : probed_) probed.health.set_limits(limits);
+  for (const CopyPlan::Join& join : plan.joins) {
+    Probed& joined = probed_.emplace_back(newcomer(now));
+    if (!join.heir_of) continue;
+    joined.health = probed_[*join.heir_of].health;
+    joined.failure = probed_[*join.heir_of].failure;
+  }
+  for (const std::size_t place : plan.returns) probed_[place] = newcomer(now);
+  for (const std::size_t place : plan.leaves) {
+    probed_[place].present = false;
+    probed_[place].under_way = false;
   }
 }
 
 std::vector<std::size_t> Prober::due(Instant now) {
   std::vector<std::size_t> servers;
   for (std::size_t i = 0; i < probed_.size(); ++i) {
-    if (probed_[i].under_way || probed_[i].next > now) continue;
+    if (!probed_[i].present || probed_[i].under_way || probed_[i].next > now) continue;
     probed_[i].under_way = true;
     servers.push_back(i);
   }
@@ -34,6 +55,7 @@ std::vector<std::size_t> Prober::due(Instant now) {
 std::optional<Health::Change> Prober::on_result(std::size_t server, const ProbeResult& result,
                                                 Instant now) {
   Probed& probed = probed_[server];
+  if (!probed.under_way) return std::nullopt;  // It left meanwhile.
   const bool first = !probed.health.known();
   probed.under_way = false;
   if (!result.passed) probed.failure = result.reason;
@@ -51,13 +73,14 @@ std::optional<Health::Change> Prober::on_result(std::size_t server, const ProbeR
 Instant Prober::next() const {
   Instant next = never;
   for (const Probed& probed : probed_) {
-    if (!probed.under_way) next = std::min(next, probed.next);
+    if (probed.present && !probed.under_way) next = std::min(next, probed.next);
   }
   return next;
 }
 
 bool Prober::first_round_done() const {
-  return std::ranges::all_of(probed_, [](const Probed& probed) { return probed.health.known(); });
+  return std::ranges::all_of(
+      probed_, [](const Probed& probed) { return !probed.present || probed.health.known(); });
 }
 
 }  // namespace hither::lb

@@ -9,6 +9,7 @@
 
 #include "base/health.h"
 #include "base/time.h"
+#include "lb/copy_plan.h"
 #include "topology/description.h"
 
 namespace hither::lb {
@@ -31,7 +32,11 @@ class Prober {
  public:
   Prober(const HealthLimits& limits, std::size_t servers, Instant now);
 
-  /// The servers to probe now; each must be answered by on_result().
+  /// Other limits and other servers, as Farm::change() makes them: heirs are as healthy as their
+  /// predecessors, all others that come are probed at once.
+  void change(const HealthLimits& limits, const CopyPlan& plan, Instant now);
+
+  /// The servers to probe now; each must be answered by on_result(), unless it leaves before.
   std::vector<std::size_t> due(Instant now);
   std::optional<Health::Change> on_result(std::size_t server, const ProbeResult& result,
                                           Instant now);
@@ -52,8 +57,11 @@ class Prober {
     Health health;
     Instant next;
     bool under_way = false;
+    bool present = true;
     std::string failure;
   };
+
+  Probed newcomer(Instant now) const;
 
   HealthLimits limits_;
   std::vector<Probed> probed_;

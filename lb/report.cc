@@ -73,11 +73,24 @@ std::string hash_text(const topology::Farm& farm) {
   return to_text(topology::hash_of(farm));
 }
 
+/// Servers that left the farm, as long as they still have something to do.
+Json leaving_json(const Farm& farm) {
+  Json leaving = Json::array();
+  for (std::size_t i = 0; i < farm.size(); ++i) {
+    const Server& server = farm.server(i);
+    const std::uint32_t in_flight = server.in_flight().level();
+    if (server.present() || in_flight == 0) continue;
+    leaving.push_back(
+        {{"name", server.name()}, {"address", server.address()}, {"in_flight", in_flight}});
+  }
+  return leaving;
+}
+
 Json farm_json(const FarmView& view, Instant now) {
   const Farm& farm = *view.farm;
   const FarmReport report = farm.report();
   Json servers = Json::array();
-  for (std::size_t i = 0; i < farm.size(); ++i) {
+  for (const std::size_t i : farm.order()) {
     servers.push_back(
         server_json(farm.server(i), view.prober->health(i), view.prober->last_failure(i), now));
     servers.back()["outlier"] = outlier_json(view.outliers->copy(i), now);
@@ -105,13 +118,22 @@ Json farm_json(const FarmView& view, Instant now) {
           {"retries_left", farm.retry_budget().left()},
           {"retries_refused_total", farm.retry_budget().refused()},
           {"times", to_json([&farm](Stage stage) { return farm.recent(stage); })},
-          {"servers", std::move(servers)}};
+          {"servers", std::move(servers)},
+          {"leaving", leaving_json(farm)}};
+}
+
+Json reload_json(const ReloadReport& reloads, Instant now) {
+  const bool any = reloads.done + reloads.refused > 0;
+  return {{"done", reloads.done},
+          {"refused", reloads.refused},
+          {"last_s", any ? Json(seconds(now - reloads.last)) : Json(nullptr)},
+          {"mistakes", reloads.mistakes}};
 }
 
 void add_server_samples(const RoomView& room, MetricFamily& family,
                         const std::function<double(const Server&)>& value) {
   for (const FarmView& view : room.farms) {
-    for (std::size_t i = 0; i < view.farm->size(); ++i) {
+    for (const std::size_t i : view.farm->order()) {
       const Server& server = view.farm->server(i);
       family.samples.push_back({.labels = {{"room", std::string(room.room)},
                                            {"farm", view.farm->name()},
@@ -153,13 +175,26 @@ MetricFamily ejections_family(const RoomView& room) {
                       .type = MetricFamily::Type::counter,
                       .samples = {}};
   for (const FarmView& view : room.farms) {
-    for (std::size_t i = 0; i < view.farm->size(); ++i) {
+    for (const std::size_t i : view.farm->order()) {
       family.samples.push_back({.labels = {{"room", std::string(room.room)},
                                            {"farm", view.farm->name()},
                                            {"server", view.farm->server(i).name()}},
                                 .value = static_cast<double>(view.outliers->copy(i).ejections)});
     }
   }
+  return family;
+}
+
+MetricFamily reloads_family(const RoomView& room) {
+  MetricFamily family{.name = "hither_lb_reloads_total",
+                      .help = "Times that the description was read again",
+                      .type = MetricFamily::Type::counter,
+                      .samples = {}};
+  const std::string name(room.room);
+  family.samples.push_back({.labels = {{"room", name}, {"result", "done"}},
+                            .value = static_cast<double>(room.reloads->done)});
+  family.samples.push_back({.labels = {{"room", name}, {"result", "refused"}},
+                            .value = static_cast<double>(room.reloads->refused)});
   return family;
 }
 
@@ -196,11 +231,12 @@ bool is_serving(const RoomReport& report) {
 std::string to_status_json(const RoomView& room, Instant now) {
   Json farms = Json::array();
   for (const FarmView& view : room.farms) farms.push_back(farm_json(view, now));
-  const Json json = {{"program", "hither-lb"},
-                     {"room", room.room},
-                     {"draining", room.draining},
-                     {"times", recent_times_json(room)},
-                     {"farms", std::move(farms)}};
+  Json json = {{"program", "hither-lb"},
+               {"room", room.room},
+               {"draining", room.draining},
+               {"times", recent_times_json(room)},
+               {"farms", std::move(farms)}};
+  if (room.reloads != nullptr) json["reload"] = reload_json(*room.reloads, now);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -250,6 +286,7 @@ Metrics make_metrics(const RoomView& room) {
                   "Lines of the access log that nobody took in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.unlogged; })));
   add_times(room, metrics);
+  if (room.reloads != nullptr) metrics.push_back(reloads_family(room));
   return metrics;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/metrics.h"
+#include "base/reload.h"
 #include "base/room.h"
 #include "base/time.h"
 #include "lb/farm.h"
@@ -27,6 +28,7 @@ struct RoomView {
   std::string_view room;
   bool draining = false;
   std::span<const FarmView> farms;
+  const ReloadReport* reloads = nullptr;  ///< null: nobody reloads
 };
 
 /// The body of GET /health.

@@ -58,7 +58,7 @@ MetricFamily servers_family(const RoomView& room, const StageText& text) {
   MetricFamily family = family_of(text.of_server, text.help);
   for (const FarmView& view : room.farms) {
     if (!has(*view.farm, text.stage)) continue;
-    for (std::size_t i = 0; i < view.farm->size(); ++i) {
+    for (const std::size_t i : view.farm->order()) {
       const Server& server = view.farm->server(i);
       family.samples.push_back(to_sample(server.times(text.stage), edges,
                                          {{"room", std::string(room.room)},

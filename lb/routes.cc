@@ -24,16 +24,17 @@ std::optional<std::size_t> NameRoutes::find(std::string_view name) const {
   return fallback_;
 }
 
-std::vector<Port> ports_of(const std::vector<FarmSettings>& farms) {
+std::vector<Port> ports_of(const std::vector<FarmSettings>& farms,
+                           std::span<const std::size_t> numbers) {
   std::vector<Port> ports;
   for (std::size_t i = 0; i < farms.size(); ++i) {
     const topology::Farm& farm = farms[i].farm;
     auto port = std::ranges::find(ports, farm.port, &Port::port);
     if (port == ports.end()) port = ports.insert(ports.end(), Port{.port = farm.port});
     port->proxy_header |= farm.accept_proxy;
-    port->farms.push_back(i);
-    for (const std::string& name : farm.server_names) port->routes.add(name, i);
-    if (farm.server_names.empty()) port->routes.set_fallback(i);
+    port->farms.push_back(numbers[i]);
+    for (const std::string& name : farm.server_names) port->routes.add(name, numbers[i]);
+    if (farm.server_names.empty()) port->routes.set_fallback(numbers[i]);
   }
   return ports;
 }

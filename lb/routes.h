@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,9 @@ struct Port {
   std::vector<std::size_t> farms;
 };
 
-/// The ports of these farms, each once, in the order of the farms.
-std::vector<Port> ports_of(const std::vector<FarmSettings>& farms);
+/// The ports of these farms, each once, in the order of the farms. A farm is named by its number in
+/// `numbers`, of equal length.
+std::vector<Port> ports_of(const std::vector<FarmSettings>& farms,
+                           std::span<const std::size_t> numbers);
 
 }  // namespace hither::lb

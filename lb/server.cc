@@ -34,27 +34,20 @@ Portion portion_of(unsigned threads) {
 
 Balancer::Balancer(Settings settings, unsigned threads)
     : settings_(std::move(settings)),
-      ports_(ports_of(settings_.farms)),
+      threads_count_(threads),
       resolver_(loop_),
       admin_(loop_),
       access_log_(STDOUT_FILENO),
       drain_limit_(loop_, [this] { stop(); }),
-      judge_timer_(loop_, [this] { judge_outliers(); }) {
-  for (const FarmSettings& farm : settings_.farms) {
-    farms_.push_back(std::make_unique<Farm>(settings_.room, farm.farm, farm.servers, threads));
-    outliers_.push_back(std::make_unique<Outliers>(farm.farm.outlier, farm.servers.size()));
-  }
+      judge_timer_(loop_, [this] { judge_outliers(); }),
+      file_timer_(loop_, [this] { look_at_files(); }) {
+  const Portion portion = portion_of(threads);
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
     io::Loop& loop = thread == 0 ? loop_ : *loops_.back();
-    workers_.push_back(std::make_unique<Worker>(loop, farms_, thread, io::random_seed()));
-    const Portion portion = portion_of(threads);
+    workers_.push_back(std::make_unique<Worker>(loop, thread, io::random_seed()));
     workers_.back()->limit_clients(portion.clients);
     workers_.back()->limit_pipes(portion.pipes);
-    for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
-      if (farms_[farm]->settings().access_log == topology::AccessLog::off) continue;
-      workers_.back()->log_to(farm, access_log_.add(*farms_[farm], thread));
-    }
   }
 }
 
@@ -63,24 +56,7 @@ Balancer::~Balancer() {
 }
 
 Result<void> Balancer::listen() {
-  const bool shared = workers_.size() > 1;
-  for (const Port& port : ports_) {
-    for (const Address& address : settings_.listen) {
-      // SO_REUSEPORT would let us in beside another balancer of the same user: ask without it
-      // first.
-      const Result<io::Fd> alone = io::listen_tcp({.address = address, .port = port.port});
-      if (!alone) return tl::unexpected(alone.error());
-    }
-  }
-  for (const Port& port : ports_) {
-    for (const Address& address : settings_.listen) {
-      for (const std::unique_ptr<Worker>& worker : workers_) {
-        Result<void> listening =
-            worker->listen(port, {.address = address, .port = port.port}, shared);
-        if (!listening) return listening;
-      }
-    }
-  }
+  if (Result<void> taken = change(settings_); !taken) return taken;
   add_pages();
   const Result<Endpoint> admin = admin_.listen(settings_.admin);
   if (!admin) return tl::unexpected(admin.error());
@@ -99,18 +75,22 @@ void Balancer::add_pages() {
 }
 
 RoomView Balancer::view() const {
-  return {.room = settings_.room, .draining = draining_, .farms = views_};
+  return {.room = settings_.room, .draining = draining_, .farms = views_, .reloads = &reloads_};
 }
 
 void Balancer::run() {
-  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT}, [this](int) { on_signal(); });
+  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT, SIGHUP},
+                                [this](int number) { on_signal(number); });
+  running_ = true;
   for (std::size_t farm = 0; farm < farms_.size(); ++farm) watch_farm(farm);
+  rebuild_views();
   for (const std::unique_ptr<io::Loop>& loop : loops_) {
     threads_.emplace_back([&loop] { loop->run(); });
   }
   access_log_.start();
   say_ready_once();
   judge_outliers();
+  if (reloader_) look_at_files();
   loop_.run();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -125,9 +105,6 @@ void Balancer::watch_farm(std::size_t farm) {
         on_change(farm, server, change);
       },
       [this] { say_ready_once(); }));
-  views_.push_back({.farm = farms_[farm].get(),
-                    .prober = &probes_.back()->prober(),
-                    .outliers = outliers_[farm].get()});
 }
 
 void Balancer::on_change(std::size_t farm, std::size_t server, const Health::Change& change) {
@@ -185,19 +162,25 @@ void Balancer::say_ready_once() {
     record.with(farm.farm, fmt::format("{}/{}", farm.usable, farm.copies));
   }
   io::write_log(record);
-  for (std::size_t farm = 0; farm < farms_.size(); ++farm) {
-    for (std::size_t server = 0; server < farms_[farm]->size(); ++server) {
+  for (const std::size_t farm : present_) {
+    for (const std::size_t server : farms_[farm]->order()) {
       if (!farms_[farm]->server(server).usable()) log_down(farm, server);
     }
   }
   io::notify("READY=1");
 }
 
-void Balancer::on_signal() {
-  if (draining_) {
+void Balancer::on_signal(int number) {
+  if (number == SIGHUP) {
+    if (reloader_ && !draining_) reloader_->read();
+  } else if (draining_) {
     stop();
-    return;
+  } else {
+    drain();
   }
+}
+
+void Balancer::drain() {
   draining_ = true;
   io::notify("STOPPING=1");
   io::write_log(log_info("draining").with("room", settings_.room));

@@ -28,13 +28,19 @@ constexpr std::size_t write_max = PIPE_BUF;
 }  // namespace
 
 struct AccessWriter::FarmRing final : AccessSink {
-  FarmRing(Farm& f, unsigned number) : farm(f), thread(number), records(records_max) {}
+  FarmRing(Farm& f, unsigned number)
+      : farm(f), thread(number), format(f.settings().access_log), records(records_max) {}
+  /// The writer's thread learns the format from here: it may not keep the farm's settings alive.
   void note(const AccessRecord& record) override {
+    const topology::AccessLog wanted = farm.settings().access_log;
+    if (wanted == topology::AccessLog::off) return;
+    format.store(wanted, std::memory_order_relaxed);
     if (!records.push(record)) farm.totals(thread).unlogged.add();
   }
 
   Farm& farm;
   unsigned thread;
+  std::atomic<topology::AccessLog> format;
   Ring<AccessRecord> records;
 };
 
@@ -46,14 +52,25 @@ AccessWriter::AccessWriter(int fd)
 
 AccessWriter::~AccessWriter() { stop(); }
 
-AccessSink& AccessWriter::add(Farm& farm, unsigned thread) {
-  if (std::ranges::find(farms_, &farm) == farms_.end()) farms_.push_back(&farm);
-  rings_.push_back(std::make_unique<FarmRing>(farm, thread));
-  return *rings_.back();
+AccessSink* AccessWriter::add(Farm& farm, unsigned thread) {
+  auto ring = std::make_shared<FarmRing>(farm, thread);
+  AccessSink* sink = ring.get();
+  loop_.post([this, ring = std::move(ring)] {
+    if (std::ranges::find(farms_, &ring->farm) == farms_.end()) farms_.push_back(&ring->farm);
+    rings_.push_back(ring);
+  });
+  wanted_ = true;
+  ensure_thread();
+  return sink;
 }
 
 void AccessWriter::start() {
-  if (empty()) return;
+  started_ = true;
+  ensure_thread();
+}
+
+void AccessWriter::ensure_thread() {
+  if (!wanted_ || !started_ || thread_.joinable()) return;
   timer_.set(io::monotonic_now());
   thread_ = std::thread([this] { loop_.run(); });
 }
@@ -70,12 +87,12 @@ void AccessWriter::stop() {
 
 void AccessWriter::write_all() {
   std::string text;
-  for (const std::unique_ptr<FarmRing>& ring : rings_) {
+  for (const std::shared_ptr<FarmRing>& ring : rings_) {
     for (std::size_t i = 0; i < records_max; ++i) {
       const auto record = ring->records.pop();
       if (!record) break;
       const std::string line = to_line(*record, ring->farm.name(), io::wall_clock_text(record->end),
-                                       ring->farm.settings().access_log);
+                                       ring->format.load(std::memory_order_relaxed));
       if (text.size() + line.size() > write_max && !write_some(text)) return;
       text += line;
     }

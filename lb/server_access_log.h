@@ -25,11 +25,12 @@ class AccessWriter {
   AccessWriter(const AccessWriter&) = delete;
   AccessWriter& operator=(const AccessWriter&) = delete;
 
-  /// Where thread `thread` leaves what it has to say about `farm`, which must outlive this. Before
-  /// start().
-  AccessSink& add(Farm& farm, unsigned thread);
-  bool empty() const { return rings_.empty(); }
+  /// Where thread `thread` leaves what it has to say about `farm`, which must outlive this. It says
+  /// nothing while the farm wants no access log. On the thread that calls start() and stop().
+  AccessSink* add(Farm& farm, unsigned thread);
+  /// From now on records are written; but the thread is only there once somebody has any.
   void start();
+  bool running() const { return thread_.joinable(); }
   /// Writes what is there, as far as the descriptor takes it, and ends the thread. Once nobody
   /// leaves records any more.
   void stop();
@@ -37,6 +38,7 @@ class AccessWriter {
  private:
   struct FarmRing;
 
+  void ensure_thread();
   void write_all();
   bool write_some(std::string& text);
   void say_drops();
@@ -44,8 +46,10 @@ class AccessWriter {
   int fd_;
   io::Loop loop_;
   io::Timer timer_;
-  std::vector<std::unique_ptr<FarmRing>> rings_;
-  std::vector<Farm*> farms_;
+  std::vector<std::shared_ptr<FarmRing>> rings_;  ///< the writer thread's
+  std::vector<Farm*> farms_;                      ///< likewise
+  bool wanted_ = false;                           ///< somebody may leave records
+  bool started_ = false;
   std::uint64_t drops_said_ = 0;
   Instant drops_said_at_{};
   std::atomic<bool> stopping_{false};

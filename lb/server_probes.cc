@@ -51,6 +51,17 @@ FarmProbes::FarmProbes(io::Loop& loop, io::Resolver& resolver, Farm& farm, OnCha
 
 FarmProbes::~FarmProbes() = default;
 
+void FarmProbes::change(const CopyPlan& plan) {
+  fetches_.resize(farm_.size());
+  connects_.resize(farm_.size());
+  for (const std::size_t place : plan.leaves) {
+    fetches_[place].reset();
+    connects_[place].reset();
+  }
+  prober_.change(farm_.settings().health.limits, plan, io::monotonic_now());
+  timer_.set(prober_.next());
+}
+
 void FarmProbes::probe_due() {
   for (const std::size_t server : prober_.due(io::monotonic_now())) probe(server);
   timer_.set(prober_.next());

@@ -29,6 +29,9 @@ class FarmProbes {
   FarmProbes(const FarmProbes&) = delete;
   FarmProbes& operator=(const FarmProbes&) = delete;
 
+  /// After Farm::change() of the same plan.
+  void change(const CopyPlan& plan);
+
   const Prober& prober() const { return prober_; }
 
  private:

@@ -32,16 +32,20 @@ std::string preamble_for(topology::SendProxy version, const Endpoint& client, in
 
 /// What this thread keeps for one farm.
 struct Worker::Share {
-  Share(Farm& f, BlockPool& blocks, unsigned thread, std::uint64_t seed)
+  Share(Farm& f, BlockPool& blocks, AccessSink* log, unsigned thread, std::uint64_t seed)
       : farm(f),
         picker(f, thread, seed),
-        tcp{.picker = picker,
-            .blocks = blocks,
-            .times = {.connect = f.settings().timeouts.connect,
-                      .idle = f.settings().timeouts.tunnel,
-                      .total = f.settings().timeouts.total}},
-        http{.picker = picker, .blocks = blocks},
-        idle(f.size(), IdlePool::Limits{}) {}
+        tcp{.picker = picker, .blocks = blocks, .times = {}, .log = log},
+        http{.picker = picker, .blocks = blocks, .log = log},
+        idle(IdlePool::Limits{}) {
+    read_settings();
+  }
+
+  /// What the sessions of TCP mode go by, those that are there as well.
+  void read_settings() {
+    const topology::Timeouts& timeouts = farm.settings().timeouts;
+    tcp.times = {.connect = timeouts.connect, .idle = timeouts.tunnel, .total = timeouts.total};
+  }
 
   std::unique_ptr<Session> new_session(const Endpoint& peer, int fd, Instant now) {
     if (farm.settings().mode == topology::Mode::tcp) {
@@ -59,15 +63,15 @@ struct Worker::Share {
 };
 
 struct Worker::Listener {
-  Listener(Worker& worker, const Port& p, io::Fd socket)
-      : port(p),
+  Listener(Worker& worker, Door d, io::Fd socket)
+      : door(std::move(d)),
         fd(std::move(socket)),
         watch(worker.loop_, fd.get(), [&worker, this] { worker.accept_some(*this); }),
         pause(worker.loop_, [this] { watch.want_read(true); }) {
     watch.want_read(true);
   }
 
-  const Port& port;
+  Door door;
   io::Fd fd;
   io::FdWatch watch;
   io::Timer pause;
@@ -97,9 +101,9 @@ struct Worker::Backend {
 
 /// One client connection and its session, or while it has none, its preface.
 struct Worker::Flow {
-  Flow(Worker& worker, std::uint64_t number, const Port& p, io::Accepted accepted)
+  Flow(Worker& worker, std::uint64_t number, std::shared_ptr<const Port> p, io::Accepted accepted)
       : id(number),
-        port(p),
+        port(std::move(p)),
         peer(accepted.peer),
         fd(std::move(accepted.fd)),
         watch(
@@ -116,7 +120,7 @@ struct Worker::Flow {
   bool holds(Side from) { return pipe(from) != nullptr && pipe(from)->held() > 0; }
 
   std::uint64_t id;
-  const Port& port;
+  std::shared_ptr<const Port> port;  ///< as it was when the client came
   Endpoint peer;
   std::unique_ptr<Preface> preface;
   Share* share = nullptr;            ///< of the farm, as soon as that is known
@@ -131,38 +135,68 @@ struct Worker::Flow {
   bool ended = false;
 };
 
-Worker::Worker(io::Loop& loop, const std::vector<std::unique_ptr<Farm>>& farms, unsigned thread,
-               std::uint64_t seed)
-    : loop_(loop), timer_(loop, [this] { on_time(); }) {
-  for (const std::unique_ptr<Farm>& farm : farms) {
-    shares_.push_back(std::make_unique<Share>(*farm, blocks_, thread, seed++));
-  }
-}
+Worker::Worker(io::Loop& loop, unsigned thread, std::uint64_t seed)
+    : loop_(loop), thread_(thread), seed_(seed), timer_(loop, [this] { on_time(); }) {}
 
 Worker::~Worker() {
   flows_.clear();
   backends_.clear();
 }
 
-Result<void> Worker::listen(const Port& port, const Endpoint& endpoint, bool shared) {
-  Result<io::Fd> fd = io::listen_tcp(endpoint, {.reuse_port = shared});
-  if (!fd) return tl::unexpected(fd.error());
-  listeners_.push_back(std::make_unique<Listener>(*this, port, std::move(*fd)));
-  return {};
+// ---- Change
+
+void Worker::take(Change change, std::function<void()> taken) {
+  // Shared, for what is posted must be copyable.
+  loop_.post(
+      [this, change = std::make_shared<Change>(std::move(change)), taken = std::move(taken)] {
+        apply(std::move(*change));
+        taken();
+      });
 }
 
-void Worker::log_to(std::size_t farm, AccessSink& sink) {
-  shares_[farm]->tcp.log = &sink;
-  shares_[farm]->http.log = &sink;
+void Worker::apply(Change change) {
+  for (const NewFarm& fresh : change.farms) {
+    shares_.push_back(std::make_unique<Share>(*fresh.farm, blocks_, fresh.log, thread_, seed_++));
+  }
+  for (const std::unique_ptr<Share>& share : shares_) share->read_settings();
+  for (const auto& [farm, sink] : change.logs) {
+    shares_[farm]->tcp.log = sink;
+    shares_[farm]->http.log = sink;
+  }
+  if (draining_) return;
+  change_doors(change.doors, std::move(change.sockets));
+  for (const std::size_t farm : change.ended) {
+    drain_flows([share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
+  }
+}
+
+void Worker::change_doors(const std::vector<Door>& doors,
+                          std::vector<std::pair<Endpoint, io::Fd>> sockets) {
+  std::erase_if(listeners_, [&](const std::unique_ptr<Listener>& listener) {
+    const auto door = std::ranges::find(doors, listener->door.endpoint, &Door::endpoint);
+    if (door != doors.end()) {
+      listener->door.port = door->port;
+      return false;
+    }
+    while (accept_some(*listener)) {
+    }
+    return true;
+  });
+  for (auto& [endpoint, socket] : sockets) {
+    const auto door = std::ranges::find(doors, endpoint, &Door::endpoint);
+    if (door == doors.end()) continue;
+    listeners_.push_back(std::make_unique<Listener>(*this, *door, std::move(socket)));
+  }
 }
 
 // ---- Clients
 
-void Worker::accept_some(Listener& listener) {
+/// True: more may be waiting.
+bool Worker::accept_some(Listener& listener) {
   for (int i = 0; i < accepts_per_turn; ++i) {
     io::Accepted accepted;
     if (flows_.size() < clients_max_) accepted = io::accept_one(listener.fd.get());
-    if (accepted.kind == io::IoResult::Kind::would_block) return;
+    if (accepted.kind == io::IoResult::Kind::would_block) return false;
     if (!accepted.fd) {
       const Instant now = io::monotonic_now();
       listener.watch.want_read(false);
@@ -170,23 +204,24 @@ void Worker::accept_some(Listener& listener) {
       if (now - complained_ >= complaint_interval) {
         complained_ = now;
         io::write_log(log_warning("accept-paused")
-                          .with("port", listener.port.port)
+                          .with("port", listener.door.port->port)
                           .with("cure", "raise the limit of open files (ulimit -n)"));
       }
-      return;
+      return false;
     }
-    start_flow(listener.port, std::move(accepted));
+    start_flow(listener.door.port, std::move(accepted));
   }
+  return true;
 }
 
-void Worker::start_flow(const Port& port, io::Accepted accepted) {
+void Worker::start_flow(const std::shared_ptr<const Port>& port, io::Accepted accepted) {
   const std::uint64_t id = next_id_++;
   Flow& flow = *flows_.emplace(id, std::make_unique<Flow>(*this, id, port, std::move(accepted)))
                     .first->second;
-  const Preface::Wanted wanted{.proxy_header = port.proxy_header,
-                               .server_name = !port.routes.empty()};
+  const Preface::Wanted wanted{.proxy_header = port->proxy_header,
+                               .server_name = !port->routes.empty()};
   if (!wanted) {
-    start_session(flow, port.farms.front(), nullptr);
+    start_session(flow, port->farms.front(), nullptr);
     return;
   }
   flow.preface = std::make_unique<Preface>(blocks_, wanted, io::monotonic_now());
@@ -204,9 +239,9 @@ void Worker::read_preface(Flow& flow) {
   if (over) preface.ended();
   if (preface.verdict() == Preface::Verdict::waiting) return;
   const std::optional<std::size_t> farm =
-      flow.port.routes.empty() ? flow.port.farms.front() : flow.port.routes.find(preface.name());
+      flow.port->routes.empty() ? flow.port->farms.front() : flow.port->routes.find(preface.name());
   if (preface.verdict() == Preface::Verdict::refused || !farm) {
-    shares_[flow.port.farms.front()]->picker.totals().rejected.add();
+    shares_[flow.port->farms.front()]->picker.totals().rejected.add();
     remove(flow);
     return;
   }
@@ -514,7 +549,7 @@ void Worker::on_time() {
     if (found == flows_.end()) continue;
     Flow& flow = *found->second;
     if (flow.session == nullptr) {
-      shares_[flow.port.farms.front()]->picker.totals().late.add();
+      shares_[flow.port->farms.front()]->picker.totals().late.add();
       remove(flow);
       continue;
     }
@@ -534,22 +569,29 @@ void Worker::drain(std::function<void()> when_empty) {
     draining_ = true;
     when_empty_ = when_empty;
     listeners_.clear();
-    std::vector<std::uint64_t> ids;
-    for (const auto& entry : flows_) ids.push_back(entry.first);
-    std::ranges::sort(ids);
-    for (const std::uint64_t id : ids) {
-      const auto found = flows_.find(id);
-      if (found == flows_.end()) continue;
-      Flow& flow = *found->second;
-      if (flow.session == nullptr) {
-        remove(flow);
-        continue;
-      }
-      flow.session->drain(io::monotonic_now());
-      drive(flow);
-    }
+    drain_flows([](const Flow&) { return true; });
     if (flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
   });
+}
+
+/// In the order they came, each at its next polite moment.
+void Worker::drain_flows(const std::function<bool(const Flow&)>& which) {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, flow] : flows_) {
+    if (which(*flow)) ids.push_back(id);
+  }
+  std::ranges::sort(ids);
+  for (const std::uint64_t id : ids) {
+    const auto found = flows_.find(id);
+    if (found == flows_.end()) continue;
+    Flow& flow = *found->second;
+    if (flow.session == nullptr) {
+      remove(flow);
+      continue;
+    }
+    flow.session->drain(io::monotonic_now());
+    drive(flow);
+  }
 }
 
 void Worker::drop_idle(std::size_t farm, std::size_t server) {

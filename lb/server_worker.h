@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -23,33 +24,53 @@
 
 namespace hither::lb {
 
+/// Where clients come in: an address and what is done with who connects to it.
+struct Door {
+  Endpoint endpoint;
+  std::shared_ptr<const Port> port;
+};
+
 /// One thread's share of the balancer: its own listening sockets (SO_REUSEPORT), the client
 /// connections they accept, the connections to servers, and the idle ones among these. Shares only
-/// the farms with other threads. Everything but drain(), drop_idle() and stop() belongs to the
-/// loop's thread.
+/// the farms with other threads. Everything but take(), drain(), drop_idle() and stop() belongs to
+/// the loop's thread.
 ///
 /// The hot path: one recv per readiness, straight into the session's buffer; send at once after the
 /// session saw the bytes; write readiness is asked for only after EAGAIN; no allocation.
 class Worker {
  public:
-  /// All must outlive it. `thread` is its number, 0 for the first.
-  Worker(io::Loop& loop, const std::vector<std::unique_ptr<Farm>>& farms, unsigned thread,
-         std::uint64_t seed);
+  /// A farm that there was not before, and where its access log goes; null: nowhere yet.
+  struct NewFarm {
+    Farm* farm = nullptr;
+    AccessSink* log = nullptr;
+  };
+  /// What may change while it serves. Farms are known by their place in the order they came in.
+  struct Change {
+    std::vector<NewFarm> farms;
+    std::vector<Door> doors;  ///< all there are from now on
+    /// For doors that were not there before. One that has none is left shut.
+    std::vector<std::pair<Endpoint, io::Fd>> sockets;
+    std::vector<std::size_t> ended;  ///< farms whose clients are to go at their next polite moment
+    std::vector<std::pair<std::size_t, AccessSink*>> logs;  ///< of farms, where they changed
+  };
+
+  /// `loop` must outlive it, and so must all farms and sinks it hears of. `thread` is its number, 0
+  /// for the first.
+  Worker(io::Loop& loop, unsigned thread, std::uint64_t seed);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Takes connections for the farms of `port` at `endpoint`, which other threads listen on too if
-  /// it is `shared`. Before the loop runs; `port` must outlive it.
-  [[nodiscard]] Result<void> listen(const Port& port, const Endpoint& endpoint, bool shared);
+  /// Makes a change true; then calls `taken`, on this thread. A door that is not there any more is
+  /// closed once everybody who waits behind it is let in; its clients stay. Any thread.
+  void take(Change change, std::function<void()> taken);
+  /// The same at once. Before the loop runs.
+  void apply(Change change);
 
   /// More clients than that wait in the kernel until others leave. Before the loop runs.
   void limit_clients(std::size_t most) { clients_max_ = most; }
   /// Pipes for bulk in use at once, two descriptors each. Before the loop runs.
   void limit_pipes(std::size_t most) { pipes_.limit(most); }
-
-  /// Where the access log of a farm goes. Must outlive it. Before the loop runs.
-  void log_to(std::size_t farm, AccessSink& sink);
 
   /// Stops accepting and ends every session at its next polite moment; `when_empty` is called on
   /// this thread once none is left. Any thread, once.
@@ -65,8 +86,11 @@ class Worker {
   struct Backend;
   struct Flow;
 
-  void accept_some(Listener& listener);
-  void start_flow(const Port& port, io::Accepted accepted);
+  bool accept_some(Listener& listener);
+  void start_flow(const std::shared_ptr<const Port>& port, io::Accepted accepted);
+  void change_doors(const std::vector<Door>& doors,
+                    std::vector<std::pair<Endpoint, io::Fd>> sockets);
+  void drain_flows(const std::function<bool(const Flow&)>& which);
   void read_preface(Flow& flow);
   void start_session(Flow& flow, std::size_t farm, const Preface* preface);
   void on_readable(Flow& flow, Side side);
@@ -88,6 +112,8 @@ class Worker {
   void wake_by(Instant when);
 
   io::Loop& loop_;
+  unsigned thread_;
+  std::uint64_t seed_;
   BlockPool blocks_;
   io::PipePool pipes_;
   Deadlines deadlines_;

@@ -61,17 +61,5 @@ TEST(RoomSlots, AreRefusedWhenTheyRunOut) {
   EXPECT_EQ(slots.assign({"r7"}), Slots{7}) << "those that were known still are";
 }
 
-TEST(ChangeWatch, ReadsAFileOnceItHasStoppedChanging) {
-  using Watch = ChangeWatch<int>;
-  Watch watch({1, 1});
-  EXPECT_FALSE(watch.look({1, 1}));
-  EXPECT_FALSE(watch.look({1, 2})) << "it may still be written";
-  EXPECT_FALSE(watch.look({1, 3}));
-  EXPECT_TRUE(watch.look({1, 3}));
-  EXPECT_FALSE(watch.look({1, 3})) << "it was tried";
-  EXPECT_FALSE(watch.look({std::nullopt, 3}));
-  EXPECT_TRUE(watch.look({std::nullopt, 3})) << "that it has gone is a change";
-}
-
 }  // namespace
 }  // namespace hither::dns

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "lb/picker.h"
 #include "tests/lb/story.h"
 
@@ -109,13 +113,112 @@ TEST(Farm, WeightZeroIsNoCapacity) {
   EXPECT_EQ(farm->report().capacity, 200);
 }
 
-TEST(Server, ResolvesOnce) {
-  Server server("web-1", "web.internal:80", 1);
+TEST(Server, IsWhereItsNameLedToLast) {
+  Server server({.name = "web-1", .address = "web.internal:80"}, 1);
   EXPECT_FALSE(server.endpoint());
 
   server.resolve({.address = Address::v4(0x0a000001), .port = 80});
-
   EXPECT_EQ(to_text(*server.endpoint()), "10.0.0.1:80");
+  server.resolve({.address = Address::v4(0x0a000002), .port = 80});
+  EXPECT_EQ(to_text(*server.endpoint()), "10.0.0.2:80");
+}
+
+Farm::Copies copies(const std::vector<std::string>& addresses) {
+  Farm::Copies copies;
+  for (const std::string& address : addresses) {
+    copies.emplace_back("web-" + std::to_string(copies.size() + 1), address);
+  }
+  return copies;
+}
+
+void change(Farm& farm, const topology::Farm& settings, const Farm::Copies& wanted) {
+  farm.change(settings, *farm.plan(settings, wanted));
+}
+
+TEST(FarmChange, ACopyThatLeavesGetsNothingNewAndFinishesWhatItHas) {
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}), 1);
+  farm.set_usable(0, true);
+  farm.set_usable(1, true);
+  Picker picker(farm, 0, 1);
+  const Lease held = picker.take(1, {});
+
+  change(farm, round_robin_farm(), copies({"10.0.0.1:80"}));
+
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(picker.pick().index(), 0U);
+  EXPECT_EQ(farm.server(1).in_flight().level(), 1U);
+  EXPECT_FALSE(farm.server(1).present());
+  EXPECT_EQ(farm.report().copies, 1);
+  EXPECT_EQ(farm.report().load, 1) << "the room still works on it";
+}
+
+TEST(FarmChange, ACopyThatJoinsIsPickedOnceItIsUp) {
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80"}), 1);
+  farm.set_usable(0, true);
+  Picker picker(farm, 0, 1);
+  EXPECT_EQ(picker.pick().index(), 0U);
+
+  change(farm, round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}));
+  EXPECT_EQ(picker.pick().index(), 0U);
+  farm.set_usable(1, true);
+
+  std::set<std::uint32_t> picked;
+  for (int i = 0; i < 10; ++i) picked.insert(picker.pick().index());
+  EXPECT_EQ(picked, (std::set<std::uint32_t>{0, 1}));
+}
+
+TEST(FarmChange, ACopyThatIsCalledOtherwiseStaysUp) {
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}), 1);
+  farm.set_usable(1, true);
+
+  change(farm, round_robin_farm(), copies({"10.0.0.2:80"}));
+
+  ASSERT_EQ(farm.order().size(), 1U);
+  const Server& now = farm.server(farm.order()[0]);
+  EXPECT_EQ(now.name(), "web-1");
+  EXPECT_TRUE(now.usable());
+}
+
+TEST(FarmChange, ReturningIsNoHealth) {
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}), 1);
+  farm.set_usable(1, true);
+  change(farm, round_robin_farm(), copies({"10.0.0.1:80"}));
+
+  change(farm, round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}));
+
+  EXPECT_EQ(farm.size(), 2U);
+  EXPECT_TRUE(farm.server(1).present());
+  EXPECT_FALSE(farm.server(1).usable());
+}
+
+TEST(FarmChange, AlgorithmAndWeightsHoldAtOnce) {
+  topology::Farm settings = round_robin_farm();
+  Farm farm("fra", settings, copies({"10.0.0.1:80", "10.0.0.2:80"}), 1);
+  farm.set_usable(0, true);
+  farm.set_usable(1, true);
+  Picker picker(farm, 0, 1);
+  EXPECT_TRUE(picker.pick());
+
+  settings.balance = topology::Balance::first;
+  settings.weights["web-1"] = {.weight = 0};
+  change(farm, settings, copies({"10.0.0.1:80", "10.0.0.2:80"}));
+
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(picker.pick().index(), 1U);
+  settings.weights.clear();
+  change(farm, settings, copies({"10.0.0.1:80", "10.0.0.2:80"}));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(picker.pick().index(), 0U);
+}
+
+TEST(FarmChange, PlacesEndAndThenAChangeIsRefused) {
+  Farm farm("fra", round_robin_farm(), {}, 1);
+  Farm::Copies many;
+  for (std::size_t i = 0; i < servers_max; ++i) many.emplace_back("web-1", std::to_string(i));
+  change(farm, round_robin_farm(), many);
+
+  const Result<CopyPlan> one_more = farm.plan(round_robin_farm(), {{"web-1", "another"}});
+  ASSERT_FALSE(one_more);
+  EXPECT_NE(one_more.error().message.find("4097 different copies"), std::string::npos)
+      << one_more.error().message;
+  EXPECT_TRUE(farm.plan(round_robin_farm(), {{"web-1", "17"}})) << "that one is known";
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ using Connections = std::vector<IdlePool::Connection>;
 constexpr Instant start{1h};
 
 TEST(IdlePool, GivesTheLastOneFirst) {
-  IdlePool pool(1, {});
+  IdlePool pool(IdlePool::Limits{});
   pool.put(0, 1, start);
   pool.put(0, 2, start);
 
@@ -22,14 +22,14 @@ TEST(IdlePool, GivesTheLastOneFirst) {
 }
 
 TEST(IdlePool, KeepsServersApart) {
-  IdlePool pool(2, {});
+  IdlePool pool(IdlePool::Limits{});
   pool.put(0, 1, start);
 
   EXPECT_EQ(pool.take(1, start), std::nullopt);
 }
 
 TEST(IdlePool, GivesUpTheOldestOfAFullServer) {
-  IdlePool pool(1, {.per_server_max = 2, .idle_max = 4s});
+  IdlePool pool({.per_server_max = 2, .idle_max = 4s});
 
   EXPECT_EQ(pool.put(0, 1, start), std::nullopt);
   EXPECT_EQ(pool.put(0, 2, start), std::nullopt);
@@ -38,14 +38,14 @@ TEST(IdlePool, GivesUpTheOldestOfAFullServer) {
 }
 
 TEST(IdlePool, KeepsNothingWhereNothingMayBeKept) {
-  IdlePool pool(1, {.per_server_max = 0, .idle_max = 4s});
+  IdlePool pool({.per_server_max = 0, .idle_max = 4s});
 
   EXPECT_EQ(pool.put(0, 1, start), 1U);
   EXPECT_EQ(pool.size(), 0U);
 }
 
 TEST(IdlePool, NeverGivesWhatIsTooOld) {
-  IdlePool pool(1, {.per_server_max = 8, .idle_max = 4s});
+  IdlePool pool({.per_server_max = 8, .idle_max = 4s});
   pool.put(0, 1, start);
 
   EXPECT_EQ(pool.take(0, start + 4s), std::nullopt);
@@ -54,7 +54,7 @@ TEST(IdlePool, NeverGivesWhatIsTooOld) {
 }
 
 TEST(IdlePool, SaysWhenTheNextOneAges) {
-  IdlePool pool(2, {.per_server_max = 8, .idle_max = 4s});
+  IdlePool pool({.per_server_max = 8, .idle_max = 4s});
   EXPECT_EQ(pool.next(), never);
   pool.put(1, 1, start + 1s);
   pool.put(0, 2, start);
@@ -65,7 +65,7 @@ TEST(IdlePool, SaysWhenTheNextOneAges) {
 }
 
 TEST(IdlePool, ForgetsWhatTheServerClosed) {
-  IdlePool pool(1, {});
+  IdlePool pool(IdlePool::Limits{});
   pool.put(0, 1, start);
   pool.put(0, 2, start);
 
@@ -76,7 +76,7 @@ TEST(IdlePool, ForgetsWhatTheServerClosed) {
 }
 
 TEST(IdlePool, KeepsConnectionsForLessThanTheirServerDoes) {
-  IdlePool pool(2, {.per_server_max = 8, .idle_max = 4s});
+  IdlePool pool({.per_server_max = 8, .idle_max = 4s});
   for (const IdlePool::Connection connection : {1U, 2U}) {
     pool.put(0, connection, start);
     pool.closed(0, connection, start + 1s);
@@ -93,7 +93,7 @@ TEST(IdlePool, KeepsConnectionsForLessThanTheirServerDoes) {
 }
 
 TEST(IdlePool, DropsAllOfAServerThatWentDown) {
-  IdlePool pool(2, {});
+  IdlePool pool(IdlePool::Limits{});
   pool.put(0, 1, start);
   pool.put(0, 2, start);
   pool.put(1, 3, start);

@@ -46,21 +46,22 @@ TEST(NameRoutes, TheFallbackTakesTheRest) {
 
 TEST(PortsOf, FarmsOfOnePortAreToldApartByName) {
   const std::vector<Port> ports =
-      ports_of({farm_at(443, {"a.test"}), farm_at(80), farm_at(443, {"b.test"}), farm_at(443)});
+      ports_of({farm_at(443, {"a.test"}), farm_at(80), farm_at(443, {"b.test"}), farm_at(443)},
+               std::vector<std::size_t>{0, 7, 2, 3});
 
   ASSERT_EQ(ports.size(), 2U);
   EXPECT_EQ(ports[0].port, 443);
   EXPECT_EQ(ports[0].farms, (std::vector<std::size_t>{0, 2, 3}));
   EXPECT_EQ(ports[0].routes.find("b.test"), 2);
   EXPECT_EQ(ports[0].routes.find("c.test"), 3);
-  EXPECT_EQ(ports[1].farms, std::vector<std::size_t>{1});
+  EXPECT_EQ(ports[1].farms, std::vector<std::size_t>{7});
   EXPECT_TRUE(ports[1].routes.empty());
 }
 
 TEST(PortsOf, AFarmMayDemandAProxyHeader) {
   std::vector<FarmSettings> farms = {farm_at(80), farm_at(81)};
   farms[1].farm.accept_proxy = true;
-  const std::vector<Port> ports = ports_of(farms);
+  const std::vector<Port> ports = ports_of(farms, std::vector<std::size_t>{0, 1});
   EXPECT_FALSE(ports[0].proxy_header);
   EXPECT_TRUE(ports[1].proxy_header);
 }

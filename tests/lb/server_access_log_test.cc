@@ -50,8 +50,8 @@ TEST(AccessWriter, WritesEveryRecordOfEveryThreadOnce) {
   Pipe pipe;
   const auto farm = logging_farm();
   AccessWriter writer(pipe.out.get());
-  AccessSink& one = writer.add(*farm, 0);
-  AccessSink& other = writer.add(*farm, 0);
+  AccessSink& one = *writer.add(*farm, 0);
+  AccessSink& other = *writer.add(*farm, 0);
   AccessRecord record;
   for (int status = 200; status < 210; ++status) {
     record.status = status;
@@ -73,7 +73,7 @@ TEST(AccessWriter, NobodyWaitsForAReaderWhoDoesNotRead) {
   Pipe pipe;
   const auto farm = logging_farm();
   AccessWriter writer(pipe.out.get());
-  AccessSink& sink = writer.add(*farm, 0);
+  AccessSink& sink = *writer.add(*farm, 0);
   writer.start();
 
   for (int i = 0; i < 20'000; ++i) sink.note({});
@@ -89,7 +89,7 @@ TEST(AccessWriter, WithoutFarmsThatLogThereIsNoThread) {
 
   writer.start();
 
-  EXPECT_TRUE(writer.empty());
+  EXPECT_FALSE(writer.running());
   writer.stop();
 }
 

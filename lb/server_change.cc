@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a running balancer takes other settings: first all that may fail, then all that may not.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "io/clock.h"
+#include "io/log_sink.h"
+#include "lb/server.h"
+
+namespace hither::lb {
+namespace {
+
+/// How often files are looked at: a stat() call.
+constexpr Duration file_interval = std::chrono::milliseconds(250);
+
+/// What only a restart can change.
+std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh) {
+  std::vector<Error> changes;
+  const auto add = [&changes](const char* key, const std::string& is, const std::string& wanted) {
+    if (is == wanted) return;
+    changes.push_back(
+        {fmt::format("{}: {} cannot become {} while it runs; restart hither-lb, or "
+                     "take the change back",
+                     key, is, wanted)});
+  };
+  add("room", now.room, fresh.room);
+  add("admin", to_text(now.admin), to_text(fresh.admin));
+  return changes;
+}
+
+template <class Value>
+bool contains(const std::vector<Value>& values, const Value& value) {
+  return std::ranges::find(values, value) != values.end();
+}
+
+}  // namespace
+
+/// The doors of some settings, with sockets for those that are not open yet: for each worker one.
+struct Balancer::Opened {
+  std::vector<Endpoint> endpoints;                                ///< all there will be
+  std::vector<std::vector<std::pair<Endpoint, io::Fd>>> sockets;  ///< by worker
+};
+
+void Balancer::follow(std::function<SetupReading()> read, const SetupReading& first) {
+  reloader_.emplace(loop_, std::move(read), first, [this](SetupReading reading, Duration took) {
+    on_read(std::move(reading), took);
+  });
+}
+
+void Balancer::look_at_files() {
+  reloader_->look();
+  file_timer_.set(io::monotonic_now() + file_interval);
+}
+
+void Balancer::refuse(const std::vector<Error>& mistakes) {
+  for (const Error& mistake : mistakes) {
+    reloads_.mistakes.push_back(mistake.message);
+    io::write_log(log_error("reload-refused").with("mistake", mistake.message));
+  }
+  ++reloads_.refused;
+}
+
+void Balancer::on_read(SetupReading reading, Duration took) {
+  reloads_.last = io::monotonic_now();
+  reloads_.took = took;
+  reloads_.mistakes.clear();
+  if (draining_) return;
+  if (!reading.settings) return refuse(reading.mistakes);
+  const std::vector<Error> fixed = find_fixed_changes(settings_, *reading.settings);
+  if (!fixed.empty()) return refuse(fixed);
+  if (const Result<void> taken = change(std::move(*reading.settings)); !taken) {
+    return refuse({taken.error()});
+  }
+  ++reloads_.done;
+  LogRecord record = log_info("reloaded").with("room", settings_.room);
+  for (const std::size_t farm : present_) {
+    record.with(farms_[farm]->name(), farms_[farm]->order().size());
+  }
+  io::write_log(record);
+}
+
+/// SO_REUSEPORT would let us in beside another balancer of the same user: each port is asked for
+/// without it first.
+Result<Balancer::Opened> Balancer::open_doors(const Settings& fresh) const {
+  Opened opened;
+  opened.sockets.resize(workers_.size());
+  for (const FarmSettings& farm : fresh.farms) {
+    for (const Address& address : fresh.listen) {
+      const Endpoint endpoint{.address = address, .port = farm.farm.port};
+      if (!contains(opened.endpoints, endpoint)) opened.endpoints.push_back(endpoint);
+    }
+  }
+  const bool shared = workers_.size() > 1;
+  for (const Endpoint& endpoint : opened.endpoints) {
+    if (contains(doors_, endpoint)) continue;
+    if (const Result<io::Fd> alone = io::listen_tcp(endpoint); !alone) {
+      return tl::unexpected(alone.error());
+    }
+    for (auto& sockets : opened.sockets) {
+      Result<io::Fd> fd = io::listen_tcp(endpoint, {.reuse_port = shared});
+      if (!fd) return tl::unexpected(fd.error());
+      sockets.emplace_back(endpoint, std::move(*fd));
+    }
+  }
+  return opened;
+}
+
+/// farms_.size() if there was never one of this name.
+std::size_t Balancer::number_of(const std::string& farm) const {
+  const auto found = std::ranges::find_if(
+      farms_, [&farm](const std::unique_ptr<Farm>& one) { return one->name() == farm; });
+  return static_cast<std::size_t>(found - farms_.begin());
+}
+
+std::size_t Balancer::add_farm(const FarmSettings& farm) {
+  farms_.push_back(std::make_unique<Farm>(settings_.room, farm.farm, farm.servers, threads_count_));
+  outliers_.push_back(std::make_unique<Outliers>(farm.farm.outlier, farm.servers.size()));
+  sinks_.emplace_back(workers_.size(), nullptr);
+  if (running_) watch_farm(farms_.size() - 1);
+  return farms_.size() - 1;
+}
+
+void Balancer::change_farm(std::size_t number, const FarmSettings& fresh, const CopyPlan& plan) {
+  Farm& farm = *farms_[number];
+  farm.change(fresh.farm, plan);
+  outliers_[number]->change(fresh.farm.outlier, farm.size(), plan.order.size());
+  if (number < probes_.size()) probes_[number]->change(plan);
+  const auto say = [&farm](const char* event, std::size_t server) {
+    io::write_log(log_info(event)
+                      .with("farm", farm.name())
+                      .with("server", farm.server(server).name())
+                      .with("address", farm.server(server).address()));
+  };
+  for (const CopyPlan::Join& join : plan.joins) say("server-joins", join.place);
+  for (const std::size_t server : plan.returns) say("server-joins", server);
+  for (const std::size_t server : plan.leaves) {
+    say("server-leaves", server);
+    outliers_[number]->forget(server);
+    for (const std::unique_ptr<Worker>& worker : workers_) worker->drop_idle(number, server);
+  }
+}
+
+/// Where worker `thread` leaves the access log of a farm; null where it has none.
+AccessSink* Balancer::sink_for(std::size_t farm, unsigned thread) {
+  AccessSink*& sink = sinks_[farm][thread];
+  const topology::AccessLog format = farms_[farm]->settings().access_log;
+  if (format == topology::AccessLog::off) return nullptr;
+  if (sink == nullptr) sink = access_log_.add(*farms_[farm], thread);
+  return sink;
+}
+
+Result<void> Balancer::change(Settings fresh) {
+  Result<Opened> opened = open_doors(fresh);
+  if (!opened) return tl::unexpected(opened.error());
+  const std::size_t known = farms_.size();
+  std::vector<std::pair<std::size_t, CopyPlan>> plans;
+  for (const FarmSettings& farm : fresh.farms) {
+    const std::size_t number = number_of(farm.farm.name);
+    if (number == known) continue;
+    Result<CopyPlan> plan = farms_[number]->plan(farm.farm, farm.servers);
+    if (!plan) return tl::unexpected(plan.error());
+    plans.emplace_back(number, std::move(*plan));
+  }
+
+  // Nothing fails from here on.
+  const std::vector<std::size_t> before = std::exchange(present_, {});
+  auto plan = plans.begin();
+  for (const FarmSettings& farm : fresh.farms) {
+    if (plan != plans.end() && farms_[plan->first]->name() == farm.farm.name) {
+      change_farm(plan->first, farm, plan->second);
+      present_.push_back(plan->first);
+      ++plan;
+    } else {
+      present_.push_back(add_farm(farm));
+    }
+  }
+  std::vector<std::size_t> ended;
+  for (const std::size_t farm : before) {
+    if (contains(present_, farm)) continue;
+    ended.push_back(farm);
+    const FarmSettings empty{.farm = farms_[farm]->settings(), .servers = {}};
+    change_farm(farm, empty, *farms_[farm]->plan(empty.farm, {}));
+  }
+  settings_ = std::move(fresh);
+  doors_ = opened->endpoints;
+  std::vector<Door> doors;
+  for (const Port& port : ports_of(settings_.farms, present_)) {
+    const auto shared = std::make_shared<const Port>(port);
+    for (const Address& address : settings_.listen) {
+      doors.push_back({.endpoint = {.address = address, .port = port.port}, .port = shared});
+    }
+  }
+  const auto waiting = std::make_shared<std::size_t>(workers_.size());
+  for (unsigned thread = 0; thread < workers_.size(); ++thread) {
+    Worker::Change change{.doors = doors, .ended = ended};
+    change.sockets = std::move(opened->sockets[thread]);
+    for (std::size_t farm = known; farm < farms_.size(); ++farm) {
+      change.farms.push_back({.farm = farms_[farm].get(), .log = sink_for(farm, thread)});
+    }
+    for (std::size_t farm = 0; farm < known; ++farm) {
+      change.logs.emplace_back(farm, sink_for(farm, thread));
+    }
+    if (!running_) {
+      workers_[thread]->apply(std::move(change));
+      continue;
+    }
+    workers_[thread]->take(std::move(change), [this, waiting] {
+      loop_.post([this, waiting] {
+        if (--*waiting > 0) return;
+        for (const std::unique_ptr<Farm>& farm : farms_) farm->forget_old_settings();
+      });
+    });
+  }
+  rebuild_views();
+  return {};
+}
+
+void Balancer::rebuild_views() {
+  views_.clear();
+  for (const std::size_t farm : present_) {
+    if (farm >= probes_.size()) continue;
+    views_.push_back({.farm = farms_[farm].get(),
+                      .prober = &probes_[farm]->prober(),
+                      .outliers = outliers_[farm].get()});
+  }
+}
+
+}  // namespace hither::lb
