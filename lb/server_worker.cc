@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "io/clock.h"
 #include "io/log_sink.h"
+#include "lb/server_worker_parts.h"
 
 namespace hither::lb {
 namespace {
@@ -30,110 +31,13 @@ std::string preamble_for(topology::SendProxy version, const Endpoint& client, in
 
 }  // namespace
 
-/// What this thread keeps for one farm.
-struct Worker::Share {
-  Share(Farm& f, BlockPool& blocks, AccessSink* log, unsigned thread, std::uint64_t seed)
-      : farm(f),
-        picker(f, thread, seed),
-        tcp{.picker = picker, .blocks = blocks, .times = {}, .log = log},
-        http{.picker = picker, .blocks = blocks, .log = log},
-        idle(IdlePool::Limits{}) {
-    read_settings();
+std::unique_ptr<Session> Worker::Share::new_session(const Endpoint& peer, int fd, Instant now) {
+  if (farm.settings().mode == topology::Mode::tcp) {
+    return std::make_unique<TcpProxy>(tcp, peer.address, now,
+                                      preamble_for(farm.settings().send_proxy, peer, fd));
   }
-
-  /// What the sessions of TCP mode go by, those that are there as well.
-  void read_settings() {
-    const topology::Timeouts& timeouts = farm.settings().timeouts;
-    tcp.times = {.connect = timeouts.connect, .idle = timeouts.tunnel, .total = timeouts.total};
-  }
-
-  std::unique_ptr<Session> new_session(const Endpoint& peer, int fd, Instant now) {
-    if (farm.settings().mode == topology::Mode::tcp) {
-      return std::make_unique<TcpProxy>(tcp, peer.address, now,
-                                        preamble_for(farm.settings().send_proxy, peer, fd));
-    }
-    return std::make_unique<HttpProxy>(http, peer.address, now);
-  }
-
-  Farm& farm;
-  Picker picker;
-  TcpContext tcp;
-  HttpContext http;
-  IdlePool idle;
-};
-
-struct Worker::Listener {
-  Listener(Worker& worker, Door d, io::Fd socket)
-      : door(std::move(d)),
-        fd(std::move(socket)),
-        watch(worker.loop_, fd.get(), [&worker, this] { worker.accept_some(*this); }),
-        pause(worker.loop_, [this] { watch.want_read(true); }) {
-    watch.want_read(true);
-  }
-
-  Door door;
-  io::Fd fd;
-  io::FdWatch watch;
-  io::Timer pause;
-};
-
-/// A connection to a server: being opened, in use by a flow, or idle.
-struct Worker::Backend {
-  Backend(Worker& worker, std::uint64_t number, Share& s, std::uint32_t place, io::Fd socket)
-      : id(number),
-        share(s),
-        server(place),
-        fd(std::move(socket)),
-        watch(
-            worker.loop_, fd.get(), [&worker, this] { worker.on_backend_readable(*this); },
-            [&worker, this] { worker.on_backend_writable(*this); }) {}
-
-  std::uint64_t id;
-  Share& share;
-  std::uint32_t server;
-  io::Fd fd;
-  io::FdWatch watch;
-  Flow* flow = nullptr;  ///< who uses it; null while it is idle
-  bool connecting = true;
-  bool blocked = false;  ///< the kernel takes no more bytes: wait until writable
-  bool ended = false;    ///< we sent FIN
-};
-
-/// One client connection and its session, or while it has none, its preface.
-struct Worker::Flow {
-  Flow(Worker& worker, std::uint64_t number, std::shared_ptr<const Port> p, io::Accepted accepted)
-      : id(number),
-        port(std::move(p)),
-        peer(accepted.peer),
-        fd(std::move(accepted.fd)),
-        watch(
-            worker.loop_, fd.get(), [&worker, this] { worker.on_readable(*this, Side::client); },
-            [&worker, this] {
-              blocked = false;
-              watch.want_write(false);
-              worker.drive(*this);
-            }) {
-    deadline.owner = id;
-  }
-
-  std::unique_ptr<io::Pipe>& pipe(Side from) { return from == Side::client ? there : back; }
-  bool holds(Side from) { return pipe(from) != nullptr && pipe(from)->held() > 0; }
-
-  std::uint64_t id;
-  std::shared_ptr<const Port> port;  ///< as it was when the client came
-  Endpoint peer;
-  std::unique_ptr<Preface> preface;
-  Share* share = nullptr;            ///< of the farm, as soon as that is known
-  std::unique_ptr<Session> session;  ///< likewise
-  std::unique_ptr<io::Pipe> there;   ///< what is on its way to the server, or may be
-  std::unique_ptr<io::Pipe> back;    ///< and to the client
-  Deadlines::Entry deadline;
-  io::Fd fd;
-  io::FdWatch watch;
-  Backend* backend = nullptr;
-  bool blocked = false;
-  bool ended = false;
-};
+  return std::make_unique<HttpProxy>(http, peer.address, now);
+}
 
 Worker::Worker(io::Loop& loop, unsigned thread, std::uint64_t seed)
     : loop_(loop), thread_(thread), seed_(seed), timer_(loop, [this] { on_time(); }) {}
@@ -141,52 +45,6 @@ Worker::Worker(io::Loop& loop, unsigned thread, std::uint64_t seed)
 Worker::~Worker() {
   flows_.clear();
   backends_.clear();
-}
-
-// ---- Change
-
-void Worker::take(Change change, std::function<void()> taken) {
-  // Shared, for what is posted must be copyable.
-  loop_.post(
-      [this, change = std::make_shared<Change>(std::move(change)), taken = std::move(taken)] {
-        apply(std::move(*change));
-        taken();
-      });
-}
-
-void Worker::apply(Change change) {
-  for (const NewFarm& fresh : change.farms) {
-    shares_.push_back(std::make_unique<Share>(*fresh.farm, blocks_, fresh.log, thread_, seed_++));
-  }
-  for (const std::unique_ptr<Share>& share : shares_) share->read_settings();
-  for (const auto& [farm, sink] : change.logs) {
-    shares_[farm]->tcp.log = sink;
-    shares_[farm]->http.log = sink;
-  }
-  if (draining_) return;
-  change_doors(change.doors, std::move(change.sockets));
-  for (const std::size_t farm : change.ended) {
-    drain_flows([share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
-  }
-}
-
-void Worker::change_doors(const std::vector<Door>& doors,
-                          std::vector<std::pair<Endpoint, io::Fd>> sockets) {
-  std::erase_if(listeners_, [&](const std::unique_ptr<Listener>& listener) {
-    const auto door = std::ranges::find(doors, listener->door.endpoint, &Door::endpoint);
-    if (door != doors.end()) {
-      listener->door.port = door->port;
-      return false;
-    }
-    while (accept_some(*listener)) {
-    }
-    return true;
-  });
-  for (auto& [endpoint, socket] : sockets) {
-    const auto door = std::ranges::find(doors, endpoint, &Door::endpoint);
-    if (door == doors.end()) continue;
-    listeners_.push_back(std::make_unique<Listener>(*this, *door, std::move(socket)));
-  }
 }
 
 // ---- Clients
@@ -562,42 +420,6 @@ void Worker::on_time() {
     next = std::min(next, share->idle.next());
   }
   wake_by(next);
-}
-
-void Worker::drain(std::function<void()> when_empty) {
-  loop_.post([this, when_empty = std::move(when_empty)] {
-    draining_ = true;
-    when_empty_ = when_empty;
-    listeners_.clear();
-    drain_flows([](const Flow&) { return true; });
-    if (flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
-  });
-}
-
-/// In the order they came, each at its next polite moment.
-void Worker::drain_flows(const std::function<bool(const Flow&)>& which) {
-  std::vector<std::uint64_t> ids;
-  for (const auto& [id, flow] : flows_) {
-    if (which(*flow)) ids.push_back(id);
-  }
-  std::ranges::sort(ids);
-  for (const std::uint64_t id : ids) {
-    const auto found = flows_.find(id);
-    if (found == flows_.end()) continue;
-    Flow& flow = *found->second;
-    if (flow.session == nullptr) {
-      remove(flow);
-      continue;
-    }
-    flow.session->drain(io::monotonic_now());
-    drive(flow);
-  }
-}
-
-void Worker::drop_idle(std::size_t farm, std::size_t server) {
-  loop_.post([this, farm, server] {
-    for (const std::uint64_t id : shares_[farm]->idle.drop(server)) close_backend(id);
-  });
 }
 
 }  // namespace hither::lb

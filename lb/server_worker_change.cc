@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What other threads ask of a worker: other settings, to let go of a server, to end.
+#include <algorithm>
+#include <utility>
+
+#include "io/clock.h"
+#include "lb/server_worker.h"
+#include "lb/server_worker_parts.h"
+
+namespace hither::lb {
+
+void Worker::take(Change change, std::function<void()> taken) {
+  // Shared, for what is posted must be copyable.
+  loop_.post(
+      [this, change = std::make_shared<Change>(std::move(change)), taken = std::move(taken)] {
+        apply(std::move(*change));
+        taken();
+      });
+}
+
+void Worker::apply(Change change) {
+  for (const NewFarm& fresh : change.farms) {
+    shares_.push_back(std::make_unique<Share>(*fresh.farm, blocks_, fresh.log, thread_, seed_++));
+  }
+  for (const std::unique_ptr<Share>& share : shares_) share->read_settings();
+  for (const auto& [farm, sink] : change.logs) {
+    shares_[farm]->tcp.log = sink;
+    shares_[farm]->http.log = sink;
+  }
+  if (draining_) return;
+  change_doors(change.doors, std::move(change.sockets));
+  for (const std::size_t farm : change.ended) {
+    drain_flows([share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
+  }
+}
+
+void Worker::change_doors(const std::vector<Door>& doors,
+                          std::vector<std::pair<Endpoint, io::Fd>> sockets) {
+  std::erase_if(listeners_, [&](const std::unique_ptr<Listener>& listener) {
+    const auto door = std::ranges::find(doors, listener->door.endpoint, &Door::endpoint);
+    if (door != doors.end()) {
+      listener->door.port = door->port;
+      return false;
+    }
+    while (accept_some(*listener)) {
+    }
+    return true;
+  });
+  for (auto& [endpoint, socket] : sockets) {
+    const auto door = std::ranges::find(doors, endpoint, &Door::endpoint);
+    if (door == doors.end()) continue;
+    listeners_.push_back(std::make_unique<Listener>(*this, *door, std::move(socket)));
+  }
+}
+
+void Worker::drain(std::function<void()> when_empty) {
+  loop_.post([this, when_empty = std::move(when_empty)] {
+    draining_ = true;
+    when_empty_ = when_empty;
+    listeners_.clear();
+    drain_flows([](const Flow&) { return true; });
+    if (flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
+  });
+}
+
+/// In the order they came, each at its next polite moment.
+void Worker::drain_flows(const std::function<bool(const Flow&)>& which) {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, flow] : flows_) {
+    if (which(*flow)) ids.push_back(id);
+  }
+  std::ranges::sort(ids);
+  for (const std::uint64_t id : ids) {
+    const auto found = flows_.find(id);
+    if (found == flows_.end()) continue;
+    Flow& flow = *found->second;
+    if (flow.session == nullptr) {
+      remove(flow);
+      continue;
+    }
+    flow.session->drain(io::monotonic_now());
+    drive(flow);
+  }
+}
+
+void Worker::drop_idle(std::size_t farm, std::size_t server) {
+  loop_.post([this, farm, server] {
+    for (const std::uint64_t id : shares_[farm]->idle.drop(server)) close_backend(id);
+  });
+}
+
+}  // namespace hither::lb

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "io/loop.h"
+#include "io/pipe.h"
+#include "io/socket.h"
+#include "lb/server_worker.h"
+
+namespace hither::lb {
+
+// What a Worker is made of: for its own files only.
+
+/// What this thread keeps for one farm.
+struct Worker::Share {
+  Share(Farm& f, BlockPool& blocks, AccessSink* log, unsigned thread, std::uint64_t seed)
+      : farm(f),
+        picker(f, thread, seed),
+        tcp{.picker = picker, .blocks = blocks, .times = {}, .log = log},
+        http{.picker = picker, .blocks = blocks, .log = log},
+        idle(IdlePool::Limits{}) {
+    read_settings();
+  }
+
+  /// What the sessions of TCP mode go by, those that are there as well.
+  void read_settings() {
+    const topology::Timeouts& timeouts = farm.settings().timeouts;
+    tcp.times = {.connect = timeouts.connect, .idle = timeouts.tunnel, .total = timeouts.total};
+  }
+
+  std::unique_ptr<Session> new_session(const Endpoint& peer, int fd, Instant now);
+
+  Farm& farm;
+  Picker picker;
+  TcpContext tcp;
+  HttpContext http;
+  IdlePool idle;
+};
+
+struct Worker::Listener {
+  Listener(Worker& worker, Door d, io::Fd socket)
+      : door(std::move(d)),
+        fd(std::move(socket)),
+        watch(worker.loop_, fd.get(), [&worker, this] { worker.accept_some(*this); }),
+        pause(worker.loop_, [this] { watch.want_read(true); }) {
+    watch.want_read(true);
+  }
+
+  Door door;
+  io::Fd fd;
+  io::FdWatch watch;
+  io::Timer pause;
+};
+
+/// A connection to a server: being opened, in use by a flow, or idle.
+struct Worker::Backend {
+  Backend(Worker& worker, std::uint64_t number, Share& s, std::uint32_t place, io::Fd socket)
+      : id(number),
+        share(s),
+        server(place),
+        fd(std::move(socket)),
+        watch(
+            worker.loop_, fd.get(), [&worker, this] { worker.on_backend_readable(*this); },
+            [&worker, this] { worker.on_backend_writable(*this); }) {}
+
+  std::uint64_t id;
+  Share& share;
+  std::uint32_t server;
+  io::Fd fd;
+  io::FdWatch watch;
+  Flow* flow = nullptr;  ///< who uses it; null while it is idle
+  bool connecting = true;
+  bool blocked = false;  ///< the kernel takes no more bytes: wait until writable
+  bool ended = false;    ///< we sent FIN
+};
+
+/// One client connection and its session, or while it has none, its preface.
+struct Worker::Flow {
+  Flow(Worker& worker, std::uint64_t number, std::shared_ptr<const Port> p, io::Accepted accepted)
+      : id(number),
+        port(std::move(p)),
+        peer(accepted.peer),
+        fd(std::move(accepted.fd)),
+        watch(
+            worker.loop_, fd.get(), [&worker, this] { worker.on_readable(*this, Side::client); },
+            [&worker, this] {
+              blocked = false;
+              watch.want_write(false);
+              worker.drive(*this);
+            }) {
+    deadline.owner = id;
+  }
+
+  std::unique_ptr<io::Pipe>& pipe(Side from) { return from == Side::client ? there : back; }
+  bool holds(Side from) { return pipe(from) != nullptr && pipe(from)->held() > 0; }
+
+  std::uint64_t id;
+  std::shared_ptr<const Port> port;  ///< as it was when the client came
+  Endpoint peer;
+  std::unique_ptr<Preface> preface;
+  Share* share = nullptr;            ///< of the farm, as soon as that is known
+  std::unique_ptr<Session> session;  ///< likewise
+  std::unique_ptr<io::Pipe> there;   ///< what is on its way to the server, or may be
+  std::unique_ptr<io::Pipe> back;    ///< and to the client
+  Deadlines::Entry deadline;
+  io::Fd fd;
+  io::FdWatch watch;
+  Backend* backend = nullptr;
+  bool blocked = false;
+  bool ended = false;
+};
+
+}  // namespace hither::lb
