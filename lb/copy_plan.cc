@@ -32,23 +32,22 @@ CopyPlan plan_copies(std::span<const KnownCopy> known, std::span<const CopyIdent
 
   CopyPlan plan;
   std::set<std::size_t> staying;
+  std::size_t next = known.size();
   for (const CopyIdentity& copy : wanted) {
     std::optional<std::size_t> place;
     const auto [begin, end] = known_places.equal_range(key_of(copy));
     for (auto one = begin; one != end; ++one) {
       if (known[one->second].identity == copy) place = one->second;
     }
-    if (place) {
-      if (!known[*place].present) plan.returns.push_back(*place);
-      staying.insert(*place);
-    } else {
-      place = known.size() + plan.joins.size();
+    if (!place) place = next++;
+    if (*place >= known.size() || !known[*place].present) {
       const auto heir_of = by_address.find(copy.address);
       plan.joins.push_back(
           {.place = *place,
            .identity = copy,
            .heir_of = heir_of == by_address.end() ? std::nullopt : std::optional(heir_of->second)});
     }
+    staying.insert(*place);
     plan.order.push_back(*place);
   }
   for (std::size_t place = 0; place < known.size(); ++place) {

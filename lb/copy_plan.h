@@ -30,6 +30,7 @@ struct KnownCopy {
 /// How a farm gets from the copies it has to those it should have. Places are those in `known`, and
 /// behind its end for copies that were never there.
 struct CopyPlan {
+  /// A copy that was not present. Its place is behind the end of `known` if it was never seen.
   struct Join {
     std::size_t place = 0;
     CopyIdentity identity;
@@ -37,10 +38,9 @@ struct CopyPlan {
     /// health is true of this one as well.
     std::optional<std::size_t> heir_of;
   };
-  std::vector<std::size_t> order;    ///< the place of each copy that should be there
-  std::vector<Join> joins;           ///< never seen before; in the order of their places
-  std::vector<std::size_t> returns;  ///< seen before, but not present
-  std::vector<std::size_t> leaves;   ///< present, and not wanted any more
+  std::vector<std::size_t> order;   ///< the place of each copy that should be there
+  std::vector<Join> joins;          ///< new places in their order
+  std::vector<std::size_t> leaves;  ///< present, and not wanted any more
 };
 
 /// Pure. `wanted` in the order of the description.

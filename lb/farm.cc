@@ -144,11 +144,13 @@ Result<CopyPlan> Farm::plan(const topology::Farm& farm, const Copies& copies) co
     known.push_back({.identity = server(i).identity(), .present = server(i).present()});
   }
   CopyPlan plan = plan_copies(known, identities(farm, copies));
-  if (size() + plan.joins.size() > servers_max) {
-    return fail(
-        fmt::format("farm {} had {} different copies since the balancer began, and {} are "
-                    "the most; start the balancer anew",
-                    name_, size() + plan.joins.size(), servers_max));
+  std::size_t places = size();
+  for (const CopyPlan::Join& join : plan.joins) places = std::max(places, join.place + 1);
+  if (places > servers_max) {
+    return fail(fmt::format(
+        "farm {} had {} different copies since the balancer began, and {} are the most; start the "
+        "balancer anew",
+        name_, places, servers_max));
   }
   return plan;
 }
@@ -159,17 +161,18 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
   settings_.store(present_settings_.get(), std::memory_order_release);
 
   for (const CopyPlan::Join& join : plan.joins) {
-    auto server = std::make_unique<Server>(join.identity, threads_);
-    if (join.heir_of) {
-      Server& before = *servers_[*join.heir_of];
-      server->endpoint_.set(before.endpoint_.get());
-      server->healthy_.store(before.healthy(), std::memory_order_relaxed);
+    if (join.place == size()) {
+      servers_[join.place] = std::make_unique<Server>(join.identity, threads_);
+      size_.store(join.place + 1, std::memory_order_release);
     }
-    ASSERT(join.place == size());
-    servers_[join.place] = std::move(server);
-    size_.store(join.place + 1, std::memory_order_release);
+    Server& server = *servers_[join.place];
+    if (join.heir_of) {
+      const Server& before = *servers_[*join.heir_of];
+      server.endpoint_.set(before.endpoint_.get());
+      server.healthy_ = before.healthy();
+    }
+    server.present_ = true;
   }
-  for (const std::size_t place : plan.returns) servers_[place]->present_ = true;
   for (const std::size_t place : plan.leaves) {
     servers_[place]->present_ = false;
     servers_[place]->healthy_ = false;

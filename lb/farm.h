@@ -203,8 +203,8 @@ class Farm {
 
   /// What change() would do. Fails if there are not enough places left. Main thread.
   [[nodiscard]] Result<CopyPlan> plan(const topology::Farm& farm, const Copies& copies) const;
-  /// Makes `farm` what holds from now on. Servers that join or return are down until a probe says
-  /// otherwise, heirs are what their predecessors were; those that leave get nothing new. `plan` is
+  /// Makes `farm` what holds from now on. Servers that join are down until a probe says otherwise,
+  /// heirs are what their predecessors were; those that leave get nothing new. `plan` is
   /// what plan() said of the same farm just now. Main thread.
   void change(topology::Farm farm, const CopyPlan& plan);
   /// Settings that change() replaced stay until no thread can be reading them: call it when every

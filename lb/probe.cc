@@ -30,12 +30,13 @@ void Prober::change(const HealthLimits& limits, const CopyPlan& plan, Instant no
   limits_ = limits;
   for (Probed& probed : probed_) probed.health.set_limits(limits);
   for (const CopyPlan::Join& join : plan.joins) {
-    Probed& joined = probed_.emplace_back(newcomer(now));
+    if (join.place == probed_.size()) probed_.push_back(newcomer(now));
+    Probed& joined = probed_[join.place];
+    joined = newcomer(now);
     if (!join.heir_of) continue;
     joined.health = probed_[*join.heir_of].health;
     joined.failure = probed_[*join.heir_of].failure;
   }
-  for (const std::size_t place : plan.returns) probed_[place] = newcomer(now);
   for (const std::size_t place : plan.leaves) {
     probed_[place].present = false;
     probed_[place].under_way = false;

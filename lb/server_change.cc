@@ -136,7 +136,6 @@ void Balancer::change_farm(std::size_t number, const FarmSettings& fresh, const 
                       .with("address", farm.server(server).address()));
   };
   for (const CopyPlan::Join& join : plan.joins) say("server-joins", join.place);
-  for (const std::size_t server : plan.returns) say("server-joins", server);
   for (const std::size_t server : plan.leaves) {
     say("server-leaves", server);
     outliers_[number]->forget(server);

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The real balancer takes other settings while clients use it.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
+
+#include "base/text.h"
+#include "io/admin.h"
+#include "io/clock.h"
+#include "io/http_client.h"
+#include "lb/server.h"
+#include "tests/lb/live_peer.h"
+
+namespace hither::lb::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+
+bool eventually(const std::function<bool()>& question) {
+  const Instant until = io::monotonic_now() + 20s;
+  while (io::monotonic_now() < until) {
+    if (question()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+/// A server that answers every request with its name, on a thread of its own.
+class NamedCopy {
+ public:
+  explicit NamedCopy(std::string name) : server_(loop_) {
+    server_.add_page("/health", [](const io::PageRequest&) { return io::Page{}; });
+    server_.add_page("/", [name](const io::PageRequest&) { return io::Page{.body = name}; });
+    const auto listening = server_.listen({.address = Address::v4(0x7f000001), .port = 0});
+    EXPECT_TRUE(listening);
+    endpoint_ = *listening;
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~NamedCopy() {
+    loop_.stop();
+    thread_.join();
+  }
+  NamedCopy(const NamedCopy&) = delete;
+  NamedCopy& operator=(const NamedCopy&) = delete;
+  std::string address() const { return to_text(endpoint_); }
+
+ private:
+  io::Loop loop_;
+  io::AdminServer server_;
+  Endpoint endpoint_;
+  std::thread thread_;
+};
+
+class ChangingBalancer : public testing::Test {
+ protected:
+  static topology::Farm farm_at(const std::string& name, std::uint16_t port) {
+    topology::Farm farm;
+    farm.name = name;
+    farm.port = port;
+    farm.health.limits = {
+        .interval = 100ms, .fast_interval = 10ms, .timeout = 5s, .fall = 3, .rise = 1};
+    return farm;
+  }
+
+  Settings settings_of(std::vector<FarmSettings> farms) const {
+    return {.room = "fra", .listen = {front_.address}, .admin = admin_, .farms = std::move(farms)};
+  }
+
+  /// A farm "web" at front_ with these copies.
+  FarmSettings web(const std::vector<std::string>& addresses) const {
+    FarmSettings farm{.farm = farm_at("web", front_.port), .servers = {}};
+    for (const std::string& address : addresses) {
+      farm.servers.emplace_back(fmt::format("web-{}", farm.servers.size() + 1), address);
+    }
+    return farm;
+  }
+
+  void start(Settings settings, unsigned threads) {
+    balancer_ = std::make_unique<Balancer>(settings, threads);
+    const Result<void> listening = balancer_->listen();
+    ASSERT_TRUE(listening) << listening.error().message;
+    wanted_ = std::move(settings);
+    balancer_->follow(
+        [this] {
+          const std::lock_guard<std::mutex> hold(lock_);
+          return SetupReading{.settings = wanted_, .mistakes = {}, .files = {}, .stamps = {}};
+        },
+        {});
+    thread_ = std::thread([this] { balancer_->run(); });
+    ASSERT_TRUE(eventually([this] { return ask("/health").status == 200; }));
+  }
+
+  /// Returns when it was taken or refused: reload.done or reload.refused of /status is one more.
+  void change(Settings settings, const char* becomes = "done") {
+    const int before = status()["reload"][becomes].get<int>();
+    {
+      const std::lock_guard<std::mutex> hold(lock_);
+      wanted_ = std::move(settings);
+    }
+    kill(getpid(), SIGHUP);
+    ASSERT_TRUE(eventually([&] { return status()["reload"][becomes].get<int>() == before + 1; }))
+        << status().dump();
+  }
+
+  io::HttpReply ask(const std::string& path) const {
+    return io::fetch_now({.target = admin_, .path = path, .body = {}});
+  }
+  Json status() const { return Json::parse(ask("/status").body); }
+
+  void TearDown() override {
+    if (!thread_.joinable()) return;
+    kill(getpid(), SIGTERM);
+    thread_.join();
+  }
+
+  Endpoint front_ = free_endpoint();
+  Endpoint admin_ = free_endpoint();
+  std::unique_ptr<Balancer> balancer_;
+  std::mutex lock_;
+  Settings wanted_;
+  std::thread thread_;
+};
+
+constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+
+/// One request on a connection that stays; false if it was not answered with 200 and a body.
+bool ask_on(Peer& client, bool& closes) {
+  client.say(get);
+  const std::string head = client.hear_until("\r\n\r\n");
+  closes = head.find("Connection: close") != std::string::npos;
+  const std::size_t length = head.find("Content-Length: 1");
+  const bool good = head.starts_with("HTTP/1.1 200 ") && length != std::string::npos;
+  EXPECT_TRUE(good) << head;
+  return good && client.hear(1).size() == 1;
+}
+
+TEST_F(ChangingBalancer, LosesNothingOverFiftyChangesUnderLoad) {
+  const NamedCopy a("a");
+  const NamedCopy b("b");
+  const NamedCopy c("c");
+  start(settings_of({web({a.address(), b.address()})}), /*threads=*/2);
+  std::atomic<bool> stopping{false};
+  std::atomic<int> answered{0};
+  std::atomic<int> failed{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      while (!stopping) {
+        Peer client = connect_to(front_);
+        bool closes = false;
+        for (int n = 0; n < 50 && !stopping && !closes; ++n) {
+          ++(ask_on(client, closes) ? answered : failed);
+        }
+      }
+    });
+  }
+
+  const std::vector<std::vector<std::string>> shapes = {{b.address()},
+                                                        {b.address(), c.address()},
+                                                        {c.address(), a.address(), b.address()},
+                                                        {a.address()},
+                                                        {a.address(), b.address()}};
+  const std::vector<topology::Balance> ways = {
+      topology::Balance::least_request, topology::Balance::maglev, topology::Balance::peak_ewma};
+  for (std::size_t turn = 0; turn < 50; ++turn) {
+    FarmSettings farm = web(shapes[turn % shapes.size()]);
+    farm.farm.balance = ways[turn % ways.size()];
+    farm.farm.timeouts.response += std::chrono::seconds(turn);
+    farm.farm.weights["web-1"].weight = turn % 2 == 0 ? 100 : 50;
+    // Those that stay carry it until those that come are up.
+    const Json before = status();
+    change(settings_of({farm}));
+    ASSERT_TRUE(eventually([&] {
+      const Json report = Json::parse(ask("/health").body)["farms"][0];
+      return report["usable"] == report["copies"];
+    }));
+  }
+  stopping = true;
+  for (std::thread& client : clients) client.join();
+
+  EXPECT_EQ(failed, 0);
+  EXPECT_GT(answered, 50);
+  EXPECT_EQ(status()["reload"]["done"], 50);
+}
+
+TEST_F(ChangingBalancer, ACopyThatLeavesFinishesWhatItHas) {
+  const NamedCopy stays("s");
+  ScriptedServer leaves;
+  FarmSettings both = web({stays.address(), to_text(leaves.endpoint())});
+  both.farm.health.limits.interval = 1h;
+  both.farm.balance = topology::Balance::round_robin;
+  std::thread prober([&] {
+    Peer probe = leaves.accept();
+    probe.hear_until("\r\n\r\n");
+    probe.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  start(settings_of({both}), 1);
+  prober.join();
+  ASSERT_TRUE(eventually([&] { return status()["farms"][0]["usable"] == 2; }));
+  Peer one = connect_to(front_);
+  Peer other = connect_to(front_);
+  one.say(get);
+  other.say(get);
+  Peer backend = leaves.accept();
+  backend.hear_until("\r\n\r\n");
+
+  change(settings_of({web({stays.address()})}));
+
+  const Json farm = status()["farms"][0];
+  EXPECT_EQ(farm["servers"].size(), 1U);
+  EXPECT_EQ(farm["leaving"][0]["in_flight"], 1) << farm.dump();
+  backend.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+  const bool first_was_late =
+      one.hear_until("\r\n\r\n").find("Content-Length: 4") != std::string::npos;
+  EXPECT_EQ((first_was_late ? one : other).hear_until("late").find("late") == std::string::npos,
+            false);
+  EXPECT_TRUE(backend.hear_all().empty()) << "its connection is not kept";
+  EXPECT_TRUE(eventually([&] { return status()["farms"][0]["leaving"].empty(); }));
+}
+
+TEST_F(ChangingBalancer, AFarmComesAndGoesWithItsPort) {
+  const NamedCopy a("a");
+  start(settings_of({web({a.address()})}), 2);
+  const Endpoint second = free_endpoint();
+  FarmSettings api{.farm = farm_at("api", second.port), .servers = {{"api-1", a.address()}}};
+
+  change(settings_of({web({a.address()}), api}));
+  ASSERT_TRUE(eventually([&] { return ask("/health").status == 200; }));
+  Peer client = connect_to(second);
+  bool closes = false;
+  EXPECT_TRUE(ask_on(client, closes));
+  EXPECT_FALSE(closes);
+
+  change(settings_of({web({a.address()})}));
+  EXPECT_EQ(client.hear_all(), "") << "it is told to go while it asks nothing";
+  EXPECT_FALSE(io::listen_tcp(front_)) << "this port is still ours";
+  EXPECT_TRUE(io::listen_tcp(second)) << "and that one is free";
+  EXPECT_EQ(status()["farms"].size(), 1U);
+
+  change(settings_of({api, web({a.address()})}));
+  Peer again = connect_to(second);
+  EXPECT_TRUE(eventually([&] { return ask("/health").status == 200; }));
+  EXPECT_TRUE(ask_on(again, closes));
+}
+
+TEST_F(ChangingBalancer, AVersionThatCannotBeHadChangesNothing) {
+  const NamedCopy a("a");
+  start(settings_of({web({a.address()})}), 2);
+  const Endpoint taken = free_endpoint();
+  const Result<io::Fd> holder = io::listen_tcp(taken);
+  ASSERT_TRUE(holder);
+  FarmSettings api{.farm = farm_at("api", taken.port), .servers = {{"api-1", a.address()}}};
+
+  change(settings_of({api, web({})}), "refused");
+
+  const Json now = status();
+  EXPECT_NE(now["reload"]["mistakes"][0].get<std::string>().find(to_text(taken)),
+            std::string::npos);
+  EXPECT_EQ(now["farms"].size(), 1U);
+  Peer client = connect_to(front_);
+  bool closes = false;
+  EXPECT_TRUE(ask_on(client, closes));
+
+  Settings moved = settings_of({web({a.address()})});
+  moved.admin = free_endpoint();
+  change(moved, "refused");
+  EXPECT_NE(status()["reload"]["mistakes"][0].get<std::string>().find("restart hither-lb"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace hither::lb::test
