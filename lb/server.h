@@ -73,6 +73,7 @@ class Balancer {
 
   // server_change.cc
   void on_read(SetupReading reading, Duration took);
+  void on_taken();
   void refuse(const std::vector<Error>& mistakes);
   void look_at_files();
   std::size_t number_of(const std::string& farm) const;
@@ -102,7 +103,9 @@ class Balancer {
   std::vector<FarmView> views_;  ///< of the farms that are present
   std::optional<io::Reloader<SetupReading>> reloader_;
   ReloadReport reloads_;
-  std::size_t workers_busy_ = 0;  ///< while draining
+  std::size_t workers_behind_ = 0;  ///< that have not taken the last change yet
+  bool read_again_ = false;         ///< once they have
+  std::size_t workers_busy_ = 0;    ///< while draining
   bool draining_ = false;
   bool running_ = false;
   bool ready_ = false;

@@ -65,22 +65,32 @@ void Balancer::refuse(const std::vector<Error>& mistakes) {
 }
 
 void Balancer::on_read(SetupReading reading, Duration took) {
+  if (draining_) return;
+  if (workers_behind_ > 0) {  // Doors of the last change may still be open: after it, then.
+    read_again_ = true;
+    return;
+  }
   reloads_.last = io::monotonic_now();
   reloads_.took = took;
   reloads_.mistakes.clear();
-  if (draining_) return;
   if (!reading.settings) return refuse(reading.mistakes);
   const std::vector<Error> fixed = find_fixed_changes(settings_, *reading.settings);
   if (!fixed.empty()) return refuse(fixed);
   if (const Result<void> taken = change(std::move(*reading.settings)); !taken) {
     return refuse({taken.error()});
   }
+}
+
+/// Every worker has taken the last change.
+void Balancer::on_taken() {
+  for (const std::unique_ptr<Farm>& farm : farms_) farm->forget_old_settings();
   ++reloads_.done;
   LogRecord record = log_info("reloaded").with("room", settings_.room);
   for (const std::size_t farm : present_) {
     record.with(farms_[farm]->name(), farms_[farm]->order().size());
   }
   io::write_log(record);
+  if (std::exchange(read_again_, false) && reloader_) reloader_->read();
 }
 
 /// SO_REUSEPORT would let us in beside another balancer of the same user: each port is asked for
@@ -193,7 +203,7 @@ Result<void> Balancer::change(Settings fresh) {
       doors.push_back({.endpoint = {.address = address, .port = port.port}, .port = shared});
     }
   }
-  const auto waiting = std::make_shared<std::size_t>(workers_.size());
+  workers_behind_ = running_ ? workers_.size() : 0;
   for (unsigned thread = 0; thread < workers_.size(); ++thread) {
     Worker::Change change{.doors = doors, .ended = ended};
     change.sockets = std::move(opened->sockets[thread]);
@@ -207,10 +217,9 @@ Result<void> Balancer::change(Settings fresh) {
       workers_[thread]->apply(std::move(change));
       continue;
     }
-    workers_[thread]->take(std::move(change), [this, waiting] {
-      loop_.post([this, waiting] {
-        if (--*waiting > 0) return;
-        for (const std::unique_ptr<Farm>& farm : farms_) farm->forget_old_settings();
+    workers_[thread]->take(std::move(change), [this] {
+      loop_.post([this] {
+        if (--workers_behind_ == 0) on_taken();
       });
     });
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -111,7 +112,11 @@ Peer ScriptedServer::accept() {
 }
 
 Endpoint free_endpoint() {
-  const Result<io::Fd> fd = io::listen_tcp(loopback(0));
+  // An address of this process alone: nobody else takes the port before its user does, and clients'
+  // own ports are on 127.0.0.1.
+  const auto pid = static_cast<std::uint32_t>(getpid());
+  const Address own = Address::v4(0x7f400000 | (pid & 0x3fffff));
+  const Result<io::Fd> fd = io::listen_tcp({.address = own, .port = 0});
   return fd ? *io::local_endpoint(fd->get()) : Endpoint{};
 }
 

@@ -50,7 +50,7 @@ class ScriptedServer {
   Endpoint endpoint_;
 };
 
-/// A port of 127.0.0.1 that nobody uses now.
+/// A place in 127.64.0.0/10 that nobody uses, and nobody but this process will.
 Endpoint free_endpoint();
 
 }  // namespace hither::lb::test

@@ -416,7 +416,7 @@ TEST_F(LiveBalancer, TellsServersWhoTheClientIsInTcpMode) {
 
   Peer backend = server().accept();
   const std::string line = backend.hear_until("\r\n");
-  EXPECT_TRUE(line.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 ")) << line;
+  EXPECT_TRUE(line.starts_with("PROXY TCP4 127.0.0.1 " + to_text(front_.address) + " ")) << line;
   EXPECT_TRUE(line.ends_with(fmt::format(" {}\r\n", front_.port))) << line;
   EXPECT_EQ(backend.hear_until("\n"), "hello\n");
   client.end();
