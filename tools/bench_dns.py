@@ -9,7 +9,6 @@ speed drifts, which moves rates more than it moves work.
 
 import contextlib
 import json
-import os
 import pathlib
 import random
 import shutil
@@ -17,13 +16,13 @@ import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 
 import bench_servers
-from bench_servers import LOAD_CORE, ROOT
+from bench_page import Aims, Page, aims_table, machine, medians, progress, publish, runs_of
+from bench_servers import LOAD_CORE
 
 NETWORKS = 19_000
 CHANGE_AFTER = 1.5  # seconds between two changes of the room that flaps, and two reloads
@@ -34,10 +33,6 @@ TITLES = {
     STATIC: "static name, no EDNS",
     NXDOMAIN: "NXDOMAIN flood, random names",
 }
-
-
-def progress(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Field:
@@ -144,10 +139,6 @@ def reply_bytes(server, kind):
         return len(one.recv(4096))
 
 
-def medians(runs):
-    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-
-
 def take_turns(servers, names, kind, runs, seconds, rate=0):
     """Medians by server over runs in shuffled order."""
     results = {name: [] for name in names}
@@ -232,62 +223,38 @@ def reply_bytes_when_up(servers, kind):
 
 def ratio_rows(report):
     """The table of the aims: figure, value, the bound and which way it counts."""
-    rows = []
-
-    def row(kind, figure, value, bound, at_most=True):
-        rows.append({"workload": kind, "figure": figure, "value": value, "bound": bound,
-                     "at_most": at_most, "reached": value <= bound if at_most else value >= bound})
-
+    aims = Aims()
     steered = report["closed"][STEERED]
     cpu = {name: got["cpu_ns"] for name, got in steered.items()}
-    row(TITLES[STEERED], "CPU per answer / gdnsd", cpu["hither"] / cpu["gdnsd"], 0.90)
-    row(TITLES[STEERED], "CPU per answer / Knot mod-geoip", cpu["hither"] / cpu["knot"], 0.60)
-    row(TITLES[STEERED], "CPU per answer / bare echo", cpu["hither"] / cpu["echo"], 1.07)
-    row(TITLES[STEERED], "answers/s / gdnsd",
+    aims.add(TITLES[STEERED], "CPU per answer / gdnsd", cpu["hither"] / cpu["gdnsd"], 0.90)
+    aims.add(TITLES[STEERED], "CPU per answer / Knot mod-geoip", cpu["hither"] / cpu["knot"], 0.60)
+    aims.add(TITLES[STEERED], "CPU per answer / bare echo", cpu["hither"] / cpu["echo"], 1.07)
+    aims.add(TITLES[STEERED], "answers/s / gdnsd",
         steered["hither"]["rate"] / steered["gdnsd"]["rate"], 1.05, at_most=False)
     for kind in (STATIC, NXDOMAIN):
         got = report["closed"][kind]
         best = min((name for name in got if name not in ("hither", "echo")),
                    key=lambda name: got[name]["cpu_ns"])
-        row(TITLES[kind], f"CPU per answer / best peer ({best})",
+        aims.add(TITLES[kind], f"CPU per answer / best peer ({best})",
             got["hither"]["cpu_ns"] / got[best]["cpu_ns"], 1.0)
     for kind, got in report["open"].items():
         best = min((name for name in got if name != "hither"), key=lambda name: got[name]["p99_us"])
-        row(f"{TITLES[kind]}, at half the rate", f"p99 / best peer ({best})",
+        aims.add(f"{TITLES[kind]}, at half the rate", f"p99 / best peer ({best})",
             got["hither"]["p99_us"] / got[best]["p99_us"], 1.0)
     flaps = report["flaps"]
     what = "flaps and reloads" if flaps["reloads"] else "flaps only, it takes no SIGHUP"
-    row(TITLES[STEERED], f"answers/s with {what} / without",
+    aims.add(TITLES[STEERED], f"answers/s with {what} / without",
         flaps["rough"]["rate"] / flaps["calm"]["rate"], 0.97, at_most=False)
-    row(TITLES[STEERED], f"queries lost with {what}", flaps["lost"], 0)
+    aims.add(TITLES[STEERED], f"queries lost with {what}", flaps["lost"], 0)
     late = f" ({flaps['missed']} rooms were down for reports that came late)"
-    row(TITLES[STEERED], f"answers wrong with {what}{late if flaps['missed'] else ''}",
+    aims.add(TITLES[STEERED], f"answers wrong with {what}{late if flaps['missed'] else ''}",
         flaps["wrong"], 0)
-    return rows
-
-
-def versions():
-    run = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", "gdnsd", "knot",
-                          "nsd"], capture_output=True, text=True, check=False)
-    return run.stdout.rstrip(", ")
-
-
-def machine():
-    model = next((line.split(":", 1)[1].strip()
-                  for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    return {"cpu": model, "cores": os.cpu_count(), "kernel": os.uname().release,
-            "load_average": os.getloadavg()[0], "peers": versions()}
+    return aims.rows
 
 
 def tables(report):
     """Markdown for people and for docs/performance.md."""
-    lines = ["| workload | figure | measured | must be |", "|---|---|---|---|"]
-    for one in report["ratios"]:
-        bound = f"{'<=' if one['at_most'] else '>='} {one['bound']}"
-        mark = "" if one["reached"] else " **missed**"
-        lines.append(f"| {one['workload']} | {one['figure']} | {one['value']:.2f} "
-                     f"| {bound}{mark} |")
+    lines = aims_table(report["ratios"])
     lines += ["", "Closed loop, 128 queries in flight:", "",
               "| workload | server | CPU per answer | answers/s | lost | wrong |",
               "|---|---|---|---|---|---|"]
@@ -306,7 +273,7 @@ def tables(report):
     return "\n".join(lines) + "\n"
 
 
-PAGE = """# Performance of hither-dns
+PAGE = Page("performance.md", """# Performance of hither-dns
 
 Written by `tools/bench dns --write`; do not edit. To repeat it: `tools/bench dns` (about ten
 minutes; it installs the peers where they are missing), `tools/bench dns --quick` for three short
@@ -331,33 +298,18 @@ runs.
 - Flaps: one room fails or returns every {change} s and is probed every second, fall 3; reloads:
   SIGHUP as often.
 
-{tables}"""
-
-
-def write_page(report):
-    head = report["machine"]
-    busy = " (a busy machine: preliminary)" if head["load_average"] > 2.5 else ""
-    sizes = ", ".join(f"{kind} {size}" for kind, size in report["sizes"].items())
-    page = PAGE.format(**head, busy=busy, runs=report["runs"], seconds=report["seconds"],
-                       networks=f"{NETWORKS:,}", sizes=sizes, change=CHANGE_AFTER,
-                       tables=tables(report))
-    (ROOT / "docs" / "performance.md").write_text(page)
+{tables}""", ["gdnsd", "knot", "nsd"])
 
 
 def bench_dns(programs, options):
-    runs, seconds = (3, 0.5) if options.quick else (options.runs, options.seconds)
+    runs, seconds = runs_of(options)
     head = machine()
     report = measure(programs, options.port, runs, seconds)
     report.update({"machine": head, "runs": runs, "seconds": seconds})
     report["ratios"] = ratio_rows(report)
-    if options.json:
-        print(json.dumps(report, indent=2))
-    else:
-        print(f"medians of {runs} runs of {seconds} s; load average {head['load_average']:.1f}\n")
-        print(tables(report), end="")
-    if options.write:
-        write_page(report)
-    return 0 if all(row["reached"] for row in report["ratios"]) else 1
+    sizes = ", ".join(f"{kind} {size}" for kind, size in report["sizes"].items())
+    return publish(report, tables(report), PAGE, options, networks=f"{NETWORKS:,}", sizes=sizes,
+                   change=CHANGE_AFTER)
 
 
 def bench_soak(programs, options):

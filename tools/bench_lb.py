@@ -18,8 +18,8 @@ import tempfile
 import time
 
 import bench_balancers
-from bench_dns import machine, medians, progress
-from bench_servers import LOAD_CORE, ROOT
+from bench_page import Aims, Page, aims_table, machine, medians, progress, publish, runs_of
+from bench_servers import LOAD_CORE
 
 MIB = 1 << 20
 IDLE = 9_900  # connections; hither-lb keeps half of 20,000 descriptors for servers
@@ -175,12 +175,10 @@ def wanted(name, only):
 
 
 def ratio_rows(report):
-    rows = []
+    aims = Aims()
 
     def row(name, figure, value, bound, at_most=True):
-        rows.append({"workload": TITLES.get(name, name), "figure": figure, "value": value,
-                     "bound": bound, "at_most": at_most,
-                     "reached": value <= bound if at_most else value >= bound})
+        aims.add(TITLES.get(name, name), figure, value, bound, at_most)
 
     closed, opened = report["closed"], report["open"]
     peers = ("haproxy", "nginx")
@@ -216,23 +214,12 @@ def ratio_rows(report):
             idle["hither"]["kib"] / max(idle["haproxy"]["kib"], 1e-9), 0.5)
     faults = sum(got["hither"]["faults"] for part in (closed, opened) for got in part.values())
     row("all of them", "requests of hither-lb that failed, or were answered wrong", faults, 0)
-    return rows
-
-
-def versions():
-    run = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", "haproxy",
-                          "nginx-light"], capture_output=True, text=True, check=False)
-    return run.stdout.rstrip(", ")
+    return aims.rows
 
 
 def tables(report):
     """Markdown for people and for docs/performance_lb.md."""
-    lines = ["| workload | figure | measured | must be |", "|---|---|---|---|"]
-    for one in report["ratios"]:
-        bound = f"{'<=' if one['at_most'] else '>='} {one['bound']}"
-        mark = "" if one["reached"] else " **missed**"
-        lines.append(f"| {one['workload']} | {one['figure']} | {one['value']:.2f} "
-                     f"| {bound}{mark} |")
+    lines = aims_table(report["ratios"])
     lines += ["", "Closed loop:", "",
               "| workload | balancer | CPU per request | requests/s | MiB/s | p99 | faults |",
               "|---|---|---|---|---|---|---|"]
@@ -261,7 +248,7 @@ def tables(report):
     return "\n".join(lines) + "\n"
 
 
-PAGE = """# Performance of hither-lb
+PAGE = Page("performance_lb.md", """# Performance of hither-lb
 
 Written by `tools/bench lb --write`; do not edit. To repeat it: `tools/bench lb` (it installs the
 peers where they are missing), `tools/bench lb --quick` for three short runs.
@@ -279,30 +266,15 @@ peers where they are missing), `tools/bench lb --quick` for three short runs.
   that failed, or a request that was not answered within two seconds of the end.
 - Open loop: latency counts from when a request was due.
 
-{tables}"""
-
-
-def write_page(report):
-    head = report["machine"]
-    busy = " (a busy machine: preliminary)" if head["load_average"] > 2.5 else ""
-    page = PAGE.format(**{**head, "peers": versions()}, busy=busy, runs=report["runs"],
-                       seconds=report["seconds"], tables=tables(report))
-    (ROOT / "docs" / "performance_lb.md").write_text(page)
+{tables}""", ["haproxy", "nginx-light"])
 
 
 def bench_lb(programs, options):
-    runs, seconds = (3, 0.5) if options.quick else (options.runs, options.seconds)
-    head = machine()
     if options.write and options.only:
         raise SystemExit("tools/bench: --write needs all workloads; leave out --only")
+    runs, seconds = runs_of(options)
+    head = machine()
     report = measure(programs, options.port, runs, seconds, options.only)
     report.update({"machine": head, "runs": runs, "seconds": seconds})
     report["ratios"] = ratio_rows(report)
-    if options.json:
-        print(json.dumps(report, indent=2))
-    else:
-        print(f"medians of {runs} runs of {seconds} s; load average {head['load_average']:.1f}\n")
-        print(tables(report), end="")
-    if options.write:
-        write_page(report)
-    return 0 if all(row["reached"] for row in report["ratios"]) else 1
+    return publish(report, tables(report), PAGE, options)
