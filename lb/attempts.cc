@@ -13,7 +13,7 @@ void Attempts::reset(const Affinity& affinity) {
 
 bool Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   reset(affinity);
-  lease_ = picker.pick(affinity, now);
+  lease_ = picker.pick(affinity, now, {}, request_.text());
   return static_cast<bool>(lease_);
 }
 
@@ -32,7 +32,7 @@ bool Attempts::next(Picker& picker, std::string_view why, Instant now) {
     lease_.release();
     return false;
   }
-  Lease other = picker.pick(affinity_, now, std::span(tried_).first(count_));
+  Lease other = picker.pick(affinity_, now, std::span(tried_).first(count_), request_.text());
   if (other && !picker.farm().retry_budget().take()) {
     last_failure_ += "; too many retries already";
     other.release();

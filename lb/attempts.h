@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "lb/access_record.h"
 #include "lb/picker.h"
 
 namespace hither::lb {
@@ -20,6 +21,8 @@ constexpr std::size_t tries_max = 3;
 /// owner.
 class Attempts {
  public:
+  /// What the request is called, for who asks later how it came to its server.
+  void name(std::string_view request_id) { request_.set(request_id); }
   /// Picks a server for the first time; false if none is usable.
   bool begin(Picker& picker, const Affinity& affinity, Instant now);
   /// The present one did not take the connection: picks another; false if there is none, enough
@@ -43,6 +46,7 @@ class Attempts {
   std::array<std::uint32_t, tries_max> tried_{};
   std::size_t count_ = 0;
   Affinity affinity_;
+  ShortText<64> request_;
   std::string last_failure_;  ///< empty unless a connect failed
   Lease lease_;
 };

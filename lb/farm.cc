@@ -118,6 +118,7 @@ Farm::Farm(std::string room, topology::Farm farm, const Copies& copies, unsigned
       threads_(threads),
       servers_(std::make_unique<std::unique_ptr<Server>[]>(servers_max)),
       totals_(threads) {
+  for (unsigned i = 0; i < threads; ++i) decisions_.push_back(std::make_unique<DecisionLog>());
   const Result<CopyPlan> first = plan(farm, copies);
   ASSERT(first);
   change(std::move(farm), *first);

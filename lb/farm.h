@@ -18,6 +18,7 @@
 #include "base/published.h"
 #include "base/room.h"
 #include "lb/copy_plan.h"
+#include "lb/decision_log.h"
 #include "lb/feedback.h"
 #include "lb/outlier.h"
 #include "lb/retry_budget.h"
@@ -225,6 +226,14 @@ class Farm {
   /// "no copy of farm web is up in room fra (3 known: 3 down)".
   std::string why_none() const;
 
+  unsigned threads() const { return static_cast<unsigned>(totals_.size()); }
+  /// How thread `thread` came to its picks.
+  DecisionLog& decisions(unsigned thread) { return *decisions_[thread]; }
+  /// Any thread: every pick until then.
+  void record_decisions(Instant until) {
+    for (const auto& log : decisions_) log->record_all(until);
+  }
+  const DecisionLog& decisions(unsigned thread) const { return *decisions_[thread]; }
   FarmTotals& totals(unsigned thread) { return totals_[thread]; }
   template <class Select>
   std::uint64_t sum(Select select) const {
@@ -258,7 +267,8 @@ class Farm {
   std::vector<std::size_t> order_;
   std::atomic<std::uint64_t> generation_{1};
   std::vector<FarmTotals> totals_;
-  RecentTimings recent_;  ///< the main thread's
+  std::vector<std::unique_ptr<DecisionLog>> decisions_;  ///< by thread
+  RecentTimings recent_;                                 ///< the main thread's
   alignas(64) Gauge clients_;
   alignas(64) RetryBudget retry_budget_;
 };

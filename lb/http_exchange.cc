@@ -91,6 +91,7 @@ bool HttpProxy::write_head(const RequestHead& head, Instant now) {
   std::array<char, 16> space{};
   const std::string_view id = request_id_of(head.fields, client_, context_.picker.draw(), space);
   trace_.head(head.method, head.path, id, now);
+  attempts_.name(id);
   const std::uint64_t body_max = farm().limits.body_bytes;
   const bool body_fits = body_max == 0 || head.content_length <= body_max;
   const bool written = body_fits && write_request_head(head, request_.in.data(),

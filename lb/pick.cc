@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/pick.h"
 
+#include <algorithm>
+
 #include "lb/pick_first.h"
 #include "lb/pick_hot_cold.h"
 #include "lb/pick_least_request.h"
@@ -27,6 +29,13 @@ std::unique_ptr<Algorithm> make_algorithm(topology::Balance balance) {
       return std::make_unique<First>();
   }
   return std::make_unique<LeastRequest>();
+}
+
+void Looks::add(const Look& look) {
+  if (count_ == most || std::ranges::find(all(), look.position, &Look::position) != all().end()) {
+    return;
+  }
+  looks_[count_++] = look;
 }
 
 std::size_t least_busy(std::span<const Candidate> candidates) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,10 +38,30 @@ inline bool busier(const Candidate& one, const Candidate& other) {
          (std::uint64_t{1} + other.in_flight()) * one.weight;
 }
 
+/// What an algorithm looked at for one pick, for who asks why. What does not fit is not said.
+struct Look {
+  std::size_t position = 0;  ///< among the candidates
+  double score = 0;          ///< what it compared by: docs/balancing.md
+  bool crowded = false;      ///< hot, full, or above its bound
+};
+class Looks {
+ public:
+  static constexpr std::size_t most = 16;
+  void clear() { count_ = 0; }
+  /// The first look at a candidate counts.
+  void add(const Look& look);
+  std::span<const Look> all() const { return std::span(looks_).first(count_); }
+
+ private:
+  std::array<Look, most> looks_;
+  std::size_t count_ = 0;
+};
+
 /// What an algorithm knows of a request.
 struct Ask {
   std::uint64_t hash = 0;  ///< equal for requests that should go to one server
   Instant now{};
+  Looks* looks = nullptr;  ///< null: nobody wants to know
 };
 
 /// A way to pick a server: which one gets the next request. One object per thread and farm, so it

@@ -76,6 +76,9 @@ std::size_t HotCold::pick(std::span<const Candidate> candidates, const Ask& ask,
     const double busyness = candidate.busyness();
     const double time = time_of(candidate, ask.now);
     const bool hot = busyness > hot_above();
+    if (ask.looks != nullptr) {
+      ask.looks->add({.position = position, .score = hot ? busyness : time, .crowded = hot});
+    }
     const Score score = hot ? Score{hot, busyness, time} : Score{hot, time, busyness};
     if (score < best_score) {
       best = position;

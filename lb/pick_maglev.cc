@@ -45,7 +45,10 @@ std::size_t Maglev::pick(std::span<const Candidate> candidates, const Ask& ask, 
   std::size_t slot = MaglevTable::slot_of(ask.hash);
   const std::size_t owner = position_of(table_.at(slot), candidates);
   // Idle, so below any bound: what the others hold does not matter.
-  if (owner < candidates.size() && candidates[owner].in_flight() == 0) return owner;
+  if (owner < candidates.size() && candidates[owner].in_flight() == 0) {
+    if (ask.looks != nullptr) ask.looks->add({.position = owner});
+    return owner;
+  }
   std::uint64_t weights = 0;
   std::uint64_t in_flight = 0;
   for (const Candidate& candidate : candidates) {
@@ -56,7 +59,12 @@ std::size_t Maglev::pick(std::span<const Candidate> candidates, const Ask& ask, 
     const std::size_t position = position_of(table_.at(slot), candidates);
     if (position == candidates.size()) continue;
     const Candidate& candidate = candidates[position];
-    if (candidate.in_flight() < bound_of(candidate.weight, weights, in_flight)) return position;
+    const std::uint32_t its_own = candidate.in_flight();
+    const bool crowded = its_own >= bound_of(candidate.weight, weights, in_flight);
+    if (ask.looks != nullptr) {
+      ask.looks->add({.position = position, .score = double{1} * its_own, .crowded = crowded});
+    }
+    if (!crowded) return position;
   }
   return least_busy(candidates);
 }

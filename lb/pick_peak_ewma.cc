@@ -20,6 +20,10 @@ std::size_t PeakEwma::pick(std::span<const Candidate> candidates, const Ask& ask
   const Two two = draw_two(candidates.size(), rng);
   const double one = price(candidates[two.one], ask.now);
   const double other = price(candidates[two.other], ask.now);
+  if (ask.looks != nullptr) {
+    ask.looks->add({.position = two.one, .score = one});
+    ask.looks->add({.position = two.other, .score = other});
+  }
   return one > other ? two.other : two.one;
 }
 

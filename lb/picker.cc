@@ -2,6 +2,7 @@
 #include "lb/picker.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace hither::lb {
 
@@ -57,10 +58,14 @@ std::size_t Picker::choose(std::span<const Candidate> candidates, const Affinity
                            Instant now) {
   if (affinity.sticky != 0) {
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (farm_->server(candidates[i].server).token() == affinity.sticky) return i;
+      if (farm_->server(candidates[i].server).token() != affinity.sticky) continue;
+      decision_.chosen = Chosen::by_cookie;
+      return i;
     }
   }
-  return algorithm_->pick(candidates, {.hash = affinity.hash, .now = now}, rng_);
+  decision_.chosen = Chosen::by_algorithm;
+  Looks* const looks = recording_ ? &looks_ : nullptr;
+  return algorithm_->pick(candidates, {.hash = affinity.hash, .now = now, .looks = looks}, rng_);
 }
 
 /// Sticky clients stay where they are.
@@ -75,13 +80,87 @@ Lease Picker::try_probation(const Affinity& affinity, Instant now,
   return {};
 }
 
-Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried) {
+Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried,
+                   std::string_view request) {
   refresh();
-  if (Lease lease = try_probation(affinity, now, tried)) return lease;
+  recording_ = farm_->decisions(thread_).wants(!tried.empty(), now);
+  if (recording_) {
+    decision_ = {.at = now};
+    decision_.request.set(request);
+    looks_.clear();
+  }
   const std::span<const Candidate> candidates = untried(tried);
-  if (candidates.empty()) return {};
-  const std::uint32_t index = candidates[choose(candidates, affinity, now)].server;
-  return {farm_->server(index), index, thread_, now};
+  Lease lease = try_probation(affinity, now, tried);
+  if (lease) {
+    decision_.chosen = Chosen::on_probation;
+    decision_.server = lease.index();
+  } else if (candidates.empty()) {
+    decision_.chosen = Chosen::none;
+  } else {
+    decision_.server = candidates[choose(candidates, affinity, now)].server;
+  }
+  if (recording_) record(candidates, tried);
+  if (lease || candidates.empty()) return lease;
+  return {farm_->server(decision_.server), decision_.server, thread_, now};
+}
+
+// ---- What is recorded
+
+/// Of one that is not among the candidates.
+Part Picker::part_of(std::uint32_t server, std::span<const std::uint32_t> tried) const {
+  const Server& one = farm_->server(server);
+  if (std::ranges::find(tried, server) != tried.end()) return Part::tried;
+  if (one.weight() == 0) return Part::drained;
+  if (!one.healthy()) return Part::down;
+  return one.standing() == Standing::probation ? Part::probation : Part::ejected;
+}
+
+CopyInDecision Picker::copy_in(std::uint32_t server, std::span<const Candidate> candidates,
+                               Instant now) const {
+  const Server& one = farm_->server(server);
+  const Feedback& feedback = one.feedback();
+  Duration response = feedback.mean(now);
+  if (decision_.balance == topology::Balance::peak_ewma) response = feedback.peak(now);
+  if (decision_.balance == topology::Balance::hot_cold) response = feedback.pace(now);
+  CopyInDecision copy{.server = server,
+                      .in_flight = one.in_flight().level(),
+                      .weight = one.weight(),
+                      .response_ms = std::chrono::duration<float, std::milli>(response).count()};
+  for (const Look& look : looks_.all()) {
+    if (candidates[look.position].server != server) continue;
+    copy.looked_at = true;
+    copy.crowded = look.crowded;
+    copy.score = static_cast<float>(look.score);
+    copy.part = look.crowded ? Part::passed : Part::outdone;
+  }
+  return copy;
+}
+
+/// Everything about the farm at this moment, before the one picked counts what it gets.
+void Picker::record(std::span<const Candidate> candidates, std::span<const std::uint32_t> tried) {
+  decision_.balance = farm_->settings().balance;
+  decision_.attempt = static_cast<std::int32_t>(tried.size()) + 1;
+  decision_.retries_left = farm_->retry_budget().left();
+  decision_.alone = candidates.size() == 1;
+  const bool all_fit = farm_->size() <= Decision::copies_max;
+  // Those that were looked at stand there in any case.
+  std::size_t others_left = Decision::copies_max - (all_fit ? 0 : looks_.all().size() + 1);
+  for (std::uint32_t i = 0; i < farm_->size(); ++i) {
+    if (!farm_->server(i).present()) continue;
+    CopyInDecision copy = copy_in(i, candidates, decision_.at);
+    const bool candidate = std::ranges::binary_search(candidates, i, {}, &Candidate::server);
+    const bool picked = decision_.chosen != Chosen::none && decision_.server == i;
+    if (!candidate) copy.part = part_of(i, tried);
+    if (picked) copy.part = Part::chosen;
+    if (picked && decision_.chosen == Chosen::on_probation) --copy.in_flight;
+    if (!picked && !copy.looked_at && others_left == 0) {
+      ++decision_.left_out;
+      continue;
+    }
+    if (!picked && !copy.looked_at) --others_left;
+    decision_.copy[decision_.copies++] = copy;
+  }
+  farm_->decisions(thread_).add(decision_);
 }
 
 }  // namespace hither::lb

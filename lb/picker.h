@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/rng.h"
@@ -22,9 +23,9 @@ class Picker {
 
   /// A hold on a usable server that is not among `tried`: the one that the client's cookie names;
   /// or else one on probation, if nobody else tries it; or else by the farm's algorithm. Empty if
-  /// there is none.
+  /// there is none. `request` names it in the farm's DecisionLog.
   Lease pick(const Affinity& affinity = {}, Instant now = {},
-             std::span<const std::uint32_t> tried = {});
+             std::span<const std::uint32_t> tried = {}, std::string_view request = {});
 
   /// A hold on this server and no other, usable or not.
   Lease take(std::uint32_t server, Instant now) {
@@ -41,6 +42,10 @@ class Picker {
   std::span<const Candidate> untried(std::span<const std::uint32_t> tried);
   Lease try_probation(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried);
   std::size_t choose(std::span<const Candidate> candidates, const Affinity& affinity, Instant now);
+  Part part_of(std::uint32_t server, std::span<const std::uint32_t> tried) const;
+  CopyInDecision copy_in(std::uint32_t server, std::span<const Candidate> candidates,
+                         Instant now) const;
+  void record(std::span<const Candidate> candidates, std::span<const std::uint32_t> tried);
 
   Farm* farm_;
   unsigned thread_;
@@ -51,6 +56,10 @@ class Picker {
   std::vector<Candidate> candidates_;
   std::vector<std::uint32_t> on_probation_;  ///< no candidates, but for one request
   std::vector<Candidate> untried_;           ///< scratch
+  // Of the present pick, if it is recorded:
+  bool recording_ = false;
+  Decision decision_;
+  Looks looks_;
 };
 
 }  // namespace hither::lb

@@ -11,6 +11,7 @@
 #include "io/clock.h"
 #include "io/log_sink.h"
 #include "io/notify.h"
+#include "lb/report_decisions.h"
 
 namespace hither::lb {
 namespace {
@@ -20,6 +21,10 @@ struct Portion {
   std::size_t clients;  ///< each may need a connection to a server as well
   std::size_t pipes;    ///< for bulk, two descriptors each
 };
+
+/// Of each farm on one page, and how long somebody may have all of them recorded.
+constexpr std::uint64_t decisions_shown_max = 1000;
+constexpr std::uint64_t decisions_record_s_max = 60;
 
 /// Probes, status pages and listeners need theirs too: so clients can never take the room down.
 Portion portion_of(unsigned threads) {
@@ -71,7 +76,37 @@ void Balancer::add_pages() {
   admin_.add_page("/status", [this](const io::PageRequest&) {
     return io::Page{.body = to_status_json(view(), io::monotonic_now())};
   });
+  admin_.add_page("/decisions",
+                  [this](const io::PageRequest& request) { return show_decisions(request); });
   admin_.add_metrics([this] { return make_metrics(view()); });
+}
+
+/// "?farm=web&last=20&request=ID", and "record=10" to record all of them for so many seconds.
+io::Page Balancer::show_decisions(const io::PageRequest& request) {
+  const auto text = [&request](const char* name) {
+    const auto found = request.query.find(name);
+    return found == request.query.end() ? std::string() : found->second;
+  };
+  const auto number = [&text](const char* name, std::uint64_t usual, std::uint64_t most) {
+    return std::min(parse_number(text(name)).value_or(usual), most);
+  };
+  const Instant now = io::monotonic_now();
+  const std::string wanted = text("farm");
+  const std::chrono::seconds record(number("record", 0, decisions_record_s_max));
+  bool known = wanted.empty();
+  for (const std::size_t i : present_) {
+    if (!wanted.empty() && farms_[i]->name() != wanted) continue;
+    known = true;
+    if (record > Duration::zero()) farms_[i]->record_decisions(now + record);
+  }
+  if (!known) {
+    return {.status = 404,
+            .content_type = "text/plain; charset=utf-8",
+            .body = fmt::format("there is no farm {} in room {}\n", wanted, settings_.room)};
+  }
+  const DecisionQuery query{
+      .farm = wanted, .request = text("request"), .last = number("last", 10, decisions_shown_max)};
+  return {.body = to_decisions_json(view(), query, now)};
 }
 
 RoomView Balancer::view() const {

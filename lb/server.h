@@ -62,6 +62,7 @@ class Balancer {
   // server.cc
   void watch_farm(std::size_t farm);
   void add_pages();
+  io::Page show_decisions(const io::PageRequest& request);
   RoomView view() const;
   void on_change(std::size_t farm, std::size_t server, const Health::Change& change);
   void judge_outliers();

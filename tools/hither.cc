@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "base/text.h"
+#include "tools/ask_world.h"
 #include "tools/cmd_check.h"
 #include "tools/cmd_explain.h"
+#include "tools/cmd_explain_picks.h"
 #include "tools/cmd_override.h"
 #include "tools/cmd_status.h"
 #include "tools/cmd_up.h"
@@ -25,7 +27,8 @@ constexpr const char* about =
     "hither: geo-aware DNS and load balancing across machine rooms.\n\n"
     "  hither up world.toml                                   start the world, Ctrl-C ends it\n"
     "  hither status                                          who is up, since when, how busy\n"
-    "  hither explain www.example.test --from 133.11.0.1      why that client gets that room\n";
+    "  hither explain www.example.test --from 133.11.0.1      why that client gets that room\n"
+    "  hither explain --farm web --room fra                   why requests get those copies\n";
 
 struct Arguments {
   std::string file;
@@ -63,14 +66,43 @@ void add_world_options(CLI::App& command, Arguments& arguments) {
                      "Which world, where several run on this machine (by the name in its file)");
 }
 
-void add_explain(CLI::App& app, ExplainOptions& options, std::function<int()>& run) {
+/// Of the balancers: how requests came to their copies.
+void add_explain_picks(CLI::App& explain, ExplainPicksOptions& options) {
+  explain.add_option("--farm", options.farm, "Explain the last requests of this farm instead");
+  explain.add_option("--room", options.room, "In which room; otherwise in all");
+  explain.add_option("--request", options.request,
+                     "Explain this request: its id as in X-Request-Id and the access log");
+  explain.add_option("--last", options.last, "How many requests of a farm; 10 if not said")
+      ->check(CLI::Range(1, 1000));
+  explain
+      .add_option("--watch", options.watch_s,
+                  "Have every request recorded for so many seconds first")
+      ->check(CLI::Range(1, 60));
+}
+
+int run_explain(ExplainOptions& options, ExplainPicksOptions& picks) {
+  if (!picks.farm.empty() || !picks.request.empty()) {
+    picks.world = options.world;
+    picks.json = options.json;
+    return cmd_explain_picks(picks);
+  }
+  if (!options.name.empty() && !options.from.empty()) return cmd_explain(options);
+  return complain(hither::Error{
+      "explain what? Write NAME --from CLIENT for a room, --farm FARM or --request ID for a copy"});
+}
+
+void add_explain(CLI::App& app, ExplainOptions& options, ExplainPicksOptions& picks,
+                 std::function<int()>& run) {
   CLI::App* explain =
-      add(app, "explain", "Say why a client is sent to which room",
+      add(app, "explain", "Say why a client is sent to which room, and a request to which copy",
           "  hither explain www.example.test --from 133.11.0.1\n"
           "  hither explain www.example.test --from 2001:200::/32 --json\n"
-          "  hither explain www.example.test --from 133.11.0.1 --file world.toml --down nrt\n");
-  explain->add_option("name", options.name, "A steered name")->required();
-  explain->add_option("--from", options.from, "The client: an address or a network")->required();
+          "  hither explain www.example.test --from 133.11.0.1 --file world.toml --down nrt\n"
+          "  hither explain --farm web --room fra --last 3\n"
+          "  hither explain --farm web --watch 10\n"
+          "  hither explain --request 0123456789abcdef\n");
+  explain->add_option("name", options.name, "A steered name");
+  explain->add_option("--from", options.from, "The client: an address or a network");
   explain->add_option("--type", options.type, "A or AAAA");
   explain->add_option("--resolver", options.resolver,
                       "The address of the client's resolver; it decides where private client "
@@ -81,7 +113,10 @@ void add_explain(CLI::App& app, ExplainOptions& options, std::function<int()>& r
   explain->add_flag("--json", options.json, "Print JSON instead of a table");
   explain->add_option("--world", options.world,
                       "Which world, where several run on this machine (by the name in its file)");
-  explain->callback([&options, &run] { run = [&options] { return cmd_explain(options); }; });
+  add_explain_picks(*explain, picks);
+  explain->callback([&options, &picks, &run] {
+    run = [&options, &picks] { return run_explain(options, picks); };
+  });
 }
 
 void add_whatif(CLI::App& app, WhatIfOptions& options, std::function<int()>& run) {
@@ -183,7 +218,8 @@ int dispatch(int argc, char** argv) {
   status->callback([&] { run = [&] { return cmd_status(arguments.world, arguments.json); }; });
 
   ExplainOptions explain_options;
-  add_explain(app, explain_options, run);
+  ExplainPicksOptions picks_options;
+  add_explain(app, explain_options, picks_options, run);
   WhatIfOptions whatif_options;
   add_whatif(app, whatif_options, run);
 

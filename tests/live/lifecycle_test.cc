@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/live_world.h"
 
@@ -151,6 +152,42 @@ TEST_F(Lifecycle, ExplainTellsNetworkRankingScopeAndTtl) {
   for (const char* word : {"JP", "nrt", "km", "127.12.0.1", "ttl", "scope"}) {
     EXPECT_NE(explained.output.find(word), std::string::npos) << word << " in\n"
                                                               << explained.output;
+  }
+}
+
+TEST_F(Lifecycle, ExplainTellsHowARequestCameToItsCopy) {
+  start();
+  ASSERT_EQ(world.curl(fmt::format("http://127.12.0.1:{}/", world.ports().web)).status, 0);
+
+  const auto last = world.hither("explain --farm web --room nrt --last 1 --json");
+  ASSERT_EQ(last.status, 0) << last.output;
+  const auto page = nlohmann::json::parse(last.output);
+  const auto& decision = page["farms"][0]["decisions"][0];
+  const auto found = world.hither("explain --request " + decision["request"].get<std::string>());
+
+  EXPECT_EQ(page["room"], "nrt");
+  EXPECT_EQ(found.status, 0);
+  for (const std::string& word : {std::string("nrt web -> "), decision["server"].get<std::string>(),
+                                  decision["why"].get<std::string>(), std::string("IN FLIGHT")}) {
+    EXPECT_NE(found.output.find(word), std::string::npos) << word << " in\n" << found.output;
+  }
+}
+
+TEST_F(Lifecycle, ExplainSaysWhatIsMissing) {
+  start();
+  struct Case {
+    const char* arguments;
+    int status;
+    const char* says;
+  };
+  for (const Case& one : {Case{"", 2, "--farm FARM"}, Case{"www.example.test", 2, "--from CLIENT"},
+                          Case{"--farm web --room ber", 2, "the rooms are"},
+                          Case{"--farm shop", 2, "there is no farm shop"},
+                          Case{"--request 0123456789abcdef", 1, "nobody remembers"}}) {
+    const auto explained = world.hither(fmt::format("explain {}", one.arguments));
+
+    EXPECT_EQ(explained.status, one.status) << one.arguments << "\n" << explained.output;
+    EXPECT_NE(explained.output.find(one.says), std::string::npos) << explained.output;
   }
 }
 
