@@ -39,7 +39,17 @@ class Gauge {
  public:
   /// The level it was raised to.
   std::uint32_t raise() { return value_.fetch_add(1, std::memory_order_relaxed) + 1; }
-  void lower() { value_.fetch_sub(1, std::memory_order_relaxed); }
+  /// The same, but never above `most`: 0 if it is there already.
+  std::uint32_t raise_up_to(std::uint32_t most) {
+    std::uint32_t level = value_.load();
+    while (level < most) {
+      if (value_.compare_exchange_weak(level, level + 1)) return level + 1;
+    }
+    return 0;
+  }
+  /// In one order with raise_up_to() for all threads: who lowers it and then finds nobody waiting
+  /// is seen by who begins to wait and then tries to raise it.
+  void lower() { value_.fetch_sub(1); }
   std::uint32_t level() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace hither {
@@ -17,6 +18,10 @@ std::int64_t count_of(const Json& object, const char* key) {
   return found->get<std::int64_t>();
 }
 
+std::int64_t count_or_none(const Json& object, const char* key) {
+  return object.contains(key) ? count_of(object, key) : 0;
+}
+
 }  // namespace
 
 std::string to_json(const RoomReport& report) {
@@ -26,7 +31,10 @@ std::string to_json(const RoomReport& report) {
                      {"copies", farm.copies},
                      {"usable", farm.usable},
                      {"capacity", farm.capacity},
-                     {"load", farm.load}});
+                     {"load", farm.load},
+                     {"limit", farm.limit},
+                     {"waiting", farm.waiting},
+                     {"wait_ms", farm.wait_ms}});
   }
   const Json json = {{"room", report.room}, {"draining", report.draining}, {"farms", farms}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -54,8 +62,12 @@ Result<RoomReport> parse_room_report(std::string_view text) {
                     .copies = count_of(item, "copies"),
                     .usable = count_of(item, "usable"),
                     .capacity = count_of(item, "capacity"),
-                    .load = count_of(item, "load")};
-    if (farm.copies < 0 || farm.usable < 0 || farm.capacity < 0 || farm.load < 0) {
+                    .load = count_of(item, "load"),
+                    .limit = count_or_none(item, "limit"),
+                    .waiting = count_or_none(item, "waiting"),
+                    .wait_ms = count_or_none(item, "wait_ms")};
+    if (std::min({farm.copies, farm.usable, farm.capacity, farm.load, farm.limit, farm.waiting,
+                  farm.wait_ms}) < 0) {
       return fail(fmt::format("the report's farm '{}' lacks a count", farm.farm));
     }
     report.farms.push_back(std::move(farm));

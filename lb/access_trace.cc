@@ -37,7 +37,11 @@ void AccessTrace::picked(const Lease& lease, Instant now) {
   copy_ = &lease.totals().timings;
   attempt_ = now;
   if (record_ != nullptr) record_->server.set(lease.server().name());
-  if (queue_ != not_reached) return;  // Another copy: the connect goes on.
+  waited(now);
+}
+
+void AccessTrace::waited(Instant now) {
+  if (!running_ || queue_ != not_reached) return;  // Another copy: the connect goes on.
   queue_ = now - last_;
   measured(Stage::queue, queue_);
   last_ = now;

@@ -28,6 +28,8 @@ class AccessTrace {
   /// In TCP mode, instead of both: the connection is here.
   void begin_connection(Instant now);
   void picked(const Lease& lease, Instant now);
+  /// No copy was: it waited in the queue, in vain.
+  void waited(Instant now);
   void retried(Instant now);
   /// `opened`: it is a new connection, and not one that was idle.
   void connected(bool opened, Instant now);

@@ -73,6 +73,8 @@ std::string Decision::why(const CopyInDecision& one) const {
       return why();
     case Part::tried:
       return "tried already for this request";
+    case Part::full:
+      return "has all it is ever given at once, or others wait for it";
     case Part::drained:
       return "weight 0";
     case Part::down:
@@ -104,6 +106,8 @@ const char* to_text(Part part) {
       return "unseen";
     case Part::tried:
       return "tried";
+    case Part::full:
+      return "full";
     case Part::drained:
       return "drained";
     case Part::down:

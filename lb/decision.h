@@ -28,6 +28,7 @@ enum class Part : std::uint8_t {
   unseen,   ///< a candidate, but not looked at
   // No candidates:
   tried,      ///< it was offered this request before
+  full,       ///< it has all it is ever given at once, or others wait for it
   drained,    ///< of weight 0
   down,       ///< by its probes
   ejected,    ///< for what became of its requests

@@ -34,14 +34,36 @@ std::optional<Endpoint> Server::endpoint() const {
 
 void Server::resolve(const Endpoint& endpoint) { endpoint_.set(endpoint); }
 
+std::uint32_t Server::claim() {
+  const std::uint32_t most = limit();
+  return most == 0 ? in_flight_.raise() : in_flight_.raise_up_to(most);
+}
+
+void Server::give_back(std::uint32_t index, bool offer) {
+  in_flight_.lower();
+  if (offer) offer_places(index);
+}
+
+void Server::offer_places(std::uint32_t index) {
+  if (admission_ == nullptr) return;
+  const auto claimed = [this] { return usable() && weight() > 0 && claim() > 0; };
+  while (admission_->waiting() > 0 && admission_->call(index, claimed)) {
+  }
+}
+
 Lease::Lease(Server& server, std::uint32_t index, unsigned thread, Instant now)
     : server_(&server), index_(index), thread_(thread), since_(now) {
   crowd_ = server.in_flight_.raise();
 }
 
-Lease Lease::on_trial(Server& server, std::uint32_t index, unsigned thread, Instant now) {
-  Lease lease(server, index, thread, now);
-  lease.trial_ = true;
+Lease Lease::of_claim(Server& server, std::uint32_t index, unsigned thread, Instant now,
+                      std::uint32_t crowd) {
+  Lease lease;
+  lease.server_ = &server;
+  lease.index_ = index;
+  lease.thread_ = thread;
+  lease.crowd_ = crowd;
+  lease.since_ = now;
   return lease;
 }
 
@@ -51,6 +73,7 @@ Lease::Lease(Lease&& other) noexcept
       thread_(other.thread_),
       connecting_(std::exchange(other.connecting_, false)),
       trial_(std::exchange(other.trial_, false)),
+      failed_(std::exchange(other.failed_, false)),
       crowd_(other.crowd_),
       since_(other.since_) {}
 
@@ -62,6 +85,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
   thread_ = other.thread_;
   connecting_ = std::exchange(other.connecting_, false);
   trial_ = std::exchange(other.trial_, false);
+  failed_ = std::exchange(other.failed_, false);
   crowd_ = other.crowd_;
   since_ = other.since_;
   return *this;
@@ -77,6 +101,7 @@ void Lease::answered(const ResponseHead& head, Instant now) {
 void Lease::took(Instant now) { tell(Verdict::good, now - since_, now - since_, now); }
 
 void Lease::failed(Instant now) {
+  failed_ = true;
   tell(Verdict::bad, now - since_, cost_of_failure(now - since_), now);
 }
 
@@ -108,7 +133,9 @@ void Lease::release() {
   connecting_ = false;
   if (trial_) server_->trial_.give_back();
   trial_ = false;
-  server_->in_flight_.lower();
+  // A server that fails fast would else empty the queue in no time. Its place is offered with the
+  // next one that gets free.
+  server_->give_back(index_, !std::exchange(failed_, false));
   server_ = nullptr;
 }
 
@@ -117,7 +144,8 @@ Farm::Farm(std::string room, topology::Farm farm, const Copies& copies, unsigned
       name_(farm.name),
       threads_(threads),
       servers_(std::make_unique<std::unique_ptr<Server>[]>(servers_max)),
-      totals_(threads) {
+      totals_(threads),
+      admission_(threads) {
   for (unsigned i = 0; i < threads; ++i) decisions_.push_back(std::make_unique<DecisionLog>());
   const Result<CopyPlan> first = plan(farm, copies);
   ASSERT(first);
@@ -160,10 +188,12 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
   if (present_settings_) old_settings_.push_back(std::move(present_settings_));
   present_settings_ = std::make_unique<const topology::Farm>(std::move(farm));
   settings_.store(present_settings_.get(), std::memory_order_release);
+  admission_.set_most(static_cast<std::size_t>(settings().concurrency.queue));
 
   for (const CopyPlan::Join& join : plan.joins) {
     if (join.place == size()) {
       servers_[join.place] = std::make_unique<Server>(join.identity, threads_);
+      servers_[join.place]->admission_ = &admission_;
       size_.store(join.place + 1, std::memory_order_release);
     }
     Server& server = *servers_[join.place];
@@ -181,6 +211,7 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
   }
   order_ = plan.order;
   for (const std::size_t place : order_) {
+    set_limit(place, static_cast<std::uint32_t>(settings().concurrency.most));
     const auto weight = settings().weights.find(servers_[place]->name());
     set_weight(place, weight == settings().weights.end()
                           ? topology::weight_usual
@@ -230,8 +261,33 @@ void Farm::set_weight(std::size_t index, std::uint32_t weight) {
   change_generation();
 }
 
-FarmReport Farm::report() const {
+void Farm::set_limit(std::size_t index, std::uint32_t limit) {
+  const std::uint32_t before = servers_[index]->limit_.exchange(limit, std::memory_order_relaxed);
+  // Pickers look at a limit for each request, but not if there is one.
+  if ((before == 0) != (limit == 0)) change_generation();
+}
+
+void Farm::offer_places() {
+  if (admission_.waiting() == 0) return;
+  for (std::uint32_t i = 0; i < size(); ++i) server(i).offer_places(i);
+}
+
+void Farm::step_queue() {
+  if (admission_.waiting() == 0) return;
+  bool any = false;
+  for (std::size_t i = 0; i < size(); ++i) any |= server(i).usable() && server(i).weight() > 0;
+  if (any) {
+    offer_places();
+  } else {
+    admission_.dismiss();
+  }
+}
+
+FarmReport Farm::report(Instant now) const {
   FarmReport report{.farm = name()};
+  const Admission::Report queue = admission_.report(now);
+  report.waiting = static_cast<std::int64_t>(queue.waiting);
+  report.wait_ms = queue.oldest / std::chrono::milliseconds(1);
   for (std::size_t i = 0; i < size(); ++i) {
     const Server& one = server(i);
     report.load += one.in_flight().level();
@@ -239,7 +295,10 @@ FarmReport Farm::report() const {
     ++report.copies;
     if (!one.usable() || one.weight() == 0) continue;
     ++report.usable;
-    report.capacity += settings().capacity;
+    const std::int64_t limit = one.limit();
+    const std::int64_t capacity = settings().capacity;
+    report.limit += limit;
+    report.capacity += limit > 0 ? std::min(capacity, limit) : capacity;
   }
   return report;
 }

@@ -17,6 +17,7 @@
 #include "base/ip.h"
 #include "base/published.h"
 #include "base/room.h"
+#include "lb/admission.h"
 #include "lb/copy_plan.h"
 #include "lb/decision_log.h"
 #include "lb/feedback.h"
@@ -86,6 +87,17 @@ class Server {
   bool healthy() const { return healthy_.load(std::memory_order_acquire); }
   Standing standing() const { return standing_.load(std::memory_order_acquire); }
   Trial& trial() { return trial_; }
+  /// Requests at once that it is ever given; 0: no limit.
+  std::uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  bool full() const { return limit() > 0 && in_flight_.level() >= limit(); }
+  /// Counts one request more in flight, for Lease::of_claim(); 0 if it is full, else how many they
+  /// are now. Exact, whatever other threads do at the same time.
+  std::uint32_t claim();
+  /// Gives a claim back, or what the end of a request leaves: to the first who waits, if anybody
+  /// does.
+  void give_back(std::uint32_t index, bool offer = true);
+  /// Calls those who wait while it has places for them.
+  void offer_places(std::uint32_t index);
   /// Its share beside the others'; 0: it gets nothing new.
   std::uint32_t weight() const { return weight_.load(std::memory_order_acquire); }
   /// A hash of its address, the same in every process.
@@ -120,7 +132,9 @@ class Server {
   std::atomic<bool> healthy_{false};
   std::atomic<Standing> standing_{Standing::good};
   std::atomic<std::uint32_t> weight_{topology::weight_usual};
-  alignas(64) Gauge in_flight_;  ///< their own cache line: every request writes it
+  std::atomic<std::uint32_t> limit_{0};
+  Admission* admission_ = nullptr;  ///< of its farm
+  alignas(64) Gauge in_flight_;     ///< their own cache line: every request writes it
   Gauge connecting_;
   Feedback feedback_;
   Streak streak_;
@@ -137,8 +151,11 @@ class Lease {
   Lease() = default;
   /// `now` is when the request began to wait for the server.
   Lease(Server& server, std::uint32_t index, unsigned thread, Instant now = {});
-  /// The same for the one request that a server on probation gets; its trial was claimed.
-  static Lease on_trial(Server& server, std::uint32_t index, unsigned thread, Instant now);
+  /// The same for a server where a place was claimed; `crowd` as claim() said it.
+  static Lease of_claim(Server& server, std::uint32_t index, unsigned thread, Instant now,
+                        std::uint32_t crowd);
+  /// It is the one request that a server on probation gets; its trial was claimed.
+  void on_trial() { trial_ = true; }
   ~Lease() { release(); }
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
@@ -173,6 +190,7 @@ class Lease {
   unsigned thread_ = 0;
   bool connecting_ = false;
   bool trial_ = false;       ///< claimed, and not decided yet
+  bool failed_ = false;      ///< so nobody is called to its place at once
   std::uint32_t crowd_ = 1;  ///< in flight when it came, itself included
   Instant since_{};
 };
@@ -220,9 +238,20 @@ class Farm {
   std::vector<Outliers::Seen> take_seen();
   /// Main thread. For a drain, or step by step for a server that starts slowly.
   void set_weight(std::size_t index, std::uint32_t weight);
+  /// Main thread. Requests at once that the server is ever given; 0: no limit.
+  void set_limit(std::size_t index, std::uint32_t limit);
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
-  FarmReport report() const;
+  /// Who waits for a place while all are full.
+  Admission& admission() { return admission_; }
+  const Admission& admission() const { return admission_; }
+  /// Gives what places there are to those who wait. Any thread; nothing while nobody does.
+  void offer_places();
+  /// The same, and dismisses them if there is no server to wait for. Main thread, a few times a
+  /// second: so a server that comes back, or gets a higher limit, is noticed.
+  void step_queue();
+
+  FarmReport report(Instant now = {}) const;
   /// "no copy of farm web is up in room fra (3 known: 3 down)".
   std::string why_none() const;
 
@@ -269,6 +298,7 @@ class Farm {
   std::vector<FarmTotals> totals_;
   std::vector<std::unique_ptr<DecisionLog>> decisions_;  ///< by thread
   RecentTimings recent_;                                 ///< the main thread's
+  Admission admission_;
   alignas(64) Gauge clients_;
   alignas(64) RetryBudget retry_budget_;
 };

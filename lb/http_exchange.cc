@@ -131,28 +131,58 @@ bool HttpProxy::move_request(Instant now) {
 // ---- The server
 
 void HttpProxy::find_server(const Affinity& affinity, Instant now) {
-  if (link_ == Link::kept) {
-    // The connection that knows this client (RFC 4559 s6); nobody else's would do.
-    attempts_.resume(context_.picker, kept_server_, affinity, now);
+  // The connection that knows this client (RFC 4559 s6); nobody else's would do. If its server has
+  // all it is given, the client has to introduce itself anew, as after any close.
+  if (link_ == Link::kept && attempts_.resume(context_.picker, kept_server_, affinity, now)) {
     trace_.picked(attempts_.lease(), now);
     connected(/*reused=*/true, now);
     return;
   }
-  if (!attempts_.begin(context_.picker, affinity, now)) {
-    fail_exchange(503, {'R', 'Q'}, attempts_.why_none(context_.picker.farm()), now);
-    return;
+  go_on(attempts_.begin(context_.picker, affinity, now), {'R', 'Q'}, now);
+}
+
+/// With what the search for a server has come to.
+void HttpProxy::go_on(Search search, EndReason if_none, Instant now) {
+  switch (search) {
+    case Search::found:
+      trace_.picked(attempts_.lease(), now);
+      obtain(now);
+      break;
+    case Search::full:
+      wish_ = BackendWish::queue;
+      link_ = Link::queued;
+      break;
+    case Search::none:
+      fail_exchange(503, if_none, attempts_.why_none(context_.picker.farm()), now);
+      break;
   }
-  trace_.picked(attempts_.lease(), now);
+}
+
+void HttpProxy::queued(std::uint64_t owner, Instant now) {
+  wish_ = BackendWish::leave;
+  if (attempts_.wait(context_.picker, owner, now)) {
+    deadline_ = attempts_.wait_until();
+  } else {
+    go_on(Search::none, {'R', 'Q'}, now);
+  }
+  advance(now);
+}
+
+void HttpProxy::called(Instant now) {
+  if (finished_ || link_ != Link::queued || !attempts_.waits()) return;
+  const Search search = attempts_.called(now);
+  if (search == Search::full) return;  // It was meant for a request of before.
+  go_on(search, {'R', 'Q'}, now);
+  advance(now);
+}
+
+void HttpProxy::obtain(Instant now) {
+  wish_ = BackendWish::obtain;
+  link_ = Link::obtaining;
   // L14: if an idle connection dies under the request, it can be sent again, or else the client
   // can be left to do so, which it does unless this is its first. What allows neither gets a
   // connection of its own.
-  obtain(now, /*fresh=*/own_server_ || (first_ && !exchange_.repeatable));
-}
-
-void HttpProxy::obtain(Instant now, bool fresh) {
-  wish_ = BackendWish::obtain;
-  link_ = Link::obtaining;
-  fresh_ = fresh;
+  fresh_ = exchange_.retried || own_server_ || (first_ && !exchange_.repeatable);
   request_.rewind();
   exchange_.any_sent = false;
   mute_ = false;
@@ -183,13 +213,9 @@ void HttpProxy::connect_failed(std::string_view why, Instant now) {
 /// The server did not take the connection. If no other can be had the request ends for `reason`.
 void HttpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
   wish_ = BackendWish::leave;
-  if (attempts_.next(context_.picker, why, now)) {
-    trace_.retried(now);
-    trace_.picked(attempts_.lease(), now);
-    obtain(now, /*fresh=*/exchange_.retried || own_server_ || (first_ && !exchange_.repeatable));
-  } else {
-    fail_exchange(503, reason, attempts_.why_none(context_.picker.farm()), now);
-  }
+  const Search search = attempts_.next(context_.picker, why, now);
+  if (search != Search::none) trace_.retried(now);
+  go_on(search, reason, now);
   advance(now);
 }
 
@@ -206,7 +232,7 @@ bool HttpProxy::retry(Instant now) {
   exchange_.retried = true;
   attempts_.lease().totals().retries.add();
   trace_.retried(now);
-  obtain(now, /*fresh=*/true);
+  obtain(now);
   return true;
 }
 

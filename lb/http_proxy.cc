@@ -123,6 +123,8 @@ void HttpProxy::ended(Side from, Instant now) {
     const bool serve = exchange_.status != 0 || farm().half_close == topology::HalfClose::serve;
     if (phase_ == Phase::lingering) {
       close(now);
+    } else if (link_ == Link::queued) {
+      leave_queue(now);
     } else if (phase_ == Phase::exchange && !(request_.done() && serve)) {
       client_left(now);
     }
@@ -193,7 +195,11 @@ void HttpProxy::on_deadline(Instant now) {
 }
 
 void HttpProxy::on_late_exchange(Instant now) {
-  if (upload_.deadline() <= now) {
+  if (link_ == Link::queued) {
+    attempts_.waited_in_vain();
+    trace_.waited(now);
+    fail_exchange(503, {'R', 'Q'}, attempts_.why_none(context_.picker.farm()), now);
+  } else if (upload_.deadline() <= now) {
     fail_exchange(408, {'c', 'B'}, "the body of the request comes too slowly", now);
   } else if (link_ == Link::obtaining) {
     try_another("no answer in time", {'s', 'C'}, now);
@@ -268,6 +274,7 @@ char HttpProxy::stage() const {
     case Phase::exchange:
       break;
   }
+  if (link_ == Link::queued) return 'Q';
   if (link_ == Link::obtaining) return 'C';
   if (exchange_.status != 0) return 'D';
   return request_.done() ? 'H' : 'B';
@@ -315,9 +322,20 @@ void HttpProxy::end_after_sending(bool linger, Instant now) {
 /// the server's connection with it, and no server is blamed.
 void HttpProxy::client_left(Instant now) {
   if (trace_.running()) trace_.fault({'C', stage()});
+  if (link_ == Link::queued) trace_.waited(now);
   const bool in_flight = phase_ == Phase::exchange || phase_ == Phase::tunnel;
   if (in_flight || !response_.out.empty()) context_.picker.totals().aborted.add();
   close(now);
+}
+
+/// Where requests wait, one that nobody waits for would only be in the way of others. So the
+/// client's end counts as its leaving, whatever half_close says; one that only closed its half
+/// hears why.
+void HttpProxy::leave_queue(Instant now) {
+  trace_.fault({'C', 'Q'});
+  trace_.waited(now);
+  context_.picker.totals().aborted.add();
+  reply(503, "the client ended its side while it waited for a copy", now);
 }
 
 /// Gives up a response that has begun: the client must see that it is not whole.

@@ -56,6 +56,8 @@ class HttpProxy final : public Session {
   void connecting(Instant now) override;
   void connected(bool reused, Instant now) override;
   void connect_failed(std::string_view why, Instant now) override;
+  void queued(std::uint64_t owner, Instant now) override;
+  void called(Instant now) override;
   void parted(Instant now) override;
   Instant deadline() const override;
   void on_deadline(Instant now) override;
@@ -66,7 +68,8 @@ class HttpProxy final : public Session {
   /// Of the client's connection. `over`: nothing more is taken; when all is sent it is closed.
   enum class Phase : std::uint8_t { idle, head, exchange, tunnel, over, lingering };
   /// Of the server's connection. `kept`: between requests, for this client alone.
-  enum class Link : std::uint8_t { none, obtaining, open, kept };
+  /// `queued`: in the farm's queue for one.
+  enum class Link : std::uint8_t { none, queued, obtaining, open, kept };
 
   /// What is known about the present request; a new one begins with none of it.
   struct Exchange {
@@ -94,6 +97,7 @@ class HttpProxy final : public Session {
   void reply(int status, std::string_view why, Instant now);
   void end_after_sending(bool linger, Instant now);
   void client_left(Instant now);
+  void leave_queue(Instant now);
   void abort(Instant now);
   void end_trace(Instant now);
   void close(Instant now);
@@ -106,13 +110,14 @@ class HttpProxy final : public Session {
   void begin_exchange(const RequestHead& head, Instant now);
   bool write_head(const RequestHead& head, Instant now);
   void find_server(const Affinity& affinity, Instant now);
+  void go_on(Search search, EndReason if_none, Instant now);
   bool move_request(Instant now);
   bool take_response(Instant now);
   void begin_response(const ResponseHead& head, Instant now);
   void switch_protocols(const ResponseHead& head, Instant now);
   bool move_response(Instant now);
   void finish_exchange(Instant now);
-  void obtain(Instant now, bool fresh);
+  void obtain(Instant now);
   bool retry(Instant now);
   void try_another(std::string_view why, EndReason reason, Instant now);
   void backend_lost(std::string_view why, bool clean, Instant now);

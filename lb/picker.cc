@@ -14,6 +14,7 @@ Picker::Picker(Farm& farm, unsigned thread, std::uint64_t seed)
       algorithm_(make_algorithm(balance_)) {
   candidates_.reserve(farm.size());
   untried_.reserve(farm.size());
+  free_.reserve(farm.size());
   on_probation_.reserve(farm.size());
 }
 
@@ -28,6 +29,7 @@ void Picker::refresh() {
   }
   candidates_.clear();
   on_probation_.clear();
+  limited_ = false;
   for (std::uint32_t i = 0; i < farm_->size(); ++i) {
     const Server& server = farm_->server(i);
     const std::uint32_t weight = server.weight();
@@ -35,6 +37,7 @@ void Picker::refresh() {
       on_probation_.push_back(i);
     }
     if (!server.usable() || weight == 0) continue;
+    limited_ = limited_ || server.limit() > 0;
     candidates_.push_back({.server = i,
                            .load = &server.in_flight(),
                            .feedback = &server.feedback(),
@@ -68,6 +71,13 @@ std::size_t Picker::choose(std::span<const Candidate> candidates, const Affinity
   return algorithm_->pick(candidates, {.hash = affinity.hash, .now = now, .looks = looks}, rng_);
 }
 
+std::optional<std::uint32_t> Picker::find(std::uint64_t token) const {
+  for (const Candidate& one : candidates_) {
+    if (farm_->server(one.server).token() == token) return one.server;
+  }
+  return std::nullopt;
+}
+
 /// Sticky clients stay where they are.
 Lease Picker::try_probation(const Affinity& affinity, Instant now,
                             std::span<const std::uint32_t> tried) {
@@ -75,7 +85,40 @@ Lease Picker::try_probation(const Affinity& affinity, Instant now,
     Server& server = farm_->server(index);
     if (affinity.sticky != 0 && affinity.sticky != server.token()) continue;
     if (std::ranges::find(tried, index) != tried.end()) continue;
-    if (server.trial().claim()) return Lease::on_trial(server, index, thread_, now);
+    if (!server.trial().claim()) continue;
+    Lease lease = claim(index, now);
+    if (!lease) {
+      server.trial().give_back();
+      continue;
+    }
+    lease.on_trial();
+    return lease;
+  }
+  return {};
+}
+
+Lease Picker::claim(std::uint32_t server, Instant now) {
+  Server& there = farm_->server(server);
+  const std::uint32_t crowd = there.claim();
+  return crowd == 0 ? Lease() : Lease::of_claim(there, server, thread_, now, crowd);
+}
+
+/// Another thread may fill a server between the look at it and the claim: then it is left out.
+Lease Picker::pick_of_the_free(std::span<const Candidate> candidates, const Affinity& affinity,
+                               Instant now) {
+  all_full_ = true;
+  free_.clear();
+  if (farm_->admission().waiting() > 0) return {};
+  std::ranges::copy_if(candidates, std::back_inserter(free_),
+                       [this](const Candidate& one) { return !farm_->server(one.server).full(); });
+  while (!free_.empty()) {
+    const std::size_t chosen = choose(free_, affinity, now);
+    if (Lease lease = claim(free_[chosen].server, now)) {
+      all_full_ = false;
+      return lease;
+    }
+    free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(chosen));
+    looks_.clear();
   }
   return {};
 }
@@ -83,24 +126,29 @@ Lease Picker::try_probation(const Affinity& affinity, Instant now,
 Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried,
                    std::string_view request) {
   refresh();
+  all_full_ = false;
   recording_ = farm_->decisions(thread_).wants(!tried.empty(), now);
   if (recording_) {
     decision_ = {.at = now};
     decision_.request.set(request);
     looks_.clear();
   }
-  const std::span<const Candidate> candidates = untried(tried);
+  std::span<const Candidate> candidates = untried(tried);
   Lease lease = try_probation(affinity, now, tried);
   if (lease) {
     decision_.chosen = Chosen::on_probation;
-    decision_.server = lease.index();
+  } else if (limited_ && !candidates.empty()) {
+    lease = pick_of_the_free(candidates, affinity, now);
+    candidates = free_;
+    if (!lease) decision_.chosen = Chosen::none;
   } else if (candidates.empty()) {
     decision_.chosen = Chosen::none;
   } else {
     decision_.server = candidates[choose(candidates, affinity, now)].server;
   }
-  if (recording_) record(candidates, tried);
-  if (lease || candidates.empty()) return lease;
+  if (lease) decision_.server = lease.index();
+  if (recording_) record(candidates, tried, /*counted=*/static_cast<bool>(lease));
+  if (lease || decision_.chosen == Chosen::none) return lease;
   return {farm_->server(decision_.server), decision_.server, thread_, now};
 }
 
@@ -112,6 +160,7 @@ Part Picker::part_of(std::uint32_t server, std::span<const std::uint32_t> tried)
   if (std::ranges::find(tried, server) != tried.end()) return Part::tried;
   if (one.weight() == 0) return Part::drained;
   if (!one.healthy()) return Part::down;
+  if (one.usable()) return Part::full;
   return one.standing() == Standing::probation ? Part::probation : Part::ejected;
 }
 
@@ -136,8 +185,10 @@ CopyInDecision Picker::copy_in(std::uint32_t server, std::span<const Candidate> 
   return copy;
 }
 
-/// Everything about the farm at this moment, before the one picked counts what it gets.
-void Picker::record(std::span<const Candidate> candidates, std::span<const std::uint32_t> tried) {
+/// Everything about the farm at this moment, before the one picked counts what it gets; `counted`:
+/// it does already.
+void Picker::record(std::span<const Candidate> candidates, std::span<const std::uint32_t> tried,
+                    bool counted) {
   decision_.balance = farm_->settings().balance;
   decision_.attempt = static_cast<std::int32_t>(tried.size()) + 1;
   decision_.retries_left = farm_->retry_budget().left();
@@ -152,7 +203,7 @@ void Picker::record(std::span<const Candidate> candidates, std::span<const std::
     const bool picked = decision_.chosen != Chosen::none && decision_.server == i;
     if (!candidate) copy.part = part_of(i, tried);
     if (picked) copy.part = Part::chosen;
-    if (picked && decision_.chosen == Chosen::on_probation) --copy.in_flight;
+    if (picked && counted) --copy.in_flight;
     if (!picked && !copy.looked_at && others_left == 0) {
       ++decision_.left_out;
       continue;

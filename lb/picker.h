@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -21,16 +22,27 @@ class Picker {
  public:
   Picker(Farm& farm, unsigned thread, std::uint64_t seed);
 
-  /// A hold on a usable server that is not among `tried`: the one that the client's cookie names;
-  /// or else one on probation, if nobody else tries it; or else by the farm's algorithm. Empty if
-  /// there is none. `request` names it in the farm's DecisionLog.
+  /// A hold on a usable server that is not full and not among `tried`: the one that the client's
+  /// cookie names; or else one on probation, if nobody else tries it; or else by the farm's
+  /// algorithm. Empty if there is none, or if others wait for a place already. `request` names it in the
+  /// farm's DecisionLog.
   Lease pick(const Affinity& affinity = {}, Instant now = {},
              std::span<const std::uint32_t> tried = {}, std::string_view request = {});
 
-  /// A hold on this server and no other, usable or not.
-  Lease take(std::uint32_t server, Instant now) {
-    return {farm_->server(server), server, thread_, now};
+  /// Where in the farm is the server that may be picked and is named by this token of a cookie?
+  std::optional<std::uint32_t> find(std::uint64_t token) const;
+  /// After pick() had none: is there a server to wait for, were it not full?
+  bool all_full() const { return all_full_; }
+
+  /// A hold on this server and no other, usable or not; empty if it is full.
+  Lease take(std::uint32_t server, Instant now) { return claim(server, now); }
+  /// A hold on a place that was claimed for this thread (lb/admission.h).
+  Lease taken(std::uint32_t server, Instant now) {
+    Server& there = farm_->server(server);
+    return Lease::of_claim(there, server, thread_, now, there.in_flight().level());
   }
+
+  unsigned thread() const { return thread_; }
 
   Farm& farm() const { return *farm_; }
   FarmTotals& totals() const { return farm_->totals(thread_); }
@@ -39,13 +51,17 @@ class Picker {
 
  private:
   void refresh();
+  Lease claim(std::uint32_t server, Instant now);
+  Lease pick_of_the_free(std::span<const Candidate> candidates, const Affinity& affinity,
+                         Instant now);
   std::span<const Candidate> untried(std::span<const std::uint32_t> tried);
   Lease try_probation(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried);
   std::size_t choose(std::span<const Candidate> candidates, const Affinity& affinity, Instant now);
   Part part_of(std::uint32_t server, std::span<const std::uint32_t> tried) const;
   CopyInDecision copy_in(std::uint32_t server, std::span<const Candidate> candidates,
                          Instant now) const;
-  void record(std::span<const Candidate> candidates, std::span<const std::uint32_t> tried);
+  void record(std::span<const Candidate> candidates, std::span<const std::uint32_t> tried,
+              bool counted);
 
   Farm* farm_;
   unsigned thread_;
@@ -56,6 +72,9 @@ class Picker {
   std::vector<Candidate> candidates_;
   std::vector<std::uint32_t> on_probation_;  ///< no candidates, but for one request
   std::vector<Candidate> untried_;           ///< scratch
+  std::vector<Candidate> free_;              ///< scratch
+  bool limited_ = false;                     ///< some candidate has a limit
+  bool all_full_ = false;
   // Of the present pick, if it is recorded:
   bool recording_ = false;
   Decision decision_;

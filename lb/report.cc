@@ -55,6 +55,7 @@ Json server_json(const Server& server, const Health& health, const std::string& 
                {"weight", server.weight()},
                {"response_s", seconds(server.feedback().mean(now))},
                {"in_flight", server.in_flight().level()},
+               {"limit", server.limit()},
                {"connecting", server.connecting().level()}};
   if (!failure.empty()) json["last_failure"] = failure;
   json["results"] = results_json(server);
@@ -86,9 +87,16 @@ Json leaving_json(const Farm& farm) {
   return leaving;
 }
 
+Json queue_json(const Admission::Report& queue) {
+  return {{"oldest_s", seconds(queue.oldest)},
+          {"entered_total", queue.entered},
+          {"refused_total", queue.refused},
+          {"late_total", queue.late}};
+}
+
 Json farm_json(const FarmView& view, Instant now) {
   const Farm& farm = *view.farm;
-  const FarmReport report = farm.report();
+  const FarmReport report = farm.report(now);
   Json servers = Json::array();
   for (const std::size_t i : farm.order()) {
     servers.push_back(
@@ -108,6 +116,9 @@ Json farm_json(const FarmView& view, Instant now) {
           {"usable", report.usable},
           {"capacity", report.capacity},
           {"load", report.load},
+          {"limit", report.limit},
+          {"waiting", report.waiting},
+          {"queue", queue_json(farm.admission().report(now))},
           {"clients", farm.clients().level()},
           {"clients_total", sum(&FarmTotals::clients)},
           {"requests_total", sum(&FarmTotals::requests)},
@@ -211,6 +222,23 @@ MetricFamily farm_family(const RoomView& room, const char* name, const char* hel
   return family;
 }
 
+void add_queue_families(const RoomView& room, Metrics& metrics) {
+  const auto add = [&](const char* name, const char* help, auto value) {
+    metrics.push_back(farm_family(room, name, help, [value](const Farm& farm) {
+      return static_cast<double>(value(farm.admission().report({})));
+    }));
+  };
+  metrics.push_back(farm_family(
+      room, "hither_lb_queue_requests", "Requests that wait now because all servers are full",
+      [](const Farm& farm) { return static_cast<double>(farm.admission().waiting()); }));
+  add("hither_lb_queue_entered_total", "Requests that had to wait for a server",
+      [](const Admission::Report& queue) { return queue.entered; });
+  add("hither_lb_queue_refused_total", "Requests refused because too many waited",
+      [](const Admission::Report& queue) { return queue.refused; });
+  add("hither_lb_queue_late_total", "Requests that waited in vain",
+      [](const Admission::Report& queue) { return queue.late; });
+}
+
 template <class Select>
 auto summed(Select select) {
   return [select](const auto& counted) { return static_cast<double>(counted.sum(select)); };
@@ -218,9 +246,9 @@ auto summed(Select select) {
 
 }  // namespace
 
-RoomReport make_report(const RoomView& room) {
+RoomReport make_report(const RoomView& room, Instant now) {
   RoomReport report{.room = std::string(room.room), .draining = room.draining, .farms = {}};
-  for (const FarmView& view : room.farms) report.farms.push_back(view.farm->report());
+  for (const FarmView& view : room.farms) report.farms.push_back(view.farm->report(now));
   return report;
 }
 
@@ -252,6 +280,9 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(
       server_family(room, "hither_lb_server_in_flight", "Requests at the server now",
                     [](const Server& s) { return double{1} * s.in_flight().level(); }));
+  metrics.push_back(server_family(room, "hither_lb_server_limit",
+                                  "Requests at once that the server is ever given; 0: no limit",
+                                  [](const Server& s) { return double{1} * s.limit(); }));
   metrics.push_back(server_family(room, "hither_lb_connects_total", "Connections opened to servers",
                                   summed(connects)));
   metrics.push_back(server_family(room, "hither_lb_connect_failures_total",
@@ -278,6 +309,7 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(farm_family(
       room, "hither_lb_retries_refused_total", "Retries that the farm's budget did not allow",
       [](const Farm& f) { return static_cast<double>(f.retry_budget().refused()); }));
+  add_queue_families(room, metrics);
   metrics.push_back(farm_family(
       room, "hither_lb_client_aborts_total", "Requests given up because the client left",
       summed([](const FarmTotals& t) -> const Counter& { return t.aborted; })));

@@ -32,7 +32,7 @@ struct RoomView {
 };
 
 /// The body of GET /health.
-RoomReport make_report(const RoomView& room);
+RoomReport make_report(const RoomView& room, Instant now);
 /// Has every farm a usable copy? Then /health is a 200, else a 503. That a room is about to stop is
 /// said in the body.
 bool is_serving(const RoomReport& report);

@@ -70,7 +70,7 @@ Result<void> Balancer::listen() {
 
 void Balancer::add_pages() {
   admin_.add_page("/health", [this](const io::PageRequest&) {
-    const RoomReport report = make_report(view());
+    const RoomReport report = make_report(view(), io::monotonic_now());
     return io::Page{.status = is_serving(report) ? 200 : 503, .body = to_json(report)};
   });
   admin_.add_page("/status", [this](const io::PageRequest&) {
@@ -158,6 +158,7 @@ void Balancer::judge_outliers() {
   for (std::size_t i = 0; i < farms_.size(); ++i) {
     Farm& farm = *farms_[i];
     farm.step_recent(now);
+    farm.step_queue();
     farm.retry_budget().step(
         farm.sum([](const FarmTotals& totals) -> const Counter& { return totals.requests; }), now);
     for (const Outliers::Change& change : outliers_[i]->step(farm.take_seen(), now)) {
@@ -191,7 +192,7 @@ void Balancer::say_ready_once() {
   }
   if (probes_.size() < farms_.size()) return;
   ready_ = true;
-  const RoomReport report = make_report(view());
+  const RoomReport report = make_report(view(), io::monotonic_now());
   LogRecord record = log_info("ready").with("room", settings_.room);
   for (const FarmReport& farm : report.farms) {
     record.with(farm.farm, fmt::format("{}/{}", farm.usable, farm.copies));

@@ -10,6 +10,7 @@
 #include "io/clock.h"
 #include "io/log_sink.h"
 #include "lb/server.h"
+#include "lb/server_turns.h"
 
 namespace hither::lb {
 namespace {
@@ -128,6 +129,7 @@ std::size_t Balancer::number_of(const std::string& farm) const {
 
 std::size_t Balancer::add_farm(const FarmSettings& farm) {
   farms_.push_back(std::make_unique<Farm>(settings_.room, farm.farm, farm.servers, threads_count_));
+  if (threads_count_ > 1) farms_.back()->admission().take_turns(std::make_unique<MutexTurns>());
   outliers_.push_back(std::make_unique<Outliers>(farm.farm.outlier, farm.servers.size()));
   sinks_.emplace_back(workers_.size(), nullptr);
   if (running_) watch_farm(farms_.size() - 1);

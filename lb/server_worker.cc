@@ -282,6 +282,10 @@ bool Worker::grant_wish(Flow& flow) {
       if (flow.backend != nullptr) close_backend(flow.backend->id);
       obtain(flow);
       return true;
+    case BackendWish::queue:
+      if (flow.backend != nullptr) close_backend(flow.backend->id);
+      flow.session->queued(flow.id, io::monotonic_now());
+      return true;
     case BackendWish::give_back:
       give_back(flow);
       break;
@@ -305,6 +309,16 @@ void Worker::obtain(Flow& flow) {
     }
   }
   connect(flow, server);
+}
+
+/// Places in the queue of a farm got their turn. Who is gone has given up its turn as well.
+void Worker::take_calls(Share& share) {
+  for (const std::uint64_t id : share.farm.admission().calls(thread_)) {
+    const auto found = flows_.find(id);
+    if (found == flows_.end()) continue;
+    found->second->session->called(io::monotonic_now());
+    drive(*found->second);
+  }
 }
 
 void Worker::connect(Flow& flow, std::uint32_t server) {

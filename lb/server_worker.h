@@ -99,6 +99,7 @@ class Worker {
   void drive(Flow& flow);
   bool grant_wish(Flow& flow);
   void obtain(Flow& flow);
+  void take_calls(Share& share);
   void connect(Flow& flow, std::uint32_t server);
   void on_connect(Backend& backend);
   bool flush(Flow& flow, Side side);

@@ -22,6 +22,9 @@ void Worker::take(Change change, std::function<void()> taken) {
 void Worker::apply(Change change) {
   for (const NewFarm& fresh : change.farms) {
     shares_.push_back(std::make_unique<Share>(*fresh.farm, blocks_, fresh.log, thread_, seed_++));
+    fresh.farm->admission().on_call(thread_, [this, share = shares_.back().get()] {
+      loop_.post([this, share] { take_calls(*share); });
+    });
   }
   for (const std::unique_ptr<Share>& share : shares_) share->read_settings();
   for (const auto& [farm, sink] : change.logs) {

@@ -18,6 +18,7 @@ enum class Side { client, backend };
 enum class BackendWish {
   leave,   ///< nothing: as it is
   obtain,  ///< drop what there is; get a connection to server(), an idle one unless wants_fresh()
+  queue,   ///< drop what there is; call queued(), and called() when the farm's queue has news
   give_back,  ///< it is free for the next request
   discard,    ///< close it
 };
@@ -66,6 +67,10 @@ class Session {
   virtual void connecting(Instant now) = 0;
   virtual void connected(bool reused, Instant now) = 0;
   virtual void connect_failed(std::string_view why, Instant now) = 0;
+  /// Answer to queue: called() will follow for `owner`, the driver's own number for this session.
+  virtual void queued(std::uint64_t owner, Instant now) = 0;
+  /// The farm's queue had a call for that owner. It may be of before, and mean nothing any more.
+  virtual void called(Instant now) = 0;
   /// Answer to give_back and discard: done.
   virtual void parted(Instant now) = 0;
 

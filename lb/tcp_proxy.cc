@@ -21,20 +21,46 @@ TcpProxy::TcpProxy(TcpContext& context, const Address& client, Instant now, std:
       deadline_(now + context.times.connect) {
   context_.picker.totals().requests.add();
   trace_.begin_connection(now);
-  if (attempts_.begin(context_.picker, affinity_of(context_.picker.farm().settings(), client),
-                      now)) {
-    trace_.picked(attempts_.lease(), now);
-    obtain(now);
-  } else {
-    context_.picker.totals().unserved.add();
-    trace_.fault({'R', 'Q'});
-    finish(now);
+  const Affinity affinity = affinity_of(context_.picker.farm().settings(), client);
+  go_on(attempts_.begin(context_.picker, affinity, now), {'R', 'Q'}, now);
+}
+
+/// With what the search for a server has come to.
+void TcpProxy::go_on(Search search, EndReason if_none, Instant now) {
+  switch (search) {
+    case Search::found:
+      trace_.picked(attempts_.lease(), now);
+      wish_ = BackendWish::obtain;
+      deadline_ = now + context_.times.connect;
+      break;
+    case Search::full:
+      wish_ = BackendWish::queue;
+      break;
+    case Search::none:
+      unserved(if_none, now);
+      break;
   }
 }
 
-void TcpProxy::obtain(Instant now) {
-  wish_ = BackendWish::obtain;
-  deadline_ = now + context_.times.connect;
+void TcpProxy::unserved(EndReason reason, Instant now) {
+  context_.picker.totals().unserved.add();
+  trace_.fault(reason);
+  finish(now);
+}
+
+void TcpProxy::queued(std::uint64_t owner, Instant now) {
+  wish_ = BackendWish::leave;
+  if (attempts_.wait(context_.picker, owner, now)) {
+    deadline_ = std::min(attempts_.wait_until(), end_);
+  } else {
+    unserved({'R', 'Q'}, now);
+  }
+}
+
+void TcpProxy::called(Instant now) {
+  if (finished_ || !attempts_.waits()) return;
+  const Search search = attempts_.called(now);
+  if (search != Search::full) go_on(search, {'R', 'Q'}, now);
 }
 
 bool TcpProxy::wants(Side from) const {
@@ -81,15 +107,23 @@ void TcpProxy::relayed(Side from, std::size_t size, Instant now) {
 void TcpProxy::ended(Side from, Instant now) {
   (from == Side::client ? client_ended_ : backend_ended_) = true;
   if (connected_) await_more(now);
+  // Who leaves the queue without a word waits for nothing. What one has said may want to be served.
+  if (client_ended_ && attempts_.waits() && to_backend_.empty()) leave_early(now);
   finish_if_over(now);
 }
 
-void TcpProxy::broken(Side from, Instant now) {
-  if (from == Side::client || !connected_) {
-    trace_.fault({'C', connected_ ? 'T' : 'C'});
-    finish(now);
-    return;
+/// The client is gone, perhaps before it had a server.
+void TcpProxy::leave_early(Instant now) {
+  if (attempts_.waits()) {
+    context_.picker.totals().aborted.add();
+    trace_.waited(now);
   }
+  trace_.fault({'C', connected_ ? 'T' : attempts_.waits() ? 'Q' : 'C'});
+  finish(now);
+}
+
+void TcpProxy::broken(Side from, Instant now) {
+  if (from == Side::client || !connected_) return leave_early(now);
   trace_.fault({'S', 'T'});
   // What the server sent before still goes to the client; then that connection is closed.
   to_backend_.clear();
@@ -154,15 +188,9 @@ void TcpProxy::connect_failed(std::string_view why, Instant now) {
 
 /// The server did not take the connection. If no other can be had it ends for `reason`.
 void TcpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
-  if (attempts_.next(context_.picker, why, now)) {
-    trace_.retried(now);
-    trace_.picked(attempts_.lease(), now);
-    obtain(now);
-  } else {
-    context_.picker.totals().unserved.add();
-    trace_.fault(reason);
-    finish(now);
-  }
+  const Search search = attempts_.next(context_.picker, why, now);
+  if (search != Search::none) trace_.retried(now);
+  go_on(search, reason, now);
 }
 
 void TcpProxy::parted(Instant) { wish_ = BackendWish::leave; }
@@ -172,6 +200,10 @@ void TcpProxy::on_deadline(Instant now) {
   if (connected_) {
     trace_.fault(idle_reason(now));
     finish(now);
+  } else if (attempts_.waits()) {
+    attempts_.waited_in_vain();
+    trace_.waited(now);
+    unserved({'R', 'Q'}, now);
   } else {
     try_another("no answer in time", {'s', 'C'}, now);
   }

@@ -59,6 +59,8 @@ class TcpProxy final : public Session {
   void connecting(Instant now) override;
   void connected(bool reused, Instant now) override;
   void connect_failed(std::string_view why, Instant now) override;
+  void queued(std::uint64_t owner, Instant now) override;
+  void called(Instant now) override;
   void parted(Instant now) override;
   Instant deadline() const override { return deadline_; }
   void on_deadline(Instant now) override;
@@ -70,9 +72,11 @@ class TcpProxy final : public Session {
   const Buffer& towards(Side to) const { return to == Side::client ? to_client_ : to_backend_; }
   void carried(Side from, std::size_t size);
   void await_more(Instant now);
-  void obtain(Instant now);
+  void go_on(Search search, EndReason if_none, Instant now);
+  void unserved(EndReason reason, Instant now);
   void try_another(std::string_view why, EndReason reason, Instant now);
   EndReason idle_reason(Instant now) const;
+  void leave_early(Instant now);
   void finish(Instant now);
   void finish_if_over(Instant now);
 

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "topology/check_balance.h"
+#include "topology/check_concurrency.h"
 #include "topology/check_front.h"
 #include "topology/check_policy.h"
 #include "topology/plan.h"
@@ -412,6 +413,7 @@ void check(const Node& root, const Description& description, Mistakes& mistakes)
   check_networks(description, mistakes);
   check_farms(description, mistakes);
   check_balance(description, mistakes);
+  check_concurrency(description, mistakes);
   check_front(description, mistakes);
   check_collisions(description, mistakes);
   check_copy_ports(description, mistakes);

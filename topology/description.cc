@@ -191,7 +191,8 @@ class Build {
     farm.half_close = section.text("half_close") == "abort" ? HalfClose::abort : HalfClose::serve;
     farm.trusted_proxies = section.prefixes("trusted_proxies");
     farm.access_log = access_log_of(section.text("access_log"));
-    farm.capacity = section.integer("capacity");
+    farm.concurrency = concurrency_of(section.inside("concurrency"));
+    farm.capacity = capacity_of(section, farm.concurrency);
     farm.min_healthy = section.number("min_healthy");
     farm.spill = spill_of(Section("farm.*", &world));
     farm.ready_timeout = section.duration("ready_timeout");
@@ -203,6 +204,7 @@ class Build {
     farm.where_copies = section.where("copies");
     farm.where_command = section.where("command");
     farm.where_servers = section.where("servers");
+    if (section.has("capacity")) farm.where_capacity = section.where("capacity");
     farm.where_health = section.inside("health").where();
     if (farm.where_health.line == 0) farm.where_health = farm.where;
     add_environment(&world, farm);

@@ -207,6 +207,14 @@ struct OutlierRule {
   std::optional<int> most;  ///< copies out at once in a room; none: half of them
 };
 
+/// [farm.*.concurrency]: how much one copy is ever given at once, and who waits while all have that.
+struct Concurrency {
+  int most = 0;     ///< requests, or connections in mode tcp; 0: no limit
+  int queue = 100;  ///< that wait at once in one room; 0: none
+  Duration queue_timeout = std::chrono::seconds(1);
+  Position where_queue;  ///< set if the file has one of the last two
+};
+
 /// What becomes of a request whose client ended its half of the connection.
 enum class HalfClose { serve, abort };
 /// How requests are logged.
@@ -234,10 +242,11 @@ struct Farm {
   Timeouts timeouts;
   Limits limits;
   OutlierRule outlier;
+  Concurrency concurrency;
   HalfClose half_close = HalfClose::serve;
   std::vector<Prefix> trusted_proxies;  ///< their X-Forwarded-For and the like are believed
   AccessLog access_log = AccessLog::off;
-  int capacity = 100;          ///< requests at once that one copy can carry
+  int capacity = 100;          ///< requests at once that one copy is expected to carry
   double min_healthy = 0;      ///< share of the copies; with fewer usable the room counts as down
   std::optional<Spill> spill;  ///< the world's
   Duration ready_timeout = std::chrono::seconds(10);
@@ -249,6 +258,7 @@ struct Farm {
   Position where_copies;
   Position where_command;
   Position where_servers;
+  Position where_capacity;
   Position where_health;
   Position where_hash;
   Position where_sticky;

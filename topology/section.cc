@@ -78,6 +78,23 @@ OutlierRule outlier_of(const Section& section) {
   return rule;
 }
 
+Concurrency concurrency_of(const Section& section) {
+  Concurrency rule{.most = section.integer("most"),
+                   .queue = section.integer("queue"),
+                   .queue_timeout = section.duration("queue_timeout"),
+                   .where_queue = {}};
+  for (const char* key : {"queue_timeout", "queue"}) {
+    if (section.has(key)) rule.where_queue = section.where(key);
+  }
+  return rule;
+}
+
+int capacity_of(const Section& farm, const Concurrency& concurrency) {
+  if (farm.has("capacity")) return farm.integer("capacity");
+  const int usual = Farm{}.capacity;
+  return concurrency.most > 0 ? std::min(usual, concurrency.most) : usual;
+}
+
 Section::Section(std::string path, const Node* node, const Node* under)
     : path_(std::move(path)), node_(node), under_(under) {}
 

@@ -63,5 +63,8 @@ HealthLimits farm_health_of(const Section& section);
 Timeouts timeouts_of(const Section& section);
 Limits limits_of(const Section& section);
 OutlierRule outlier_of(const Section& section);
+/// [farm.*.concurrency], and farm.*.capacity, whose default depends on it.
+Concurrency concurrency_of(const Section& section);
+int capacity_of(const Section& farm, const Concurrency& concurrency);
 
 }  // namespace hither::topology

@@ -9,13 +9,22 @@ namespace {
 const RoomReport fra = {
     .room = "fra",
     .draining = true,
-    .farms = {{.farm = "web", .copies = 3, .usable = 2, .capacity = 200, .load = 17},
+    .farms = {{.farm = "web",
+               .copies = 3,
+               .usable = 2,
+               .capacity = 200,
+               .load = 17,
+               .limit = 240,
+               .waiting = 5,
+               .wait_ms = 40},
               {.farm = "api", .copies = 1, .usable = 0, .capacity = 0, .load = 0}}};
 
 TEST(RoomReport, IsOneLineInAStableOrder) {
   EXPECT_EQ(to_json(fra), R"({"room":"fra","draining":true,"farms":[)"
-                          R"({"farm":"web","copies":3,"usable":2,"capacity":200,"load":17},)"
-                          R"({"farm":"api","copies":1,"usable":0,"capacity":0,"load":0}]})");
+                          R"({"farm":"web","copies":3,"usable":2,"capacity":200,"load":17,)"
+                          R"("limit":240,"waiting":5,"wait_ms":40},)"
+                          R"({"farm":"api","copies":1,"usable":0,"capacity":0,"load":0,)"
+                          R"("limit":0,"waiting":0,"wait_ms":0}]})");
 }
 
 TEST(RoomReport, ReadsWhatItWrote) {
@@ -32,6 +41,16 @@ TEST(RoomReport, IgnoresKeysItDoesNotKnow) {
 
   ASSERT_TRUE(read);
   EXPECT_EQ(read->farms.size(), 1U);
+}
+
+TEST(RoomReport, TakesWhatOlderBalancersDoNotSayForNothing) {
+  const auto read =
+      parse_room_report(R"({"room":"fra","draining":false,"farms":[)"
+                        R"({"farm":"web","copies":1,"usable":1,"capacity":9,"load":3}]})");
+
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->farms.front(),
+            (FarmReport{.farm = "web", .copies = 1, .usable = 1, .capacity = 9, .load = 3}));
 }
 
 struct Broken {
@@ -55,6 +74,9 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"NoDraining", R"({"room":"fra","farms":[]})"},
         Broken{"DrainingIsText", R"({"room":"fra","draining":"no","farms":[]})"},
         Broken{"FarmIsText", R"({"room":"fra","draining":false,"farms":["web"]})"},
+        Broken{
+            "NegativeQueue",
+            R"({"room":"a","draining":false,"farms":[{"farm":"w","copies":1,"usable":1,"capacity":1,"load":0,"waiting":-1}]})"},
         Broken{
             "FarmWithoutName",
             R"({"room":"a","draining":false,"farms":[{"copies":1,"usable":1,"capacity":1,"load":0}]})"},

@@ -15,10 +15,10 @@ TEST(Attempts, StopAtThreeServers) {
   Picker picker(*farm, 0, 1);
   Attempts attempts;
 
-  EXPECT_TRUE(attempts.begin(picker, {}, start));
-  EXPECT_TRUE(attempts.next(picker, "Connection refused", start));
-  EXPECT_TRUE(attempts.next(picker, "Connection refused", start));
-  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
+  EXPECT_EQ(attempts.begin(picker, {}, start), Search::found);
+  EXPECT_EQ(attempts.next(picker, "Connection refused", start), Search::found);
+  EXPECT_EQ(attempts.next(picker, "Connection refused", start), Search::found);
+  EXPECT_EQ(attempts.next(picker, "Connection refused", start), Search::none);
   EXPECT_EQ(farm->report().load, 0);
 }
 
@@ -27,8 +27,8 @@ TEST(Attempts, EndWhenNoOtherCopyIsLeft) {
   Picker picker(*farm, 0, 1);
   Attempts attempts;
 
-  EXPECT_TRUE(attempts.begin(picker, {}, start));
-  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
+  EXPECT_EQ(attempts.begin(picker, {}, start), Search::found);
+  EXPECT_EQ(attempts.next(picker, "Connection refused", start), Search::none);
   EXPECT_EQ(attempts.why_none(*farm),
             "no copy of farm web took the connection (1 tried; web-1: Connection refused)");
 }

@@ -37,17 +37,18 @@ class Report : public testing::Test {
 };
 
 TEST_F(Report, SaysWhatTheDnsNeeds) {
-  EXPECT_EQ(to_json(make_report(room_)),
+  EXPECT_EQ(to_json(make_report(room_, start)),
             R"({"room":"fra","draining":false,"farms":[)"
-            R"({"farm":"web","copies":2,"usable":1,"capacity":100,"load":0}]})");
+            R"({"farm":"web","copies":2,"usable":1,"capacity":100,"load":0,)"
+            R"("limit":0,"waiting":0,"wait_ms":0}]})");
 }
 
 TEST_F(Report, ServesWhileEveryFarmHasACopy) {
-  EXPECT_TRUE(is_serving(make_report(room_)));
+  EXPECT_TRUE(is_serving(make_report(room_, start)));
 
   farm_->set_usable(0, false);
 
-  EXPECT_FALSE(is_serving(make_report(room_)));
+  EXPECT_FALSE(is_serving(make_report(room_, start)));
 }
 
 TEST_F(Report, StatusTellsEachCopysStateAndWhyItFailed) {

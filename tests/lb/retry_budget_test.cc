@@ -61,12 +61,12 @@ TEST(RetryBudget, IsOneForAllRequestsOfAFarm) {
   for (int i = 0; i < 30; ++i) {
     Attempts attempts;
     attempts.begin(picker, {}, start);
-    ASSERT_TRUE(attempts.next(picker, "Connection refused", start)) << i;
+    ASSERT_EQ(attempts.next(picker, "Connection refused", start), Search::found) << i;
   }
   Attempts attempts;
   attempts.begin(picker, {}, start);
 
-  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
+  EXPECT_EQ(attempts.next(picker, "Connection refused", start), Search::none);
   EXPECT_EQ(attempts.why_none(*farm),
             "no copy of farm web took the connection (1 tried; web-1: Connection refused; too many "
             "retries already)");
@@ -79,7 +79,7 @@ TEST(RetryBudget, IsNotAskedWhereNoCopyIsLeft) {
   Attempts attempts;
   attempts.begin(picker, {}, start);
 
-  EXPECT_FALSE(attempts.next(picker, "Connection refused", start));
+  EXPECT_EQ(attempts.next(picker, "Connection refused", start), Search::none);
   EXPECT_EQ(farm->retry_budget().taken(), 0U);
 }
 

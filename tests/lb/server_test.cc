@@ -184,6 +184,67 @@ TEST_F(LiveBalancer, EjectsACopyThatFailsAndTakesItBackOnProbation) {
   second.join();
 }
 
+TEST_F(LiveBalancer, QueuesOnceItsCopyIsFullAndServesAllOverTwoThreads) {
+  topology::Farm farm = farm_of("web", topology::Mode::http);
+  farm.concurrency = {.most = 1, .queue = 8, .queue_timeout = 1h};
+  start({farm}, /*threads=*/2);
+  Peer first = connect_to(front_);
+  first.say(get);
+  Peer at_work = server().accept();
+  at_work.hear_until("\r\n\r\n");
+  std::vector<Peer> waiting;
+  for (int i = 0; i < 8; ++i) {
+    waiting.push_back(connect_to(front_));
+    waiting.back().say(get);
+  }
+  ASSERT_TRUE(eventually([this] { return status()["farms"][0]["waiting"] == 8; }));
+  EXPECT_EQ(Json::parse(ask("/health").body)["farms"][0]["waiting"], 8);
+
+  Peer one_too_many = connect_to(front_);
+  one_too_many.say(get);
+  const std::string refused = one_too_many.hear_until("\r\n\r\n");
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 503 ")) << refused;
+  EXPECT_NE(refused.find("\r\nRetry-After: 1\r\n"), std::string::npos) << refused;
+
+  constexpr std::string_view last =
+      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+  for (int i = 0; i < 8; ++i) {
+    at_work.say(last);
+    at_work = server().accept();
+    EXPECT_TRUE(at_work.hear_until("\r\n\r\n").starts_with("GET / ")) << i;
+    EXPECT_EQ(status()["farms"][0]["servers"][0]["in_flight"], 1) << i;
+  }
+  at_work.say(last);
+
+  EXPECT_TRUE(first.hear_until("hello").starts_with("HTTP/1.1 200 OK\r\n"));
+  for (Peer& client : waiting) {
+    EXPECT_TRUE(client.hear_until("hello").starts_with("HTTP/1.1 200 OK\r\n"));
+  }
+  const Json queue = status()["farms"][0]["queue"];
+  EXPECT_EQ(queue["entered_total"], 8) << queue.dump();
+  EXPECT_EQ(queue["refused_total"], 1) << queue.dump();
+}
+
+TEST_F(LiveBalancer, WaitsNoLongerThanTheQueueAllows) {
+  topology::Farm farm = farm_of("web", topology::Mode::http);
+  farm.concurrency = {.most = 1, .queue = 8, .queue_timeout = 50ms};
+  start({farm});
+  Peer first = connect_to(front_);
+  first.say(get);
+  Peer at_work = server().accept();
+  at_work.hear_until("\r\n\r\n");
+
+  Peer second = connect_to(front_);
+  second.say(get);
+  const std::string refused = second.hear_until("\r\n\r\n");
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 503 ")) << refused;
+  EXPECT_NE(refused.find("\r\nRetry-After: 1\r\n"), std::string::npos) << refused;
+  at_work.say(hello);
+
+  EXPECT_EQ(first.hear(hello.size()), hello);
+  EXPECT_EQ(status()["farms"][0]["queue"]["late_total"], 1);
+}
+
 TEST_F(LiveBalancer, CarriesLargeBodiesBothWays) {
   start(topology::Mode::http);
   Peer client = connect_to(front_);

@@ -148,7 +148,7 @@ Story& Story::time_passes(Duration time) {
     settle();
   }
   now_ = until;
-  return *this;
+  return settle();
 }
 
 Story& Story::connects(std::string_view outcome) {
@@ -167,7 +167,8 @@ void Story::Log::note(const AccessRecord& record) { records.push_back(record); }
 Story& Story::settle() {
   bool moved = true;
   while (moved && !closed_) {
-    moved = grant_wish();
+    moved = take_calls();
+    moved |= grant_wish();
     moved |= flush(Side::client);
     moved |= flush(Side::backend);
     if (session_->ends(Side::client)) client_got_end_ = true;
@@ -183,6 +184,16 @@ Story& Story::settle() {
   return *this;
 }
 
+bool Story::take_calls() {
+  bool moved = false;
+  for (const std::uint64_t called : farm_->admission().calls(0)) {
+    if (called != owner) continue;
+    session_->called(now_);
+    moved = true;
+  }
+  return moved;
+}
+
 bool Story::grant_wish() {
   switch (session_->backend_wish()) {
     case BackendWish::leave:
@@ -190,6 +201,10 @@ bool Story::grant_wish() {
     case BackendWish::obtain:
       close_current();
       obtain();
+      return true;
+    case BackendWish::queue:
+      close_current();
+      session_->queued(owner, now_);
       return true;
     case BackendWish::give_back:
       connections_[current_].idle = true;

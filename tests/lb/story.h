@@ -88,6 +88,8 @@ class Story {
   const std::vector<AccessRecord>& records() const { return log_.records; }
   Instant now() const { return now_; }
   Session& session() { return *session_; }
+  /// What the session waits as in the farm's queue.
+  static constexpr std::uint64_t owner = 7;
 
  private:
   struct Log final : AccessSink {
@@ -103,6 +105,7 @@ class Story {
 
   void open_session();
   Story& settle();
+  bool take_calls();
   bool grant_wish();
   void obtain();
   bool flush(Side to);

@@ -61,6 +61,8 @@ COMPANIONS = {
     "outlier.backoff": {"backoff_max": "1h"},
     "outlier.backoff_max": {"backoff": "100ms"},
     "sticky_secret": {"sticky": "at"},
+    "concurrency.queue": {"most": 100},
+    "concurrency.queue_timeout": {"most": 100},
 }
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 UNITS |= {"m": 60 * UNITS["s"], "h": 3600 * UNITS["s"], "d": 86400 * UNITS["s"]}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "topology/check_concurrency.h"
+
+#include <fmt/format.h>
+
+namespace hither::topology {
+namespace {
+
+using Mistakes = std::vector<Mistake>;
+
+void check_farm(const Farm& farm, Mistakes& mistakes) {
+  const int most = farm.concurrency.most;
+  if (most > 0 && farm.capacity > most) {
+    mistakes.push_back({farm.where_capacity,
+                        fmt::format("capacity {} is more than concurrency.most {}, which a copy "
+                                    "never gets; write at most {}",
+                                    farm.capacity, most, most)});
+  }
+  if (most == 0 && farm.concurrency.where_queue.line > 0) {
+    mistakes.push_back({farm.concurrency.where_queue,
+                        "nobody waits where copies are given all there is; take it out, or write "
+                        "most = 100"});
+  }
+}
+
+}  // namespace
+
+void check_concurrency(const Description& description, Mistakes& mistakes) {
+  for (const Room& room : description.rooms) {
+    for (const Farm& farm : room.farms) check_farm(farm, mistakes);
+  }
+}
+
+}  // namespace hither::topology
