@@ -24,8 +24,8 @@ class Picker {
 
   /// A hold on a usable server that is not full and not among `tried`: the one that the client's
   /// cookie names; or else one on probation, if nobody else tries it; or else by the farm's
-  /// algorithm. Empty if there is none, or if others wait for a place already. `request` names it in the
-  /// farm's DecisionLog.
+  /// algorithm. Empty if there is none, or if others wait for a place already. `request` names it
+  /// in the farm's DecisionLog.
   Lease pick(const Affinity& affinity = {}, Instant now = {},
              std::span<const std::uint32_t> tried = {}, std::string_view request = {});
 

@@ -207,7 +207,7 @@ struct OutlierRule {
   std::optional<int> most;  ///< copies out at once in a room; none: half of them
 };
 
-/// [farm.*.concurrency]: how much one copy is ever given at once, and who waits while all have that.
+/// [farm.*.concurrency]: what one copy is ever given at once, and who waits while all have that.
 struct Concurrency {
   int most = 0;     ///< requests, or connections in mode tcp; 0: no limit
   int queue = 100;  ///< that wait at once in one room; 0: none
