@@ -89,7 +89,7 @@ class Worker {
   bool accept_some(Listener& listener);
   void start_flow(const std::shared_ptr<const Port>& port, io::Accepted accepted);
   void change_doors(const std::vector<Door>& doors,
-                    std::vector<std::pair<Endpoint, io::Fd>> sockets);
+                    std::vector<std::pair<Endpoint, io::Fd>>& sockets);
   void drain_flows(const std::function<bool(const Flow&)>& which);
   void read_preface(Flow& flow);
   void start_session(Flow& flow, std::size_t farm, const Preface* preface);

@@ -32,14 +32,14 @@ void Worker::apply(Change change) {
     shares_[farm]->http.log = sink;
   }
   if (draining_) return;
-  change_doors(change.doors, std::move(change.sockets));
+  change_doors(change.doors, change.sockets);
   for (const std::size_t farm : change.ended) {
     drain_flows([share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
   }
 }
 
 void Worker::change_doors(const std::vector<Door>& doors,
-                          std::vector<std::pair<Endpoint, io::Fd>> sockets) {
+                          std::vector<std::pair<Endpoint, io::Fd>>& sockets) {
   std::erase_if(listeners_, [&](const std::unique_ptr<Listener>& listener) {
     const auto door = std::ranges::find(doors, listener->door.endpoint, &Door::endpoint);
     if (door != doors.end()) {

@@ -21,7 +21,7 @@ struct ExplainPicksOptions {
 /// 1 if no such request is known; 2 with one clear line.
 int cmd_explain_picks(const ExplainPicksOptions& options);
 
-/// What the balancer of one room answered, for people.
-std::string picks_text(const std::string& json, bool colour);
+/// What the balancer of one room answered (`page`, JSON), for people.
+std::string picks_text(const std::string& page, bool colour);
 
 }  // namespace hither::tools
