@@ -99,6 +99,7 @@ Result<std::vector<std::string>> watch(const std::vector<Room>& rooms,
   auto pages = ask_all(rooms, options, options.watch_s);
   while (pages && io::monotonic_now() < end) {
     if (!options.request.empty() && any_found(*pages)) break;
+    // A command with nothing else to do: it asks several times a second until somebody answers.
     std::this_thread::sleep_for(look_interval);
     pages = ask_all(rooms, options, 0);
   }
