@@ -11,13 +11,14 @@ namespace hither {
 /// How something is probed, and how many results in a row it takes to believe a change. The
 /// interval is used while results agree with the state, the fast interval while they do not (and
 /// before the first belief), so that detection takes at most `interval + (fall - 1) *
-/// fast_interval` plus one timeout.
+/// fast_interval` plus one timeout. What has been down for good may be asked less often.
 struct HealthLimits {
   Duration interval = std::chrono::seconds(1);
   Duration fast_interval = std::chrono::milliseconds(100);
   Duration timeout = std::chrono::milliseconds(800);
-  int fall = 3;  ///< failures in a row that take it down
-  int rise = 2;  ///< passes in a row that bring it back up
+  int fall = 3;              ///< failures in a row that take it down
+  int rise = 2;              ///< passes in a row that bring it back up
+  Duration down_interval{};  ///< instead of `interval` while it is down; 0: no other than that
 
   friend bool operator==(const HealthLimits&, const HealthLimits&) = default;
 };
@@ -61,6 +62,7 @@ class Health {
 
  private:
   int needed() const;
+  Duration steady_interval() const;
 
   HealthLimits limits_;
   Instant next_probe_;

@@ -26,7 +26,7 @@ void Guard::note(std::span<const Seen> seen, Instant now) {
 bool Guard::most(std::size_t failed, std::span<const Seen> seen) const {
   const auto up = static_cast<std::size_t>(std::ranges::count_if(
       seen, [](const Seen& one) { return one.counts && one.measured != RoomState::down; }));
-  return failed >= static_cast<std::size_t>(rule_.rooms) &&
+  return failed >= static_cast<std::size_t>(rule_.members) &&
          failed * 100 > static_cast<std::size_t>(rule_.percent) * (failed + up);
 }
 

@@ -339,7 +339,11 @@ class FarmTables {
     const Section top("farm.*", own != nullptr ? own : &world);
     const Section health = section.inside("health");
     const Section top_health = top.inside("health");
-    check_health(health, top_health, farm_health_of(health), mistakes_);
+    const Mode mode = Section("farm.*", &world).text("mode") == "tcp" ? Mode::tcp : Mode::http;
+    const HealthRule rule = farm_health_of(health, mode);
+    check_health(health, top_health, rule.limits, mistakes_);
+    check_kind(health, rule.kind);
+    check_host(health);
     if (!is_request_path(health.text("path"))) {
       mistakes_.push_back(
           {health.where("path"),
@@ -350,6 +354,28 @@ class FarmTables {
     check_outlier(section.inside("outlier"), top.inside("outlier"));
     check_probe(section.inside("probe"));
     if (const Node* environment = top.find("environment")) check_environment(*environment);
+  }
+
+  /// Only an answer over HTTP has a status and a body.
+  void check_kind(const Section& health, HealthRule::Kind kind) {
+    if (kind == HealthRule::Kind::http) return;
+    const std::string_view word = kind == HealthRule::Kind::tls ? "tls" : "tcp";
+    for (const char* key : {"status", "body"}) {
+      if (!health.has(key)) continue;
+      mistakes_.push_back({health.where(key),
+                           fmt::format("{} is looked at by kind \"http\" alone, and the kind here "
+                                       "is \"{}\"; take it out, or write kind = \"http\"",
+                                       key, word)});
+    }
+  }
+
+  void check_host(const Section& section) {
+    const std::string host = section.text("host");
+    if (host.empty() || host_name_of(host)) return;
+    mistakes_.push_back(
+        {section.where("host"), fmt::format("host \"{}\" is no host name; write one such as "
+                                            "\"www.example.test\"",
+                                            host)});
   }
 
   void check_outlier(const Section& section, const Section& own) {
@@ -371,13 +397,7 @@ class FarmTables {
                                        "with / and has no space, such as \"/health\"",
                                        path)});
     }
-    const std::string host = probe.text("host");
-    if (!host.empty() && !host_name_of(host)) {
-      mistakes_.push_back(
-          {probe.where("host"), fmt::format("host \"{}\" is no host name; write one such as "
-                                            "\"www.example.test\"",
-                                            host)});
-    }
+    check_host(probe);
   }
 
   void check_environment(const Node& environment) {

@@ -16,7 +16,17 @@ void check_farm(const Farm& farm, Mistakes& mistakes) {
                                     "never gets; write at most {}",
                                     farm.capacity, most, most)});
   }
-  if (most == 0 && farm.concurrency.where_queue.line > 0) {
+  if (!farm.concurrency.adaptive && farm.concurrency.where_least.line > 0) {
+    mistakes.push_back({farm.concurrency.where_least,
+                        "least does nothing without adaptive; take it out, or write adaptive = "
+                        "\"gradient\""});
+  }
+  if (farm.concurrency.adaptive && most > 0 && farm.concurrency.least > most) {
+    mistakes.push_back({farm.concurrency.where_least,
+                        fmt::format("concurrency.least {} is more than most {}; write least = {}",
+                                    farm.concurrency.least, most, most)});
+  }
+  if (most == 0 && !farm.concurrency.adaptive && farm.concurrency.where_queue.line > 0) {
     mistakes.push_back({farm.concurrency.where_queue,
                         "nobody waits where copies are given all there is; take it out, or write "
                         "most = 100"});

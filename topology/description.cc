@@ -32,15 +32,6 @@ ProbeRule probe_of(const Section& section) {
           .port = static_cast<std::uint16_t>(section.integer("port"))};
 }
 
-GuardRule guard_of(const Section& section, const HealthLimits& health) {
-  const Duration detection =
-      health.interval + (health.fall - 1) * health.fast_interval + health.timeout;
-  return {.percent = section.integer("percent"),
-          .rooms = section.integer("rooms"),
-          .window = section.duration("window", detection),
-          .hold = section.duration("hold")};
-}
-
 /// The tables in a table by names, or nothing.
 std::vector<const Node*> tables_of(const Node& root, std::string_view name) {
   std::vector<const Node*> tables;
@@ -100,7 +91,7 @@ class Build {
       dns.geo.push_back(geo == "builtin" ? geo : resolve(description_.file, geo));
     }
     dns.health = dns_health_of(section.inside("health"));
-    dns.guard = guard_of(section.inside("guard"), dns.health);
+    dns.guard = guard_of(section.inside("guard"), "rooms", dns.health);
     dns.query_log_one_in = section.inside("query_log").integer("one_in");
     dns.protocol = read_dns_protocol(section);
     std::string& secrets = dns.protocol.cookie_secrets;
@@ -196,8 +187,10 @@ class Build {
     farm.min_healthy = section.number("min_healthy");
     farm.spill = spill_of(Section("farm.*", &world));
     farm.ready_timeout = section.duration("ready_timeout");
-    farm.health.limits = farm_health_of(section.inside("health"));
-    farm.health.path = section.inside("health").text("path");
+    farm.health = farm_health_of(section.inside("health"), farm.mode);
+    farm.guard = guard_of(section.inside("guard"), "copies", farm.health.limits);
+    farm.panic = panic_of(section.inside("panic"));
+    farm.slow_start = section.duration("slow_start");
     farm.probe = probe_of(section.inside("probe"));
     farm.where = section.where();
     farm.where_port = Section("farm.*", &world).where("port");

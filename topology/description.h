@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "topology/balance.h"
 #include "topology/dns_protocol.h"
+#include "topology/status_range.h"
 
 namespace hither::topology {
 
@@ -62,10 +63,16 @@ struct CopyWeight {
   Position where;
 };
 
-/// How something is probed: the limits, and for HTTP the path that must answer 2xx.
+/// How the balancer watches the copies of a farm: [farm.*.health].
 struct HealthRule {
+  /// What a probe does: ask over HTTP, connect, or connect and shake hands for TLS.
+  enum class Kind { http, tcp, tls };
   HealthLimits limits;
+  Kind kind = Kind::http;
   std::string path = "/health";
+  std::string host;                        ///< asked for, over TLS too; empty: the address
+  std::vector<StatusRange> status = {{}};  ///< of HTTP: any of these is well
+  std::string body;                        ///< what the body must have in it; empty: anything
 };
 
 /// How the DNS finds out if a room serves a farm: [farm.*.probe].
@@ -78,10 +85,11 @@ struct ProbeRule {
   friend bool operator==(const ProbeRule&, const ProbeRule&) = default;
 };
 
-/// When most rooms fail at once: [dns.guard].
+/// When most members (rooms of the world, copies of a room) fail at once: [dns.guard],
+/// [farm.*.guard].
 struct GuardRule {
   int percent = 50;
-  int rooms = 2;
+  int members = 2;
   Duration window = std::chrono::seconds(1);
   Duration hold = std::chrono::minutes(2);  ///< 0: off
 };
@@ -185,6 +193,7 @@ struct Timeouts {
   Duration stall = std::chrono::seconds(30);     ///< without a byte within a body
   Duration tunnel = std::chrono::minutes(10);    ///< without a byte either way, in mode tcp too
   Duration total = Duration::zero();             ///< of a connection in mode tcp; zero: no limit
+  Duration drain = std::chrono::seconds(5);      ///< over which clients are asked to leave
 };
 
 /// [farm.*.limits]: what the balancer takes from clients.
@@ -212,7 +221,20 @@ struct Concurrency {
   int most = 0;     ///< requests, or connections in mode tcp; 0: no limit
   int queue = 100;  ///< that wait at once in one room; 0: none
   Duration queue_timeout = std::chrono::seconds(1);
-  Position where_queue;  ///< set if the file has one of the last two
+  Position where_queue;   ///< set if the file has one of the last two
+  bool adaptive = false;  ///< the limit of each copy follows its response times
+  int least = 4;          ///< the lowest it gets to
+  Position where_least;   ///< set if the file has it
+};
+
+/// [farm.*.panic]: what is done when few copies are left.
+struct Panic {
+  enum class Mode {
+    spread,  ///< over all copies, as if all were up: probes may be wrong
+    shed,    ///< who is left serves what it can, the rest is 503
+  };
+  double below = 0;  ///< share of the copies that is usable; 0: never
+  Mode mode = Mode::spread;
 };
 
 /// What becomes of a request whose client ended its half of the connection.
@@ -242,6 +264,9 @@ struct Farm {
   Timeouts timeouts;
   Limits limits;
   OutlierRule outlier;
+  GuardRule guard;  ///< of the copies' probes
+  Panic panic;
+  Duration slow_start{};  ///< how long a copy that returns takes to its full share; 0: none
   Concurrency concurrency;
   HalfClose half_close = HalfClose::serve;
   std::vector<Prefix> trusted_proxies;  ///< their X-Forwarded-For and the like are believed

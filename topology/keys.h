@@ -31,6 +31,7 @@ struct Key {
     location,     ///< [latitude, longitude]
     server_name,  ///< what a TLS client asks for: "www.example.test", or "*.example.test"
     hash_by,      ///< "path", "source", "header:NAME" or "cookie:NAME"
+    status,       ///< "204" or "200-299"
   };
   /// `either`: one value or a list of them. `strings`: a table of names to values.
   enum class Shape { one, list, either, table };

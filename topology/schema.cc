@@ -25,6 +25,7 @@ constexpr const char* server_name_pattern =
     "^(?=.{1,253}$)(\\*\\.)?[a-z0-9_-]{1,63}(\\.[a-z0-9_-]{1,63})*$";
 constexpr const char* hash_by_pattern =
     "^(path|source|(header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64})$";
+constexpr const char* status_pattern = "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$";
 constexpr const char* variable_pattern = "^[A-Za-z_][A-Za-z0-9_]*$";
 constexpr const char* host_pattern =
     "^(?=.{1,253}\\.?$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*"
@@ -76,6 +77,8 @@ Json one_value(const Key& key) {
       return text_like("server-name", server_name_pattern);
     case Type::hash_by:
       return text_like("hash", hash_by_pattern);
+    case Type::status:
+      return text_like("status", status_pattern);
     case Type::location:
       return {{"type", "array"},
               {"prefixItems", {range_of(-90, 90, "number"), range_of(-180, 180, "number")}},

@@ -46,7 +46,37 @@ HealthLimits health_of(const Section& section, Duration fast_most, Duration time
 
 HealthLimits dns_health_of(const Section& section) { return health_of(section, 100ms, 400ms); }
 
-HealthLimits farm_health_of(const Section& section) { return health_of(section, 250ms, 1s); }
+HealthRule farm_health_of(const Section& section, Mode mode) {
+  HealthRule rule{.limits = health_of(section, 250ms, 1s),
+                  .kind = mode == Mode::http ? HealthRule::Kind::http : HealthRule::Kind::tcp,
+                  .path = section.text("path"),
+                  .host = section.text("host"),
+                  .status = {},
+                  .body = section.text("body")};
+  rule.limits.down_interval = section.duration("down_interval", Duration{});
+  const std::string kind = section.text("kind");
+  if (kind == "http") rule.kind = HealthRule::Kind::http;
+  if (kind == "tcp") rule.kind = HealthRule::Kind::tcp;
+  if (kind == "tls") rule.kind = HealthRule::Kind::tls;
+  for (const std::string& text : section.texts("status")) {
+    if (const auto range = status_range_of(text)) rule.status.push_back(*range);
+  }
+  return rule;
+}
+
+GuardRule guard_of(const Section& section, std::string_view members, const HealthLimits& health) {
+  const Duration detection =
+      health.interval + (health.fall - 1) * health.fast_interval + health.timeout;
+  return {.percent = section.integer("percent"),
+          .members = section.integer(members),
+          .window = section.duration("window", detection),
+          .hold = section.duration("hold")};
+}
+
+Panic panic_of(const Section& section) {
+  return {.below = section.number("below"),
+          .mode = section.text("mode") == "shed" ? Panic::Mode::shed : Panic::Mode::spread};
+}
 
 Timeouts timeouts_of(const Section& section) {
   return {.header = section.duration("header"),
@@ -55,7 +85,8 @@ Timeouts timeouts_of(const Section& section) {
           .response = section.duration("response"),
           .stall = section.duration("stall"),
           .tunnel = section.duration("tunnel"),
-          .total = section.duration("total")};
+          .total = section.duration("total"),
+          .drain = section.duration("drain")};
 }
 
 Limits limits_of(const Section& section) {
@@ -82,7 +113,15 @@ Concurrency concurrency_of(const Section& section) {
   Concurrency rule{.most = section.integer("most"),
                    .queue = section.integer("queue"),
                    .queue_timeout = section.duration("queue_timeout"),
-                   .where_queue = {}};
+                   .where_queue = {},
+                   .adaptive = section.text("adaptive") == "gradient",
+                   .least = section.integer("least"),
+                   .where_least = {}};
+  if (section.has("least")) {
+    rule.where_least = section.where("least");
+  } else if (rule.most > 0) {
+    rule.least = std::min(rule.least, rule.most);
+  }
   for (const char* key : {"queue_timeout", "queue"}) {
     if (section.has(key)) rule.where_queue = section.where(key);
   }

@@ -58,7 +58,12 @@ class Section {
 
 /// [dns.health] and [farm.*.health] with their defaults, some of which depend on interval.
 HealthLimits dns_health_of(const Section& section);
-HealthLimits farm_health_of(const Section& section);
+/// What a probe does unless it is said depends on the farm's mode.
+HealthRule farm_health_of(const Section& section, Mode mode);
+/// `members` is what its key for their number is called; the window is by default as long as the
+/// detection of a failure may take.
+GuardRule guard_of(const Section& section, std::string_view members, const HealthLimits& health);
+Panic panic_of(const Section& section);
 /// [farm.*.timeouts] and [farm.*.limits].
 Timeouts timeouts_of(const Section& section);
 Limits limits_of(const Section& section);

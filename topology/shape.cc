@@ -79,6 +79,8 @@ std::string wanted_one(const Key& key) {
       return "a name such as \"www.example.test\" or \"*.example.test\", in lower case";
     case Type::hash_by:
       return R"("path", "source", "header:NAME" or "cookie:NAME")";
+    case Type::status:
+      return "an HTTP status or a range of them, such as \"204\" or \"200-299\"";
     case Type::location:
       return "[latitude, longitude] in degrees, such as [50.11, 8.68]";
   }
@@ -211,6 +213,8 @@ Problem text_problem(const Key& key, const Node& node) {
       return is_server_name(node.text) ? Problem() : Problem(unfit());
     case Type::hash_by:
       return hash_by_of(node.text) ? Problem() : Problem(unfit());
+    case Type::status:
+      return status_range_of(node.text) ? Problem() : Problem(unfit());
     case Type::server:
       return is_server(node.text) ? Problem() : Problem(unfit());
     case Type::endpoint: {

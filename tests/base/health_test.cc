@@ -152,6 +152,17 @@ TEST(Health, NewLimitsKeepStateAndCount) {
   EXPECT_TRUE(probe(health, false).has_value());
 }
 
+TEST(Health, WhatIsDownIsAskedAtItsOwnPace) {
+  HealthLimits slow = limits;
+  slow.down_interval = 5s;
+  Health health = up();
+  health.set_limits(slow);
+  for (int i = 0; i < slow.fall; ++i) probe(health, false);
+
+  EXPECT_EQ(health.next_probe() - health.since(), 5s);
+  EXPECT_EQ(health.holds_for(), 5s + (slow.rise - 1) * 100ms);
+}
+
 TEST(Health, StatesHaveNames) {
   EXPECT_EQ(to_text(Health::State::up), "up");
   EXPECT_EQ(to_text(Health::State::down), "down");

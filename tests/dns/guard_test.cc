@@ -40,7 +40,7 @@ std::string believed(const Guard& guard, std::string_view letters) {
   return result;
 }
 
-constexpr topology::GuardRule rule{.percent = 50, .rooms = 2, .window = 1s, .hold = 60s};
+constexpr topology::GuardRule rule{.percent = 50, .members = 2, .window = 1s, .hold = 60s};
 
 Guard guard_of(std::string_view letters, topology::GuardRule with = rule) {
   Guard guard(with, letters.size());
@@ -160,8 +160,8 @@ TEST(Guard, AnOperatorsWordEndsTheDoubt) {
 
 TEST(Guard, CanBeTurnedOff) {
   for (const topology::GuardRule& off :
-       {topology::GuardRule{.percent = 50, .rooms = 2, .window = 1s, .hold = 0s},
-        topology::GuardRule{.percent = 100, .rooms = 2, .window = 1s, .hold = 60s}}) {
+       {topology::GuardRule{.percent = 50, .members = 2, .window = 1s, .hold = 0s},
+        topology::GuardRule{.percent = 100, .members = 2, .window = 1s, .hold = 60s}}) {
     Guard guard = guard_of("uuu", off);
     EXPECT_EQ(guard.step(see("ddd"), at(1s)), Change::none);
     EXPECT_EQ(believed(guard, "ddd"), "ddd");

@@ -44,7 +44,13 @@ const Case cases[] = {
      "100\n"},
     {"TimeoutForNobody", "concurrency.queue_timeout = '2s'",
      "w:14:29: nobody waits where copies are given all there is; take it out, or write most = "
-     "100\n"}};
+     "100\n"},
+    {"Adaptive", "concurrency = { adaptive = 'gradient', least = 2, queue = 5 }", ""},
+    {"LeastForNobody", "concurrency.least = 2",
+     "w:14:21: least does nothing without adaptive; take it out, or write adaptive = "
+     "\"gradient\"\n"},
+    {"LeastAboveMost", "capacity = 3\nconcurrency = { most = 5, adaptive = 'gradient', least = 6 }",
+     "w:15:58: concurrency.least 6 is more than most 5; write least = 5\n"}};
 
 INSTANTIATE_TEST_SUITE_P(Each, CheckConcurrency, ::testing::ValuesIn(cases),
                          [](const auto& one) { return one.param.name; });

@@ -231,7 +231,7 @@ TEST(Description, TheGuardsWindowIsTheTimeOfOneDetection) {
 
   EXPECT_EQ(world.dns.guard.window, 1500ms);
   EXPECT_EQ(world.dns.guard.percent, 60);
-  EXPECT_EQ(world.dns.guard.rooms, 2);
+  EXPECT_EQ(world.dns.guard.members, 2);
   EXPECT_EQ(world.dns.guard.hold, 5min);
 }
 

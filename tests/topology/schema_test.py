@@ -63,6 +63,7 @@ COMPANIONS = {
     "sticky_secret": {"sticky": "at"},
     "concurrency.queue": {"most": 100},
     "concurrency.queue_timeout": {"most": 100},
+    "concurrency.least": {"adaptive": "gradient"},
 }
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 UNITS |= {"m": 60 * UNITS["s"], "h": 3600 * UNITS["s"], "d": 86400 * UNITS["s"]}
@@ -84,6 +85,8 @@ BY_FORMAT = {
         25h""".split() + ["1 s"],
     "hash": """path source header:X-User cookie:cart cookie: header: header:a:b Path query:x
         cookie:a=b""".split() + ["header:a b", "cookie:" + "x" * 64, "cookie:" + "x" * 65],
+    "status": """200 204-299 100-599 599 200-200 99 600 0200 200- -299 299-200 200-299-
+        2xx 20 +20 200,204""".split() + ["200 - 299"],
     "server-name": """www.example.test *.example.test *. * .test a..b A.test a_b-c *.*.test test.
         a/b""".split() + ["a b", "x" * 63, "x" * 64, ".".join(["x" * 63] * 4)],
     "location": [[0, 0], [90, 180], [-90, -180], [90.1, 0], [0, 180.1], [-91, 0], [0, -181], [1],
@@ -125,6 +128,7 @@ def make_validator(schema):
 
     form("endpoint", is_endpoint)
     form("server", lambda text: is_endpoint(text, host))
+    form("status", lambda text: int(text[:3]) <= int(text[-3:]))
     form("prefix", ipaddress.ip_network)
     form("origin", lambda text: re.fullmatch("[A-Z]{2}", text) or ipaddress.ip_network(text))
 

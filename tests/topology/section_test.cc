@@ -53,7 +53,8 @@ TEST(Section, FastProbesAreNeverSlowerThanSlowOnes) {
 
   EXPECT_EQ(dns_health_of(Section("dns.health", &document.root)),
             (HealthLimits{20ms, 20ms, 20ms, 2, 2}));
-  EXPECT_EQ(farm_health_of(Section("farm.*.health", nullptr)), (HealthLimits{1s, 250ms, 1s, 3, 2}));
+  EXPECT_EQ(farm_health_of(Section("farm.*.health", nullptr), Mode::http).limits,
+            (HealthLimits{1s, 250ms, 1s, 3, 2}));
 }
 
 }  // namespace
