@@ -23,6 +23,11 @@ std::optional<std::size_t> index_of(const std::vector<std::string>& names,
   return static_cast<std::size_t>(found - names.begin());
 }
 
+GuardRule rule_of(const topology::GuardRule& rule) {
+  return {
+      .percent = rule.percent, .members = rule.members, .window = rule.window, .hold = rule.hold};
+}
+
 bool same(const Forcing& one, const Forcing& other) {
   return one.room == other.room && one.farm == other.farm && one.kind == other.kind &&
          one.over == other.over;
@@ -33,7 +38,7 @@ bool same(const Forcing& one, const Forcing& other) {
 RoomBoard::RoomBoard(const topology::Description& description, Instant now, const RoomBoard* before)
     : rooms_(room_names(description)),
       farms_(description.farms),
-      rule_(description.dns.guard),
+      rule_(rule_of(description.dns.guard)),
       interval_(description.dns.health.interval),
       watch_(description, now, before != nullptr ? &before->watch_ : nullptr),
       states_(watch_.states()) {
@@ -44,7 +49,7 @@ RoomBoard::RoomBoard(const topology::Description& description, Instant now, cons
   for (const std::string& farm : farms_) {
     const auto old = before != nullptr ? index_of(before->farms_, farm) : std::nullopt;
     guards_.push_back(old ? before->guards_[*old].moved_to(rule_, old_rooms)
-                          : Guard(rule_, rooms_.size()));
+                          : RoomGuard(rule_, rooms_.size()));
   }
   if (before == nullptr) return;
   holds_ = before->holds_;
@@ -60,7 +65,7 @@ RoomBoard::RoomBoard(const topology::Description& description, Instant now, cons
 
 Instant RoomBoard::deadline() const {
   Instant earliest = watch_.deadline();
-  for (const Guard& guard : guards_) earliest = std::min(earliest, guard.deadline());
+  for (const RoomGuard& guard : guards_) earliest = std::min(earliest, guard.deadline());
   return earliest;
 }
 
@@ -86,7 +91,7 @@ std::vector<LogRecord> RoomBoard::set_overrides(std::vector<Forcing> forcings, I
 
 void RoomBoard::settle(std::vector<LogRecord>& records, Instant now) {
   states_ = watch_.states();
-  std::vector<Guard::Seen> seen(rooms_.size());
+  std::vector<RoomGuard::Seen> seen(rooms_.size());
   for (std::size_t f = 0; f < farms_.size(); ++f) {
     for (std::size_t r = 0; r < rooms_.size(); ++r) {
       const auto forced = std::ranges::any_of(

@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "base/time.h"
-#include "dns/guard.h"
 #include "dns/overrides.h"
+#include "dns/room_guard.h"
 #include "dns/room_states.h"
 #include "dns/room_watch.h"
 #include "topology/description.h"
@@ -17,8 +17,8 @@
 namespace hither::dns {
 
 /// What answers go by: what the probes measure (RoomWatch), doubted where most of it fails at once
-/// (Guard), and overruled by operators (overrides), in this order. Pure; one owner, who feeds it
-/// results, the time and overrides, and takes the states from it whenever it says so.
+/// (RoomGuard), and overruled by operators (overrides), in this order. Pure; one owner, who feeds
+/// it results, the time and overrides, and takes the states from it whenever it says so.
 class RoomBoard {
  public:
   /// With `before`, rooms and farms that stay keep their state, holds, counts and overrides.
@@ -41,7 +41,7 @@ class RoomBoard {
   bool complete() const { return watch_.complete(); }
   const std::vector<Forcing>& forcings() const { return forcings_; }
   /// By farm, in the order of the description.
-  const std::vector<Guard>& guards() const { return guards_; }
+  const std::vector<RoomGuard>& guards() const { return guards_; }
   /// How often a guard has begun to hold.
   std::uint64_t holds() const { return holds_; }
 
@@ -52,10 +52,10 @@ class RoomBoard {
 
   std::vector<std::string> rooms_;
   std::vector<std::string> farms_;
-  topology::GuardRule rule_;
+  GuardRule rule_;
   Duration interval_;
   RoomWatch watch_;
-  std::vector<Guard> guards_;
+  std::vector<RoomGuard> guards_;
   std::vector<Forcing> forcings_;
   RoomStates states_;
   std::uint64_t holds_ = 0;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dns/guard.h"
+#include "base/guard.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "base/rng.h"
 
-namespace hither::dns {
+namespace hither {
 namespace {
 
 using namespace std::chrono_literals;
@@ -15,34 +17,28 @@ using Change = Guard::Change;
 
 Instant at(Duration since_start) { return Instant{} + since_start; }
 
-/// One letter a room: u(p), d(own: no answer), r(eports that it is down), g (draining), o(verridden
-/// or not running).
+/// One letter a member: u(p), d(own: no answer), r(eports that it is down), o(ut of the count).
 std::vector<Guard::Seen> see(std::string_view letters) {
   std::vector<Guard::Seen> seen;
   for (const char c : letters) {
-    seen.push_back({.counts = c != 'o',
-                    .measured = c == 'u'   ? RoomState::up
-                                : c == 'g' ? RoomState::draining
-                                           : RoomState::down,
-                    .reported = c == 'r'});
+    seen.push_back({.counts = c != 'o', .down = c != 'u', .own_word = c == 'r'});
   }
   return seen;
 }
 
-/// What answers go by.
+/// What is believed: u(p) or d(own).
 std::string believed(const Guard& guard, std::string_view letters) {
   std::string result;
   const auto seen = see(letters);
   for (std::size_t i = 0; i < seen.size(); ++i) {
-    const RoomState state = guard.held(i).value_or(seen[i].measured);
-    result += state == RoomState::up ? 'u' : state == RoomState::draining ? 'g' : 'd';
+    result += guard.held(i) || !seen[i].down ? 'u' : 'd';
   }
   return result;
 }
 
-constexpr topology::GuardRule rule{.percent = 50, .members = 2, .window = 1s, .hold = 60s};
+constexpr GuardRule rule{.percent = 50, .members = 2, .window = 1s, .hold = 60s};
 
-Guard guard_of(std::string_view letters, topology::GuardRule with = rule) {
+Guard guard_of(std::string_view letters, GuardRule with = rule) {
   Guard guard(with, letters.size());
   EXPECT_EQ(guard.step(see(letters), at(0s)), Change::none);
   return guard;
@@ -54,19 +50,19 @@ TEST(Guard, FewFailuresAreBelieved) {
   EXPECT_EQ(believed(guard, "dduuu"), "dduuu");
 }
 
-TEST(Guard, MostRoomsAtOnceAreHeldAsTheyWere) {
-  Guard guard = guard_of("uuugu");
-  EXPECT_EQ(guard.step(see("duugu"), at(10s)), Change::none);
-  EXPECT_EQ(guard.step(see("ddugu"), at(10500ms)), Change::none);
-  EXPECT_EQ(guard.step(see("ddugd"), at(10600ms)), Change::begins);
-  EXPECT_EQ(believed(guard, "ddugd"), "uuugu");
-  EXPECT_EQ(guard.rooms_held(), 3U);
+TEST(Guard, MostMembersAtOnceAreHeld) {
+  Guard guard = guard_of("uuuuu");
+  EXPECT_EQ(guard.step(see("duuuu"), at(10s)), Change::none);
+  EXPECT_EQ(guard.step(see("dduuu"), at(10500ms)), Change::none);
+  EXPECT_EQ(guard.step(see("dduud"), at(10600ms)), Change::begins);
+  EXPECT_EQ(believed(guard, "dduud"), "uuuuu");
+  EXPECT_EQ(guard.members_held(), 3U);
 
   EXPECT_EQ(guard.step(see("ddudd"), at(20s)), Change::none);
-  EXPECT_EQ(believed(guard, "ddudd"), "uuugu") << "what fails meanwhile is held too";
+  EXPECT_EQ(believed(guard, "ddudd"), "uuuuu") << "what fails meanwhile is held too";
 }
 
-TEST(Guard, RoomsThatReportTheirDeathAreBelievedHoweverMany) {
+TEST(Guard, MembersThatReportTheirDeathAreBelievedHoweverMany) {
   Guard guard = guard_of("uuu");
   EXPECT_EQ(guard.step(see("rru"), at(1s)), Change::none);
   EXPECT_EQ(believed(guard, "rru"), "ddu");
@@ -83,13 +79,13 @@ TEST(Guard, ReportedDeathsMakeNoMajorityOfSilence) {
   EXPECT_EQ(believed(guard, "rrddu"), "dduuu");
 }
 
-TEST(Guard, ARoomThatIsHeldAndThenReportsItsDeathIsBelieved) {
+TEST(Guard, AMemberThatIsHeldAndThenReportsItsDeathIsBelieved) {
   Guard guard = guard_of("uuuu");
   ASSERT_EQ(guard.step(see("dddu"), at(1s)), Change::begins);
 
   EXPECT_EQ(guard.step(see("rddu"), at(2s)), Change::none) << "two of three are still most";
   EXPECT_EQ(believed(guard, "rddu"), "duuu");
-  EXPECT_EQ(guard.step(see("rrdu"), at(3s)), Change::ends_rooms_back);
+  EXPECT_EQ(guard.step(see("rrdu"), at(3s)), Change::ends_members_back);
   EXPECT_EQ(believed(guard, "rrdu"), "dddu");
 }
 
@@ -97,7 +93,7 @@ TEST(Guard, SilenceAfterAReportIsNoNewFailure) {
   Guard guard = guard_of("uuu");
   ASSERT_EQ(guard.step(see("rru"), at(1s)), Change::none);
   EXPECT_EQ(guard.step(see("ddu"), at(1500ms)), Change::none);
-  EXPECT_EQ(guard.step(see("ddd"), at(1600ms)), Change::none) << "one room, not most of three";
+  EXPECT_EQ(guard.step(see("ddd"), at(1600ms)), Change::none) << "one, not most of three";
   EXPECT_EQ(believed(guard, "ddd"), "ddd");
 }
 
@@ -109,7 +105,7 @@ TEST(Guard, FailuresFarApartAreBelieved) {
   EXPECT_EQ(believed(guard, "ddd"), "ddd");
 }
 
-TEST(Guard, HalfIsNotMostAndOneRoomIsNotSome) {
+TEST(Guard, HalfIsNotMostAndOneMemberIsNotSome) {
   Guard four = guard_of("uuuu");
   EXPECT_EQ(four.step(see("dduu"), at(1s)), Change::none);
   Guard one = guard_of("u");
@@ -118,20 +114,20 @@ TEST(Guard, HalfIsNotMostAndOneRoomIsNotSome) {
   EXPECT_EQ(two.step(see("dd"), at(1s)), Change::begins);
 }
 
-TEST(Guard, OnlyRoomsThatWereUpCanFail) {
+TEST(Guard, OnlyMembersThatWereUpCanFail) {
   Guard guard = guard_of("duuddd");
   EXPECT_EQ(guard.step(see("dduddd"), at(1s)), Change::none);
   EXPECT_EQ(guard.step(see("dddddd"), at(1s)), Change::begins) << "both of the two that were up";
   EXPECT_EQ(believed(guard, "dddddd"), "duuddd");
 }
 
-TEST(Guard, EndsWhenRoomsComeBack) {
+TEST(Guard, EndsWhenMembersComeBack) {
   Guard guard = guard_of("uuu");
   ASSERT_EQ(guard.step(see("ddd"), at(1s)), Change::begins);
   EXPECT_EQ(guard.step(see("udd"), at(2s)), Change::none) << "two of three are still most";
   EXPECT_EQ(believed(guard, "udd"), "uuu");
 
-  EXPECT_EQ(guard.step(see("uud"), at(3s)), Change::ends_rooms_back);
+  EXPECT_EQ(guard.step(see("uud"), at(3s)), Change::ends_members_back);
   EXPECT_EQ(believed(guard, "uud"), "uud");
   EXPECT_EQ(guard.deadline(), never);
 }
@@ -150,29 +146,29 @@ TEST(Guard, EndsWhenItsTimeIsOverAndDoesNotBeginAgainByItself) {
   EXPECT_EQ(guard.step(see("ddd"), at(71s)), Change::begins) << "a new failure is a new one";
 }
 
-TEST(Guard, AnOperatorsWordEndsTheDoubt) {
+TEST(Guard, EndsWhenMembersDoNotCountAnyMore) {
   Guard guard = guard_of("uuuu");
   ASSERT_EQ(guard.step(see("dddu"), at(1s)), Change::begins);
 
-  EXPECT_EQ(guard.step(see("oodu"), at(2s)), Change::ends_rooms_back);
+  EXPECT_EQ(guard.step(see("oodu"), at(2s)), Change::ends_members_back);
   EXPECT_EQ(believed(guard, "oodu"), "dddu");
 }
 
 TEST(Guard, CanBeTurnedOff) {
-  for (const topology::GuardRule& off :
-       {topology::GuardRule{.percent = 50, .members = 2, .window = 1s, .hold = 0s},
-        topology::GuardRule{.percent = 100, .members = 2, .window = 1s, .hold = 60s}}) {
+  for (const GuardRule& off :
+       {GuardRule{.percent = 50, .members = 2, .window = 1s, .hold = 0s},
+        GuardRule{.percent = 100, .members = 2, .window = 1s, .hold = 60s}}) {
     Guard guard = guard_of("uuu", off);
     EXPECT_EQ(guard.step(see("ddd"), at(1s)), Change::none);
     EXPECT_EQ(believed(guard, "ddd"), "ddd");
   }
 }
 
-TEST(Guard, OutlivesAChangeOfTheRooms) {
+TEST(Guard, OutlivesAChangeOfTheMembers) {
   Guard guard = guard_of("uuu");
   ASSERT_EQ(guard.step(see("ddd"), at(1s)), Change::begins);
 
-  // The first room went, one came in front, and the other two have changed places.
+  // The first member went, one came in front, and the other two have changed places.
   const std::vector<std::optional<std::size_t>> before = {std::nullopt, 2, 1};
   Guard moved = guard.moved_to(rule, before);
 
@@ -181,25 +177,23 @@ TEST(Guard, OutlivesAChangeOfTheRooms) {
   EXPECT_EQ(moved.deadline(), at(61s));
 }
 
-// Whatever happens: what is up is never held down, and a hold has an end.
+// Whatever happens: what is up is never held, nor what a member says of itself, and a hold ends.
 TEST(Guard, NeverHoldsBackGoodNewsAndAlwaysEnds) {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     Rng rng(seed);
-    const std::size_t rooms = 1 + rng.below(8);
-    Guard guard(rule, rooms);
+    const std::size_t members = 1 + rng.below(8);
+    Guard guard(rule, members);
     Instant now{};
     Instant held_since = never;
     for (int i = 0; i < 300; ++i) {
       now += std::chrono::milliseconds(rng.below(3000));
       std::string letters;
-      for (std::size_t r = 0; r < rooms; ++r) letters += "uuudddrgo"[rng.below(9)];
+      for (std::size_t r = 0; r < members; ++r) letters += "uuudddro"[rng.below(8)];
       guard.step(see(letters), now);
-      const std::string sees = believed(guard, letters);
-      for (std::size_t r = 0; r < rooms; ++r) {
-        if (letters[r] != 'd') {  // Nor what a room says of itself.
+      for (std::size_t r = 0; r < members; ++r) {
+        if (letters[r] != 'd') {
           ASSERT_FALSE(guard.held(r)) << "seed " << seed;
         }
-        ASSERT_FALSE(guard.held(r) == RoomState::down) << "seed " << seed;
       }
       held_since = guard.holding() ? std::min(held_since, now) : never;
       if (guard.holding()) {
@@ -210,4 +204,4 @@ TEST(Guard, NeverHoldsBackGoodNewsAndAlwaysEnds) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither
