@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstddef>
 #include <optional>
 
 #include "base/bytes.h"
@@ -19,12 +20,15 @@ struct HttpFetch::State {
       : loop(on_loop),
         request(std::move(what)),
         on_reply(std::move(callback)),
-        timer(on_loop, [this] { finish({.error = "timed out"}); }) {}
+        timer(on_loop, [this] { finish({.error = "timed out", .silent = true}); }) {}
 
   void start();
   void on_writable();
   void on_readable();
   void on_bytes();
+  bool read_head();
+  void read_body();
+  void fail_with(int error) { finish({.error = error_text(error), .silent = is_silence(error)}); }
   void finish(HttpReply result);
 
   Loop& loop;
@@ -67,11 +71,12 @@ HttpFetch::~HttpFetch() {
 
 void HttpFetch::State::start() {
   timer.set(started + request.timeout);
+  int error = 0;
   auto socket = std::holds_alternative<Endpoint>(request.target)
-                    ? connect_tcp(std::get<Endpoint>(request.target))
+                    ? connect_tcp(std::get<Endpoint>(request.target), &error)
                     : connect_unix(std::get<std::string>(request.target));
   if (!socket) {
-    finish({.error = socket.error().message});
+    finish({.error = socket.error().message, .silent = is_silence(error)});
     return;
   }
   fd = std::move(*socket);
@@ -89,7 +94,7 @@ void HttpFetch::State::start() {
 void HttpFetch::State::on_writable() {
   if (!connected) {
     if (const int error = connect_error(fd.get()); error != 0) {
-      finish({.error = error_text(error)});
+      fail_with(error);
       return;
     }
     connected = true;
@@ -107,7 +112,7 @@ void HttpFetch::State::on_readable() {
   const IoResult result = read_some(fd.get(), buffer);
   if (result.kind == IoResult::Kind::would_block) return;
   if (result.kind == IoResult::Kind::failed) {
-    finish({.error = error_text(result.error)});
+    fail_with(result.error);
     return;
   }
   if (result.kind == IoResult::Kind::end) at_end = true;
@@ -116,17 +121,28 @@ void HttpFetch::State::on_readable() {
 }
 
 void HttpFetch::State::on_bytes() {
+  if (!head_done && !read_head()) return;
+  read_body();
+  if (done) return;
+  received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(consumed));
+  consumed = 0;
+}
+
+/// False while it is not there yet, or never will be.
+bool HttpFetch::State::read_head() {
   while (!head_done) {
     ResponseHead head;
     const ByteView view = ByteView(received).subspan(consumed);
     const HeadResult parsed = parse_response_head(view, request.method, HeadLimits{}, scan, head);
     if (parsed.kind == HeadResult::Kind::bad) {
       finish({.error = fmt::format("not a valid HTTP response: {}", parsed.reason)});
-      return;
+      return false;
     }
     if (parsed.kind == HeadResult::Kind::incomplete) {
+      received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(consumed));
+      consumed = 0;
       if (at_end) finish({.error = "the connection was closed before a response"});
-      return;
+      return false;
     }
     consumed += head.size;
     scan = {};
@@ -135,19 +151,23 @@ void HttpFetch::State::on_bytes() {
     reply.status = head.status;
     body_reader = BodyReader(head.framing, head.content_length);
   }
+  return true;
+}
+
+void HttpFetch::State::read_body() {
   while (body_reader.state() == BodyReader::State::reading) {
     const BodyReader::Step step = body_reader.read(ByteView(received).subspan(consumed));
     if (step.taken == 0) break;
     consumed += step.taken;
     reply.body += as_text(step.data);
-    if (reply.body.size() > request.body_bytes_max) {
+    if (reply.body.size() <= request.body_bytes_max) continue;
+    if (!request.cut_body) {
       finish({.error = "the response is too large"});
       return;
     }
-  }
-  if (consumed == received.size()) {
-    received.clear();
-    consumed = 0;
+    reply.body.resize(request.body_bytes_max);
+    finish(std::move(reply));
+    return;
   }
   if (at_end) body_reader.on_end();
   if (body_reader.state() == BodyReader::State::bad) {

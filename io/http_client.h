@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string body;
   Duration timeout = std::chrono::seconds(2);  ///< for everything, from connect to the last byte
   std::size_t body_bytes_max = 1024 * 1024;
+  bool cut_body = false;  ///< a longer body ends there, and is a reply; else it is an error
 };
 
 /// What came back. status 0: nothing did, and `error` says why ("Connection refused", "timed out").
@@ -31,12 +32,14 @@ struct HttpReply {
   int status = 0;
   std::string body;
   std::string error;
+  bool silent = false;  ///< with an error: the peer did not cause it (is_silence() of io/socket.h)
   Duration took{};
 };
 
 /// One request on a connection of its own, for probes and for the hither command: never for
-/// traffic. Calls back exactly once, unless it is destroyed before. May be destroyed inside the
-/// callback.
+/// traffic. Calls back exactly once, unless it is destroyed before, and whatever the peer does
+/// within the timeout. May be destroyed inside the callback. Never has more of the reply in memory
+/// than its longest head and body and one piece of 16 KiB.
 class HttpFetch {
  public:
   HttpFetch(Loop& loop, HttpRequest request, std::function<void(HttpReply)> on_reply);

@@ -30,6 +30,9 @@ Result<Resolved> to_resolved(const std::string& host, int status, const ares_add
     resolved.addresses.push_back(from_sockaddr(storage).address);
     ttl = ttl < 0 ? node->ai_ttl : std::min(ttl, node->ai_ttl);
   }
+  for (const ares_addrinfo_cname* alias = result->cnames; alias != nullptr; alias = alias->next) {
+    ttl = std::min(ttl, alias->ttl);
+  }
   // IPv4 first: "localhost" is ::1 too on most machines, and most programs listen on 127.0.0.1.
   std::ranges::sort(resolved.addresses, {},
                     [](const Address& address) { return std::pair(!address.is_v4(), address); });
@@ -37,6 +40,15 @@ Result<Resolved> to_resolved(const std::string& host, int status, const ares_add
                            resolved.addresses.end());
   resolved.ttl = std::chrono::seconds(std::max(ttl, 0));
   return resolved;
+}
+
+/// "127.0.0.1:53,[::1]:53", as c-ares reads it.
+std::string list_of(std::span<const Endpoint> servers) {
+  std::string list;
+  for (const Endpoint& server : servers) {
+    list += (list.empty() ? "" : ",") + to_text(server);
+  }
+  return list;
 }
 
 }  // namespace
@@ -48,7 +60,8 @@ struct Resolver::Impl {
     Callback callback;
   };
 
-  explicit Impl(Loop& on_loop) : loop(on_loop), timer(on_loop, [this] { on_time(); }) {
+  Impl(Loop& on_loop, std::span<const Endpoint> servers)
+      : loop(on_loop), timer(on_loop, [this] { on_time(); }) {
     ares_options options{};
     options.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
       static_cast<Impl*>(self)->on_socket(fd, readable != 0, writable != 0);
@@ -58,6 +71,9 @@ struct Resolver::Impl {
     options.tries = 3;
     status = ares_init_options(&channel, &options,
                                ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+    if (status != ARES_SUCCESS) return;
+    made = true;
+    if (!servers.empty()) status = ares_set_servers_ports_csv(channel, list_of(servers).c_str());
   }
 
   void on_socket(int fd, bool readable, bool writable) {
@@ -98,16 +114,18 @@ struct Resolver::Impl {
   Loop& loop;
   ares_channel channel = nullptr;
   int status = ARES_SUCCESS;
+  bool made = false;  ///< the channel is there, whatever `status` says
   bool ending = false;
   std::map<int, std::unique_ptr<FdWatch>> watches;
   Timer timer;
 };
 
-Resolver::Resolver(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
+Resolver::Resolver(Loop& loop, std::span<const Endpoint> servers)
+    : impl_(std::make_unique<Impl>(loop, servers)) {}
 
 Resolver::~Resolver() {
   impl_->ending = true;
-  if (impl_->status == ARES_SUCCESS) ares_destroy(impl_->channel);
+  if (impl_->made) ares_destroy(impl_->channel);
 }
 
 void Resolver::resolve(const std::string& host, Callback callback) {

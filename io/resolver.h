@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,20 +14,23 @@
 
 namespace hither::io {
 
-/// What a name resolved to. The TTL is the smallest of the records, 0 for /etc/hosts.
+/// What a name resolved to. The TTL is the smallest of all records, those that lead from alias to
+/// alias included; 0 for /etc/hosts.
 struct Resolved {
   std::vector<Address> addresses;  ///< IPv4 first, each family sorted: equal answers compare equal
   Duration ttl{};
 };
 
-/// Host names to addresses through c-ares, on the given loop: never blocks. Reads /etc/resolv.conf
-/// and /etc/hosts once, when it is made. Belongs to the loop's thread; the loop must outlive it.
-/// Destroying it ends what is under way without calling back.
+/// Host names to addresses through c-ares, on the given loop: never waits for the network. Reads
+/// /etc/resolv.conf once, when it is made, and /etc/hosts for each name. Belongs to the loop's
+/// thread; the loop must outlive it. Destroying it ends what is under way without calling back.
 class Resolver {
  public:
   using Callback = std::function<void(Result<Resolved>)>;
 
-  explicit Resolver(Loop& loop);
+  /// Asks `servers` instead of those of /etc/resolv.conf, if there are any; /etc/hosts comes first
+  /// all the same.
+  explicit Resolver(Loop& loop, std::span<const Endpoint> servers = {});
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;

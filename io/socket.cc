@@ -161,14 +161,21 @@ Result<Endpoint> local_endpoint(int fd) {
   return from_sockaddr(storage);
 }
 
-Result<Fd> connect_tcp(const Endpoint& endpoint) {
+Result<Fd> connect_tcp(const Endpoint& endpoint, int* error) {
   Fd fd = open_socket(endpoint, stream_flags);
-  if (!fd) return fail(fmt::format("no socket: {}{}", error_text(errno), cure_of(errno)));
+  const auto note = [error](int number) {
+    if (error != nullptr) *error = number;
+    return number;
+  };
+  if (!fd) {
+    const int number = note(errno);
+    return fail(fmt::format("no socket: {}{}", error_text(number), cure_of(number)));
+  }
   set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   sockaddr_storage storage{};
   const unsigned size = to_sockaddr(endpoint, storage);
   if (connect(fd.get(), as_sockaddr(storage), size) != 0 && errno != EINPROGRESS) {
-    return fail(error_text(errno));
+    return fail(error_text(note(errno)));
   }
   return fd;
 }
@@ -267,6 +274,18 @@ std::size_t open_files_max() {
 }
 
 void shutdown_write(int fd) { shutdown(fd, SHUT_WR); }
+
+bool is_silence(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+      return false;
+    default:
+      return true;
+  }
+}
 
 std::string error_text(int error) {
   std::array<char, 128> buffer{};

@@ -53,8 +53,9 @@ struct ListenOptions {
 [[nodiscard]] Result<Fd> listen_unix(const std::string& path);
 [[nodiscard]] Result<Endpoint> local_endpoint(int fd);
 
-/// Starts to connect; wait until writable, then ask connect_error(). TCP_NODELAY is set.
-[[nodiscard]] Result<Fd> connect_tcp(const Endpoint& endpoint);
+/// Starts to connect; wait until writable, then ask connect_error(). TCP_NODELAY is set. `error`,
+/// if given, is the errno of a failure.
+[[nodiscard]] Result<Fd> connect_tcp(const Endpoint& endpoint, int* error = nullptr);
 [[nodiscard]] Result<Fd> connect_unix(const std::string& path);
 /// Of a connect that became writable: 0, or the errno it failed with.
 int connect_error(int fd);
@@ -98,6 +99,11 @@ void shutdown_write(int fd);
 
 /// "Connection refused", "timed out", ...: in words, for reasons in status pages and logs.
 std::string error_text(int error);
+
+/// Is this error of a connection no word of the peer's: it came from our own side or from the
+/// network between (no answer in time, no way there, no port or descriptor left)? A refusal or a
+/// reset is the peer's own word.
+bool is_silence(int error);
 
 /// Conversions, for drivers that fill msghdr themselves. Returns the length of the sockaddr.
 unsigned to_sockaddr(const Endpoint& endpoint, sockaddr_storage& storage);

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "io/clock.h"
 #include "io/socket.h"
@@ -72,7 +75,89 @@ TEST(HttpFetch, SaysWhatIsWrongWithAResponse) {
   EXPECT_EQ(reply_to("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort").status, 0);
 }
 
-TEST(HttpFetch, GivesUpAtItsTimeout) { EXPECT_EQ(reply_to("", 10ms).error, "timed out"); }
+TEST(HttpFetch, GivesUpAtItsTimeout) {
+  EXPECT_EQ(reply_to("", 10ms).error, "timed out");
+  EXPECT_TRUE(reply_to("", 10ms).silent);
+}
+
+/// Says a text octet by octet, one a millisecond, and begins again.
+class Dripping final : public Session {
+ public:
+  void on_bytes(ByteView, Instant now, Bytes&) override { next_ = now; }
+  void on_end(Instant, Bytes&) override { ended_ = true; }
+  void on_time(Instant now, Bytes& out) override {
+    constexpr std::string_view text = "HTTP/1.1 200 OK\r\nX: ";
+    append(out, as_bytes(text.substr(std::min(at_, text.size() - 1), 1)));
+    ++at_;
+    next_ = now + 1ms;
+  }
+  Instant deadline() const override { return next_; }
+  bool finished() const override { return ended_; }
+
+ private:
+  Instant next_ = never;
+  std::size_t at_ = 0;
+  bool ended_ = false;
+};
+
+TEST(HttpFetch, OneThatDripsIsLateAllTheSame) {
+  Loop loop;
+  StreamServer server(loop, [&](const Endpoint&) { return std::make_unique<Dripping>(); });
+  Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});
+  const Endpoint endpoint = *local_endpoint(listener.get());
+  server.add_listener(std::move(listener));
+  HttpReply reply;
+
+  const HttpFetch fetch(loop, {.target = endpoint, .timeout = 50ms}, [&](HttpReply got) {
+    reply = std::move(got);
+    loop.stop();
+  });
+  loop.run();
+
+  EXPECT_EQ(reply.error, "timed out");
+  EXPECT_TRUE(reply.silent);
+}
+
+HttpReply reply_cut_at(std::size_t most, const std::string& canned) {
+  Loop loop;
+  StreamServer server(loop, [&](const Endpoint&) { return std::make_unique<Canned>(canned); });
+  Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});
+  const Endpoint endpoint = *local_endpoint(listener.get());
+  server.add_listener(std::move(listener));
+  HttpReply reply;
+  const HttpFetch fetch(loop,
+                        {.target = endpoint, .body = {}, .body_bytes_max = most, .cut_body = true},
+                        [&](HttpReply got) {
+                          reply = std::move(got);
+                          loop.stop();
+                        });
+  loop.run();
+  return reply;
+}
+
+TEST(HttpFetch, CutsALongBodyWhereItIsTold) {
+  std::string chunks;
+  for (int i = 0; i < 2000; ++i) chunks += "a;extension=of-no-use\r\n0123456789\r\n";
+
+  const HttpReply whole = reply_cut_at(5, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  const HttpReply cut =
+      reply_cut_at(15, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks);
+  const HttpReply endless = reply_cut_at(3, "HTTP/1.1 200 OK\r\n\r\n" + chunks);
+
+  EXPECT_EQ(whole.body, "hello");
+  EXPECT_EQ(cut.status, 200);
+  EXPECT_EQ(cut.body, "012345678901234");
+  EXPECT_EQ(endless.body, "a;e");
+}
+
+TEST(HttpFetch, TellsSilenceFromThePeersOwnWord) {
+  EXPECT_FALSE(reply_to("nonsense\r\n\r\n").silent);
+  EXPECT_FALSE(is_silence(ECONNREFUSED));
+  EXPECT_FALSE(is_silence(ECONNRESET));
+  EXPECT_TRUE(is_silence(ETIMEDOUT));
+  EXPECT_TRUE(is_silence(EHOSTUNREACH));
+  EXPECT_TRUE(is_silence(EMFILE));
+}
 
 TEST(HttpFetch, SaysThatNobodyListens) {
   Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});

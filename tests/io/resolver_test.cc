@@ -4,16 +4,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "io/clock.h"
+#include "tests/support/name_server.h"
 
 namespace hither::io {
 namespace {
 
-std::optional<Result<Resolved>> resolve_now(const std::string& host) {
+std::optional<Result<Resolved>> resolve_now(const std::string& host,
+                                            std::vector<Endpoint> servers = {}) {
   Loop loop;
-  Resolver resolver(loop);
+  Resolver resolver(loop, servers);
   std::optional<Result<Resolved>> answer;
   Timer give_up(loop, [&] { loop.stop(); });
   give_up.set(monotonic_now() + std::chrono::seconds(20));
@@ -45,6 +50,31 @@ TEST(Resolver, ANameThatCannotBeIsAnErrorThatNamesIt) {
   ASSERT_TRUE(answer);
   ASSERT_FALSE(*answer);
   EXPECT_NE(answer->error().message.find("'no..name' does not resolve"), std::string::npos);
+}
+
+TEST(Resolver, AsksTheServersItIsGiven) {
+  test::NameServer server;
+  server.answer({Address::v4(0x0a000002), Address::v4(0x0a000001)}, 7);
+
+  const auto answer = resolve_now("web.internal", {server.endpoint()});
+
+  ASSERT_TRUE(answer && *answer) << answer->error().message;
+  EXPECT_EQ((*answer)->addresses,
+            (std::vector<Address>{Address::v4(0x0a000001), Address::v4(0x0a000002)}));
+  EXPECT_EQ((*answer)->ttl, std::chrono::seconds(7));
+  EXPECT_GT(server.questions(), 0);
+}
+
+TEST(Resolver, ErrorsAndEmptyAnswersAreFailures) {
+  test::NameServer server;
+  for (const int code : {0, 2, 3}) {  // Nothing there, SERVFAIL, NXDOMAIN.
+    server.fail(static_cast<std::uint8_t>(code));
+
+    const auto answer = resolve_now("web.internal", {server.endpoint()});
+
+    ASSERT_TRUE(answer) << code;
+    EXPECT_FALSE(*answer) << code;
+  }
 }
 
 TEST(Resolver, MayBeDestroyedWhileItAsks) {

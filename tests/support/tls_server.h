@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/ip.h"
+#include "io/socket.h"
+
+namespace hither::test {
+
+/// A TLS server on a free port of 127.0.0.1, on a thread of its own, one connection after the
+/// other: it shakes hands and waits until the client goes. Its certificate is its own and made
+/// anew for each.
+class TlsServer {
+ public:
+  enum class Newest { tls12, tls13 };
+  explicit TlsServer(Newest newest = Newest::tls13);
+  ~TlsServer();
+  TlsServer(const TlsServer&) = delete;
+  TlsServer& operator=(const TlsServer&) = delete;
+
+  const Endpoint& endpoint() const { return endpoint_; }
+  int handshakes() const { return handshakes_; }
+  int resumed() const { return resumed_; }
+  /// Those that ended with the client's goodbye (close_notify).
+  int goodbyes() const { return goodbyes_; }
+  /// What the last client asked for.
+  std::string server_name() const;
+
+ private:
+  struct Tls;
+  void serve();
+  void shake_hands(int fd);
+
+  std::unique_ptr<Tls> tls_;
+  io::Fd fd_;
+  Endpoint endpoint_;
+  std::atomic<int> handshakes_{0};
+  std::atomic<int> resumed_{0};
+  std::atomic<int> goodbyes_{0};
+  std::atomic<bool> over_{false};
+  mutable std::mutex lock_;
+  std::string server_name_;
+  std::thread thread_;
+};
+
+}  // namespace hither::test
