@@ -33,6 +33,9 @@ void add_options(CLI::App& app, Options& options) {
       ->envname("HITHER_ROOM");
   app.add_option("--admin-listen", options.flags.admin, "status pages, as address:port")
       ->envname("HITHER_ADMIN_LISTEN");
+  app.add_option("--resolvers", options.flags.resolvers,
+                 "DNS servers for the names of copies (those of /etc/resolv.conf)")
+      ->envname("HITHER_RESOLVERS");
   app.add_option("--threads", options.threads, "worker threads (1)")->envname("HITHER_THREADS");
   app.add_option("--log", options.log, "debug, info, warning or error (info)")
       ->envname("HITHER_LOG");

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "lb/report_probes.h"
 #include "lb/report_times.h"
 
 namespace hither::lb {
@@ -101,6 +102,7 @@ Json farm_json(const FarmView& view, Instant now) {
   for (const std::size_t i : farm.order()) {
     servers.push_back(
         server_json(farm.server(i), view.prober->health(i), view.prober->last_failure(i), now));
+    add_probe_facts(servers.back(), view, i, now);
     servers.back()["outlier"] = outlier_json(view.outliers->copy(i), now);
   }
   const auto sum = [&farm](Counter FarmTotals::*field) {
@@ -129,6 +131,7 @@ Json farm_json(const FarmView& view, Instant now) {
           {"retries_left", farm.retry_budget().left()},
           {"retries_refused_total", farm.retry_budget().refused()},
           {"times", to_json([&farm](Stage stage) { return farm.recent(stage); })},
+          {"probes", probes_json(view, now)},
           {"servers", std::move(servers)},
           {"leaving", leaving_json(farm)}};
 }
@@ -317,6 +320,7 @@ Metrics make_metrics(const RoomView& room) {
       farm_family(room, "hither_lb_access_log_dropped_total",
                   "Lines of the access log that nobody took in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.unlogged; })));
+  add_probe_metrics(room, metrics);
   add_times(room, metrics);
   if (room.reloads != nullptr) metrics.push_back(reloads_family(room));
   return metrics;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include "base/room.h"
 #include "base/time.h"
 #include "lb/farm.h"
+#include "lb/name_watch.h"
 #include "lb/outlier.h"
 #include "lb/probe.h"
 
@@ -22,6 +25,8 @@ struct FarmView {
   const Farm* farm = nullptr;
   const Prober* prober = nullptr;
   const Outliers* outliers = nullptr;
+  /// Of a server that is described by a name; else null, and so for all if it is empty.
+  std::function<const NameWatch*(std::size_t server)> name;
 };
 
 struct RoomView {

@@ -40,7 +40,7 @@ Portion portion_of(unsigned threads) {
 Balancer::Balancer(Settings settings, unsigned threads)
     : settings_(std::move(settings)),
       threads_count_(threads),
-      resolver_(loop_),
+      resolver_(loop_, settings_.resolvers),
       admin_(loop_),
       access_log_(STDOUT_FILENO),
       drain_limit_(loop_, [this] { stop(); }),
@@ -134,22 +134,29 @@ void Balancer::run() {
 }
 
 void Balancer::watch_farm(std::size_t farm) {
-  probes_.push_back(std::make_unique<FarmProbes>(
-      loop_, resolver_, *farms_[farm],
-      [this, farm](std::size_t server, const Health::Change& change) {
-        on_change(farm, server, change);
-      },
-      [this] { say_ready_once(); }));
+  FarmProbes::Events events{
+      .on_change = [this, farm](std::size_t server,
+                                Prober::Belief to) { on_change(farm, server, to); },
+      .on_moved = [this, farm](std::size_t server) { drop_idle(farm, server); },
+      .on_result = [this] { say_ready_once(); }};
+  probes_.push_back(std::make_unique<FarmProbes>(loop_, resolver_, *farms_[farm], std::move(events),
+                                                 io::random_seed()));
 }
 
-void Balancer::on_change(std::size_t farm, std::size_t server, const Health::Change& change) {
-  if (change.to == Health::State::up) {
-    io::write_log(log_info("server-up")
-                      .with("farm", farms_[farm]->name())
-                      .with("server", farms_[farm]->server(server).name()));
+void Balancer::on_change(std::size_t farm, std::size_t server, Prober::Belief to) {
+  if (to == Prober::Belief::down) {
+    log_down(farm, server);
+    drop_idle(farm, server);
     return;
   }
-  log_down(farm, server);
+  const bool held = to == Prober::Belief::held;
+  LogRecord record = held ? log_warning("server-held") : log_info("server-up");
+  record.with("farm", farms_[farm]->name()).with("server", farms_[farm]->server(server).name());
+  if (held) record.with("reason", probes_[farm]->prober().last_failure(server));
+  io::write_log(record);
+}
+
+void Balancer::drop_idle(std::size_t farm, std::size_t server) {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->drop_idle(farm, server);
 }
 

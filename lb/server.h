@@ -64,7 +64,8 @@ class Balancer {
   void add_pages();
   io::Page show_decisions(const io::PageRequest& request);
   RoomView view() const;
-  void on_change(std::size_t farm, std::size_t server, const Health::Change& change);
+  void on_change(std::size_t farm, std::size_t server, Prober::Belief to);
+  void drop_idle(std::size_t farm, std::size_t server);
   void judge_outliers();
   void log_down(std::size_t farm, std::size_t server) const;
   void say_ready_once();

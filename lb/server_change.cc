@@ -151,7 +151,7 @@ void Balancer::change_farm(std::size_t number, const FarmSettings& fresh, const 
   for (const std::size_t server : plan.leaves) {
     say("server-leaves", server);
     outliers_[number]->forget(server);
-    for (const std::unique_ptr<Worker>& worker : workers_) worker->drop_idle(number, server);
+    drop_idle(number, server);
   }
 }
 
@@ -235,7 +235,10 @@ void Balancer::rebuild_views() {
     if (farm >= probes_.size()) continue;
     views_.push_back({.farm = farms_[farm].get(),
                       .prober = &probes_[farm]->prober(),
-                      .outliers = outliers_[farm].get()});
+                      .outliers = outliers_[farm].get(),
+                      .name = [probes = probes_[farm].get()](std::size_t server) {
+                        return probes->names().find(server);
+                      }});
   }
 }
 

@@ -3,139 +3,157 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "io/clock.h"
-#include "lb/settings.h"
+#include "io/log_sink.h"
 
 namespace hither::lb {
+namespace {
 
-/// A connect that passes if it succeeds in time.
-struct FarmProbes::TcpProbe {
-  TcpProbe(io::Loop& loop, io::Fd socket, std::function<void(const ProbeResult&)> on_done)
-      : fd(std::move(socket)),
-        done(std::move(on_done)),
-        watch(
-            loop, fd.get(), [] {},
-            [this] {
-              const int error = io::connect_error(fd.get());
-              finish({.passed = error == 0, .reason = error == 0 ? "" : io::error_text(error)});
-            }),
-        timer(loop, [this] { finish({.passed = false, .reason = "timed out"}); }) {
-    watch.want_write(true);
-  }
+/// So often in one timeout the loop is looked at.
+constexpr int beats_per_timeout = 8;
 
-  void finish(const ProbeResult& result) {
-    // The callback may destroy this probe.
-    const auto callback = std::exchange(done, {});
-    if (callback) callback(result);
-  }
+GuardRule rule_of(const topology::GuardRule& rule) {
+  return {
+      .percent = rule.percent, .members = rule.members, .window = rule.window, .hold = rule.hold};
+}
 
-  io::Fd fd;
-  std::function<void(const ProbeResult&)> done;
-  io::FdWatch watch;
-  io::Timer timer;
-};
+}  // namespace
 
-FarmProbes::FarmProbes(io::Loop& loop, io::Resolver& resolver, Farm& farm, OnChange on_change,
-                       std::function<void()> on_result)
+FarmProbes::FarmProbes(io::Loop& loop, io::Resolver& resolver, Farm& farm, Events events,
+                       std::uint64_t seed)
     : loop_(loop),
-      resolver_(resolver),
       farm_(farm),
-      on_change_(std::move(on_change)),
-      on_result_(std::move(on_result)),
-      prober_(farm.settings().health.limits, farm.size(), io::monotonic_now()),
-      fetches_(farm.size()),
-      connects_(farm.size()),
-      timer_(loop, [this] { probe_due(); }) {
-  timer_.set(prober_.next());
+      events_(std::move(events)),
+      prober_(farm.settings().health.limits, farm.size(), io::monotonic_now(),
+              rule_of(farm.settings().guard), seed),
+      asked_(farm.size()),
+      timer_(loop, [this] { on_time(); }),
+      beat_(loop, [this] { on_beat(); }),
+      names_(loop, resolver, farm,
+             {.on_answer = [this](std::size_t server,
+                                  const NameWatch& name) { on_name(server, name); },
+              .on_moved = [this](std::size_t server) { on_moved(server); }}) {
+  wait();
 }
 
 FarmProbes::~FarmProbes() = default;
 
 void FarmProbes::change(const CopyPlan& plan) {
-  fetches_.resize(farm_.size());
-  connects_.resize(farm_.size());
-  for (const std::size_t place : plan.leaves) {
-    fetches_[place].reset();
-    connects_[place].reset();
-  }
-  prober_.change(farm_.settings().health.limits, plan, io::monotonic_now());
-  timer_.set(prober_.next());
+  asked_.resize(farm_.size());
+  const auto forget = [this](std::size_t place) {
+    asked_[place].probe.reset();  // before its ticket
+    asked_[place] = {};
+  };
+  for (const std::size_t place : plan.leaves) forget(place);
+  for (const CopyPlan::Join& join : plan.joins) forget(join.place);
+  prober_.change(farm_.settings().health.limits, rule_of(farm_.settings().guard), plan,
+                 io::monotonic_now());
+  names_.change();
+  wait();
 }
 
-void FarmProbes::probe_due() {
-  for (const std::size_t server : prober_.due(io::monotonic_now())) probe(server);
+void FarmProbes::wait() {
   timer_.set(prober_.next());
+  if (prober_.asking() == 0) {
+    beat_due_ = {};
+    beat_.cancel();
+  } else if (beat_due_ == Instant{}) {
+    beat_due_ = io::monotonic_now() + prober_.limits().timeout / beats_per_timeout;
+    beat_.set(beat_due_);
+  }
+}
+
+void FarmProbes::on_beat() {
+  prober_.was_late(io::monotonic_now() - beat_due_);
+  beat_due_ = {};
+  wait();
+}
+
+void FarmProbes::on_time() {
+  const Instant now = io::monotonic_now();
+  take(prober_.on_time(now));
+  for (const std::size_t server : prober_.due(now)) {
+    probe(server);
+  }
+  wait();
 }
 
 void FarmProbes::probe(std::size_t server) {
-  const std::optional<Endpoint> endpoint = farm_.server(server).endpoint();
+  Asked& asked = asked_[server];
+  asked.since = io::monotonic_now();
+  const Server& copy = farm_.server(server);
+  const std::optional<Endpoint> endpoint = copy.endpoint();
   if (!endpoint) {
-    resolve(server);
-  } else if (farm_.settings().mode == topology::Mode::http) {
-    probe_http(server, *endpoint);
-  } else {
-    probe_tcp(server, *endpoint);
-  }
-}
-
-void FarmProbes::resolve(std::size_t server) {
-  const std::string& address = farm_.server(server).address();
-  const Result<HostPort> parts = parse_host_port(address);
-  if (!parts) {
-    finish(server, {.passed = false, .reason = parts.error().message});
-    return;
-  }
-  if (const Result<Address> numeric = parse_address(parts->host)) {
-    farm_.server(server).resolve({.address = *numeric, .port = parts->port});
-    probe(server);
-    return;
-  }
-  resolver_.resolve(parts->host, [this, server, parts = *parts](Result<io::Resolved> resolved) {
-    if (!resolved || resolved->addresses.empty()) {
-      const std::string why = resolved ? "it has no address" : resolved.error().message;
-      finish(server, {.passed = false, .reason = parts.host + ": " + why});
+    const NameWatch* name = names_.find(server);
+    if (name != nullptr && !name->failing()) {
+      asked.awaits_name = true;
       return;
     }
-    farm_.server(server).resolve({.address = resolved->addresses.front(), .port = parts.port});
-    probe(server);
-  });
-}
-
-void FarmProbes::probe_http(std::size_t server, const Endpoint& endpoint) {
-  fetches_[server] =
-      std::make_unique<io::HttpFetch>(loop_,
-                                      io::HttpRequest{.target = endpoint,
-                                                      .path = farm_.settings().health.path,
-                                                      .host = farm_.server(server).address(),
-                                                      .body = {},
-                                                      .timeout = prober_.limits().timeout},
-                                      [this, server](const io::HttpReply& reply) {
-                                        finish(server, judge_http(reply.status, reply.error));
-                                      });
-}
-
-void FarmProbes::probe_tcp(std::size_t server, const Endpoint& endpoint) {
-  Result<io::Fd> fd = io::connect_tcp(endpoint);
-  if (!fd) {
-    finish(server, {.passed = false, .reason = fd.error().message});
+    finish(server, {.passed = false,
+                    .silent = true,
+                    .reason = name != nullptr ? name->failure() : "it has no address"});
     return;
   }
-  connects_[server] = std::make_unique<TcpProbe>(
-      loop_, std::move(*fd), [this, server](const ProbeResult& result) { finish(server, result); });
-  connects_[server]->timer.set(io::monotonic_now() + prober_.limits().timeout);
+  const topology::HealthRule& rule = farm_.settings().health;
+  if (rule.kind == topology::HealthRule::Kind::tls && !asked.tls) {
+    if (!tls_) tls_ = std::make_unique<io::TlsClient>();
+    asked.tls = std::make_unique<TlsMemory>(*tls_);
+  }
+  asked.under_way = true;
+  asked.probe = std::make_unique<CopyProbe>(
+      loop_, CopyQuestion{.endpoint = *endpoint, .host = copy.address(), .rule = rule},
+      asked.tls.get(), [this, server](const ProbeResult& result) { finish(server, result); });
+}
+
+void FarmProbes::on_name(std::size_t server, const NameWatch& /*name*/) {
+  if (std::exchange(asked_[server].awaits_name, false)) probe(server);
+}
+
+/// What its old address had to say counts no more.
+void FarmProbes::on_moved(std::size_t server) {
+  Asked& asked = asked_[server];
+  if (asked.tls) asked.tls->ticket.forget();
+  if (asked.under_way) {
+    probe(server);
+  } else {
+    prober_.hurry(server, io::monotonic_now());
+  }
+  events_.on_moved(server);
+  wait();
 }
 
 void FarmProbes::finish(std::size_t server, const ProbeResult& result) {
-  const auto change = prober_.on_result(server, result, io::monotonic_now());
-  if (change) {
-    farm_.set_usable(server, change->to == Health::State::up);
-    on_change_(server, *change);
+  Asked& asked = asked_[server];
+  const Instant now = io::monotonic_now();
+  if (result.silent) prober_.was_late(now - asked.since - prober_.limits().timeout);
+  // The probe is left where it is: it may be what called us, or still wait for a ticket.
+  asked.under_way = false;
+  take(prober_.on_result(server, result, now));
+  wait();
+  events_.on_result();
+}
+
+void FarmProbes::take(const Prober::News& news) {
+  for (const Prober::Change& change : news.changes) {
+    farm_.set_usable(change.server, change.to != Prober::Belief::down);
+    events_.on_change(change.server, change.to);
   }
-  timer_.set(prober_.next());
-  on_result_();
-  // Last, for this may be what called us.
-  fetches_[server].reset();
-  connects_[server].reset();
+  if (news.guard == Guard::Change::none) return;
+  const Guard& guard = prober_.guard();
+  const bool begins = news.guard == Guard::Change::begins;
+  LogRecord record = begins ? log_error("guard-holds") : log_warning("guard-ends");
+  record.with("farm", farm_.name());
+  if (begins) {
+    record.with("copies", guard.members_held())
+        .with("for", hither::to_text(guard.rule().hold))
+        .with("reason", "most copies fell silent at once; they are taken for up");
+  } else {
+    record.with("reason", news.guard == Guard::Change::ends_time_over
+                              ? "its time is over; the probes are believed"
+                              : "the copies that are silent are no longer most");
+  }
+  io::write_log(record);
 }
 
 }  // namespace hither::lb

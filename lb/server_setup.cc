@@ -25,11 +25,12 @@ SetupReading set_up(const Flags& flags) {
     return reading;
   }
   Result<Settings> settings = make_settings(*description.description, flags.room, flags.admin);
-  if (settings) {
-    reading.settings = std::move(*settings);
-  } else {
-    reading.mistakes.push_back(settings.error());
-  }
+  Result<std::vector<Endpoint>> resolvers = parse_resolvers(flags.resolvers);
+  if (!settings) reading.mistakes.push_back(settings.error());
+  if (!resolvers) reading.mistakes.push_back(resolvers.error());
+  if (!settings || !resolvers) return reading;
+  settings->resolvers = std::move(*resolvers);
+  reading.settings = std::move(*settings);
   return reading;
 }
 

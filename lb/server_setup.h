@@ -15,7 +15,8 @@ namespace hither::lb {
 struct Flags {
   std::string topology;
   std::string room;
-  std::string admin;  ///< HITHER_ADMIN_LISTEN
+  std::string admin;      ///< HITHER_ADMIN_LISTEN
+  std::string resolvers;  ///< HITHER_RESOLVERS
 };
 
 /// What came of reading the description: settings, or every mistake as one line with its cure.

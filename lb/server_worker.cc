@@ -336,6 +336,7 @@ void Worker::connect(Flow& flow, std::uint32_t server) {
   }
   const std::uint64_t id = next_id_++;
   auto backend = std::make_unique<Backend>(*this, id, *flow.share, server, std::move(*fd));
+  backend->endpoint = *endpoint;
   backend->flow = &flow;
   backend->watch.want_write(true);
   flow.backend = backend.get();
@@ -382,7 +383,8 @@ void Worker::give_back(Flow& flow) {
   Backend& backend = *std::exchange(flow.backend, nullptr);
   backend.flow = nullptr;
   const Instant now = io::monotonic_now();
-  if (draining_ || !flow.share->farm.server(backend.server).usable()) {
+  const Server& server = flow.share->farm.server(backend.server);
+  if (draining_ || !server.usable() || server.endpoint() != backend.endpoint) {
     close_backend(backend.id);
     return;
   }

@@ -69,6 +69,7 @@ struct Worker::Backend {
   std::uint64_t id;
   Share& share;
   std::uint32_t server;
+  Endpoint endpoint{};  ///< where it leads: the server may have moved since
   io::Fd fd;
   io::FdWatch watch;
   Flow* flow = nullptr;  ///< who uses it; null while it is idle

@@ -66,6 +66,28 @@ Result<HostPort> parse_host_port(std::string_view text) {
   return HostPort{.host = std::string(host), .port = static_cast<std::uint16_t>(*port)};
 }
 
+Result<std::vector<Endpoint>> parse_resolvers(std::string_view text) {
+  constexpr std::uint16_t dns_port = 53;
+  std::vector<Endpoint> resolvers;
+  if (text.empty()) return resolvers;
+  for (const std::string_view one : split(text, ',')) {
+    if (const Result<Address> address = parse_address(one)) {
+      resolvers.push_back({.address = *address, .port = dns_port});
+      continue;
+    }
+    const Result<HostPort> parts = parse_host_port(one);
+    const Result<Address> address = parts ? parse_address(parts->host) : fail("");
+    if (!address) {
+      return fail(
+          fmt::format("HITHER_RESOLVERS: '{}' is no address; write addresses of DNS "
+                      "servers, such as 10.0.0.2 or 10.0.0.2:5353,[fd00::2]:53",
+                      one));
+    }
+    resolvers.push_back({.address = *address, .port = parts->port});
+  }
+  return resolvers;
+}
+
 Result<unsigned> parse_threads(std::string_view text) {
   constexpr std::uint64_t threads_max = 256;
   if (text.empty()) return 1U;

@@ -25,6 +25,7 @@ struct Settings {
   std::vector<Address> listen;  ///< on each of these, every farm's port
   Endpoint admin;
   std::vector<FarmSettings> farms;
+  std::vector<Endpoint> resolvers = {};  ///< asked for names; none: those of /etc/resolv.conf
 };
 
 /// Takes room `room` out of the description. `admin` is what HITHER_ADMIN_LISTEN says, empty for
@@ -38,6 +39,9 @@ struct HostPort {
 };
 /// "web.internal:8080" or "[::1]:8080" in its two parts.
 [[nodiscard]] Result<HostPort> parse_host_port(std::string_view text);
+
+/// HITHER_RESOLVERS: "10.0.0.2,[fd00::2]:5353", port 53 where none is said; empty means none.
+[[nodiscard]] Result<std::vector<Endpoint>> parse_resolvers(std::string_view text);
 
 /// HITHER_THREADS: 1 to 256; empty means 1.
 [[nodiscard]] Result<unsigned> parse_threads(std::string_view text);

@@ -96,8 +96,10 @@ Peer connect_to(const Endpoint& endpoint) {
   return Peer(std::move(*fd));
 }
 
-ScriptedServer::ScriptedServer() {
-  Result<io::Fd> fd = io::listen_tcp(loopback(0));
+ScriptedServer::ScriptedServer() : ScriptedServer(loopback(0)) {}
+
+ScriptedServer::ScriptedServer(const Endpoint& at) {
+  Result<io::Fd> fd = io::listen_tcp(at);
   if (!fd) {
     ADD_FAILURE() << fd.error().message;
     return;

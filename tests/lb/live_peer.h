@@ -36,10 +36,11 @@ class Peer {
 
 Peer connect_to(const Endpoint& endpoint);
 
-/// A server on a free port of 127.0.0.1 that does what a test tells it.
+/// A server, on a free port of 127.0.0.1 if nothing else is said, that does what a test tells it.
 class ScriptedServer {
  public:
   ScriptedServer();
+  explicit ScriptedServer(const Endpoint& at);
 
   const Endpoint& endpoint() const { return endpoint_; }
   /// The next connection, of whoever makes it.

@@ -87,5 +87,20 @@ TEST(LbSettings, ThreadsAreANumberFromOne) {
   EXPECT_FALSE(parse_threads("many"));
 }
 
+TEST(Settings, ReadsResolversWithAndWithoutPorts) {
+  EXPECT_TRUE(parse_resolvers("")->empty());
+  const auto some = parse_resolvers("10.0.0.2,10.0.0.3:5353,[fd00::2]:5353,fd00::3");
+  ASSERT_TRUE(some);
+  std::string all;
+  for (const Endpoint& one : *some) all += to_text(one) + " ";
+  EXPECT_EQ(all, "10.0.0.2:53 10.0.0.3:5353 [fd00::2]:5353 [fd00::3]:53 ");
+
+  for (const char* wrong : {"dns.internal", "10.0.0.2,", "10.0.0.2:dns", ","}) {
+    const auto none = parse_resolvers(wrong);
+    ASSERT_FALSE(none) << wrong;
+    EXPECT_NE(none.error().message.find("write addresses of DNS servers"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace hither::lb

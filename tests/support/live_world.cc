@@ -133,6 +133,7 @@ ttl = "20s"
 port = {}
 copies = {}
 command = ["hither-backend"]
+guard = {{ hold = "2s" }}
 
 [room.fra]
 title = "Frankfurt"

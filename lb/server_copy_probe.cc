@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/server_copy_probe.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/assert.h"
+#include "io/clock.h"
+#include "io/http_client.h"
+#include "io/socket.h"
+#include "lb/settings.h"
+
+namespace hither::lb {
+namespace {
+
+using Kind = topology::HealthRule::Kind;
+
+/// A connect that passes if it succeeds in time.
+class ConnectProbe {
+ public:
+  ConnectProbe(io::Loop& loop, const Endpoint& endpoint, Duration timeout,
+               CopyProbe::OnResult on_result)
+      : on_result_(std::move(on_result)),
+        timer_(loop, [this] { finish({.passed = false, .silent = true, .reason = "timed out"}); }) {
+    timer_.set(io::monotonic_now() + timeout);
+    int error = 0;
+    Result<io::Fd> fd = io::connect_tcp(endpoint, &error);
+    if (!fd) {
+      failed_ = {.passed = false, .silent = io::is_silence(error), .reason = fd.error().message};
+      timer_.set(io::monotonic_now());  // Nobody is called back from within a constructor.
+      return;
+    }
+    fd_ = std::move(*fd);
+    watch_.emplace(
+        loop, fd_.get(), [] {}, [this] { on_connected(io::connect_error(fd_.get())); });
+    watch_->want_write(true);
+  }
+
+ private:
+  void on_connected(int error) {
+    if (error == 0) {
+      finish({.passed = true, .silent = false, .reason = {}});
+    } else {
+      finish({.passed = false, .silent = io::is_silence(error), .reason = io::error_text(error)});
+    }
+  }
+
+  void finish(ProbeResult result) {
+    timer_.cancel();
+    watch_.reset();
+    fd_.close();
+    if (failed_) result = std::move(*failed_);
+    // The callback may destroy this probe.
+    const auto callback = std::exchange(on_result_, {});
+    if (callback) callback(result);
+  }
+
+  CopyProbe::OnResult on_result_;
+  std::optional<ProbeResult> failed_;
+  io::Fd fd_;
+  std::optional<io::FdWatch> watch_;
+  io::Timer timer_;
+};
+
+/// The server name that a handshake asks for: what the rule says, or the copy's own name. An
+/// address is none (RFC 6066 s3).
+std::string server_name_of(const CopyQuestion& question) {
+  if (!question.rule.host.empty()) return question.rule.host;
+  const Result<HostPort> parts = parse_host_port(question.host);
+  return parts && !parse_address(parts->host) ? parts->host : "";
+}
+
+}  // namespace
+
+struct CopyProbe::Impl {
+  std::optional<io::HttpFetch> http;
+  std::optional<ConnectProbe> connect;
+  std::optional<io::TlsProbe> tls;
+};
+
+CopyProbe::CopyProbe(io::Loop& loop, CopyQuestion question, TlsMemory* tls, OnResult on_result)
+    : impl_(std::make_unique<Impl>()) {
+  const topology::HealthRule& rule = question.rule;
+  const Duration timeout = rule.limits.timeout;
+  if (rule.kind == Kind::http) {
+    impl_->http.emplace(loop,
+                        io::HttpRequest{.target = question.endpoint,
+                                        .path = rule.path,
+                                        .host = rule.host.empty() ? question.host : rule.host,
+                                        .body = {},
+                                        .timeout = timeout,
+                                        .body_bytes_max = probe_body_bytes,
+                                        .cut_body = true},
+                        [rule, on_result = std::move(on_result)](const io::HttpReply& reply) {
+                          on_result(judge_http(rule, {.status = reply.status,
+                                                      .body = reply.body,
+                                                      .error = reply.error,
+                                                      .silent = reply.silent}));
+                        });
+  } else if (rule.kind == Kind::tls) {
+    ASSERT(tls != nullptr);
+    impl_->tls.emplace(
+        loop, tls->client, tls->ticket,
+        io::TlsTarget{.endpoint = question.endpoint,
+                      .server_name = server_name_of(question),
+                      .timeout = timeout},
+        [on_result = std::move(on_result)](const io::TlsOutcome& outcome) {
+          on_result(
+              {.passed = outcome.error.empty(), .silent = outcome.silent, .reason = outcome.error});
+        });
+  } else {
+    impl_->connect.emplace(loop, question.endpoint, timeout, std::move(on_result));
+  }
+}
+
+CopyProbe::~CopyProbe() = default;
+
+}  // namespace hither::lb
