@@ -194,6 +194,8 @@ class Table {
       row[6] = times_cell(*server, farm->value("mode", "") == "tcp" ? "connect" : "response");
       if ((*server)["state"] != "up") {
         row[7] = server->value("last_failure", "");
+      } else if (server->value("held", false)) {
+        row[7] = fmt::format("held up by the guard: {}", server->value("last_failure", ""));
       } else if (const Json outlier = server->value("outlier", Json::object());
                  outlier.value("standing", "good") != "good") {
         // Its probes pass, but its answers failed.

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "io/clock.h"
+#include "lb/server_copy_probe.h"
 #include "tools/state_folder.h"
 #include "tools/world_status.h"
 
@@ -62,16 +63,13 @@ struct World::Run {
   std::unique_ptr<io::LineReader> output;
   std::deque<std::string> last_lines;
   io::Timer ask_timer;
-  std::unique_ptr<io::HttpFetch> fetch;
-  std::optional<io::FdWatch> connect_watch;
-  io::Fd connecting;
+  std::unique_ptr<lb::TlsMemory> tls;
+  std::unique_ptr<lb::CopyProbe> question;
   Duration ask_delay = ask_first;
 
   void forget_questions() {
     ask_timer.cancel();
-    fetch.reset();
-    connect_watch.reset();
-    connecting.close();
+    question.reset();
   }
 };
 
@@ -225,39 +223,27 @@ void World::on_notify(int pid, std::string_view message) {
   }
 }
 
+/// As its balancer will ask it.
 void World::ask_if_ready(std::size_t index) {
   Run& run = *runs_[index];
   if (supervisor_.status(index).state != Supervisor::State::starting) return;
   run.forget_questions();
   const Process::Ready& ready = supervisor_.plan()[index].ready;
-  const auto on_answer = [this, index](bool passed) {
-    if (passed) {
-      runs_[index]->forget_questions();
-      carry_out(supervisor_.on_ready(index, io::monotonic_now()));
-    }
-  };
   run.ask_delay = std::min(run.ask_delay * 2, ask_most);
   run.ask_timer.set(io::monotonic_now() + run.ask_delay);
-  if (ready.how == Process::Ready::How::http) {
-    run.fetch = std::make_unique<io::HttpFetch>(
-        loop_, io::HttpRequest{.target = ready.endpoint, .path = ready.path, .timeout = ask_most},
-        [on_answer](const io::HttpReply& reply) {
-          on_answer(reply.status >= 200 && reply.status < 300);
-        });
-    return;
+  lb::CopyQuestion question{
+      .endpoint = ready.endpoint, .host = to_text(ready.endpoint), .rule = ready.rule};
+  question.rule.limits.timeout = ask_most;
+  if (ready.how == Process::Ready::How::tls && !run.tls) {
+    if (!tls_) tls_ = std::make_unique<io::TlsClient>();
+    run.tls = std::make_unique<lb::TlsMemory>(*tls_);
   }
-  auto socket = io::connect_tcp(ready.endpoint);
-  if (!socket) return;
-  run.connecting = std::move(*socket);
-  run.connect_watch.emplace(
-      loop_, run.connecting.get(), [] {},
-      [this, index, on_answer] {
-        Run& asked = *runs_[index];
-        const bool connected = io::connect_error(asked.connecting.get()) == 0;
-        asked.connect_watch->want_write(false);
-        on_answer(connected);
+  run.question = std::make_unique<lb::CopyProbe>(
+      loop_, std::move(question), run.tls.get(), [this, index](const lb::ProbeResult& result) {
+        if (!result.passed) return;
+        runs_[index]->forget_questions();
+        carry_out(supervisor_.on_ready(index, io::monotonic_now()));
       });
-  run.connect_watch->want_write(true);
 }
 
 void World::on_signal(int number) {

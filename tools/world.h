@@ -10,10 +10,10 @@
 
 #include "base/result.h"
 #include "io/admin.h"
-#include "io/http_client.h"
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/process.h"
+#include "io/tls_probe.h"
 #include "tools/console.h"
 #include "topology/description.h"
 #include "topology/supervisor.h"
@@ -65,6 +65,7 @@ class World {
   std::string notify_name_;
   std::optional<io::NotifyListener> notify_;
   std::optional<io::SignalWatch> signals_;
+  std::unique_ptr<io::TlsClient> tls_;  // null until a copy is asked over TLS
   std::vector<std::unique_ptr<Run>> runs_;
   std::vector<std::string> inherited_;  // environment that all children get
   Instant stop_asked_{};

@@ -43,6 +43,18 @@ std::string copy_name(const Room& room, const Farm& farm, int copy) {
   return fmt::format("{}/{}-{}", room.name, farm.name, copy);
 }
 
+Process::Ready::How how_of(HealthRule::Kind kind) {
+  switch (kind) {
+    case HealthRule::Kind::http:
+      return Process::Ready::How::http;
+    case HealthRule::Kind::tcp:
+      return Process::Ready::How::tcp;
+    case HealthRule::Kind::tls:
+      return Process::Ready::How::tls;
+  }
+  return Process::Ready::How::tcp;
+}
+
 Process backend(const Description& description, const Room& room, const Farm& farm, int copy) {
   const Endpoint endpoint = endpoint_of_copy(description, room, farm, copy);
   std::map<std::string, std::string> environment = {
@@ -65,10 +77,9 @@ Process backend(const Description& description, const Room& room, const Farm& fa
   for (const auto& [key, value] : environment) {
     process.environment.push_back(fmt::format("{}={}", key, value));
   }
-  const bool http = farm.mode == Mode::http;
-  process.ready = {.how = http ? Process::Ready::How::http : Process::Ready::How::tcp,
+  process.ready = {.how = how_of(farm.health.kind),
                    .endpoint = endpoint,
-                   .path = http ? farm.health.path : "",
+                   .rule = farm.health,
                    .timeout = farm.ready_timeout};
   process.listen = {{.endpoint = endpoint,
                      .udp = false,
@@ -89,7 +100,7 @@ Process balancer(const Description& description, const Room& room,
   process.after = after;
   process.ready = {.how = Process::Ready::How::notify,
                    .endpoint = description.admin_of(room),
-                   .path = "",
+                   .rule = {},
                    .timeout = balancer_ready_timeout};
   for (const Farm& farm : room.farms) {
     for (const Address& address : room.address) {
@@ -111,7 +122,7 @@ Process dns(const Description& description, const std::vector<std::string>& afte
   process.after = after;
   process.ready = {.how = Process::Ready::How::notify,
                    .endpoint = description.dns_admin(),
-                   .path = "",
+                   .rule = {},
                    .timeout = dns_ready_timeout};
   for (const Endpoint& endpoint : description.dns.listen) {
     process.listen.push_back({endpoint, true, description.dns.where_listen});
@@ -193,8 +204,21 @@ std::string_view to_word(Process::Ready::How how) {
       return "http";
     case Process::Ready::How::tcp:
       return "tcp";
+    case Process::Ready::How::tls:
+      return "tls";
   }
   return "";
+}
+
+/// What a copy is asked, as far as it is more than a connect.
+void add_question(Json& json, const Process::Ready& ready) {
+  const HealthRule& rule = ready.rule;
+  if (ready.how != Process::Ready::How::tcp && !rule.host.empty()) json["host"] = rule.host;
+  if (ready.how != Process::Ready::How::http) return;
+  json["path"] = rule.path;
+  json["status"] = Json::array();
+  for (const StatusRange& range : rule.status) json["status"].push_back(to_text(range));
+  if (!rule.body.empty()) json["body"] = rule.body;
 }
 
 Json json_of(const Process& process) {
@@ -211,7 +235,9 @@ Json json_of(const Process& process) {
       {"how", to_word(process.ready.how)},
       {"endpoint", to_text(process.ready.endpoint)},
       {"timeout_seconds", std::chrono::duration<double>(process.ready.timeout).count()}};
-  if (!process.ready.path.empty()) json["ready"]["path"] = process.ready.path;
+  if (process.ready.how != Process::Ready::How::notify) {
+    add_question(json["ready"], process.ready);
+  }
   json["listen"] = Json::array();
   for (const Process::Listen& listen : process.listen) {
     json["listen"].push_back(

@@ -16,12 +16,13 @@ namespace hither::topology {
 struct Process {
   enum class Kind { backend, balancer, dns };
   /// How it says that it is ready. Every process may also say READY=1 on $NOTIFY_SOCKET
-  /// (sd_notify), which counts at once; a process that never speaks is asked.
+  /// (sd_notify), which counts at once; a copy that never speaks is asked what its balancer will
+  /// ask it.
   struct Ready {
-    enum class How { notify, http, tcp };
+    enum class How { notify, http, tcp, tls };
     How how = How::notify;
     Endpoint endpoint;
-    std::string path;
+    HealthRule rule;  ///< of a copy; its kind is `how`
     Duration timeout = std::chrono::seconds(10);
   };
   /// A socket it will listen on, to say before anything is started that a port is taken.

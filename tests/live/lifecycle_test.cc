@@ -108,13 +108,26 @@ TEST_F(Lifecycle, AProgramThatListensOnPortIsAsGoodAsOurs) {
   description.replace(
       description.find("[\"hither-backend\"]"), 18,
       R"(["/bin/sh", "-c", "exec /usr/bin/python3 -m http.server --bind $HOST $PORT"]
-health = { path = "/" })");
+health = { path = "/", status = [200, 404], body = "Directory listing" })");
   ASSERT_TRUE(world.start_and_wait(description)) << world.output();
 
   EXPECT_TRUE(eventually(20s, [&] { return world.dig("133.11.0.0/16") == "127.12.0.1\n"; }))
       << world.output();
   const auto page = world.curl(fmt::format("http://127.12.0.1:{}/", world.ports().web));
   EXPECT_NE(page.output.find("Directory listing"), std::string::npos) << page.output;
+}
+
+TEST_F(Lifecycle, ACopyIsAskedIfItIsReadyAsItsFarmIsProbed) {
+  std::string description = world.three_rooms(1);
+  description.replace(
+      description.find("[\"hither-backend\"]"), 18,
+      R"(["/bin/sh", "-c", "exec /usr/bin/python3 -m http.server --bind $HOST $PORT"]
+ready_timeout = "2s"
+health = { path = "/", body = "nowhere to be found" })");
+  ASSERT_TRUE(world.start_and_wait(description)) << world.output();
+
+  EXPECT_NE(world.output().find("not-ready process=nrt/web-1"), std::string::npos)
+      << world.output();
 }
 
 TEST_F(Lifecycle, ACopyThatNeverGetsReadyIsNamedAndTheRestComesUp) {

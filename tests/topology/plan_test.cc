@@ -85,19 +85,38 @@ TEST(Plan, CopiesAreAskedWhatTheirHealthRuleAsks) {
   const auto plan = make_plan(read_sound(with(two_rooms, R"(
     [farm.web.health]
     path = "/up"
+    status = ["200-299", 401]
+    body = "ready"
     [farm.raw]
     port = 9000
     mode = "tcp"
-    ready_timeout = "3s")")));
+    ready_timeout = "3s"
+    [farm.safe]
+    port = 9443
+    mode = "tcp"
+    health = { kind = "tls", host = "a.example" })")));
 
   const Process& web = named(plan, "fra/web-1");
   EXPECT_EQ(web.ready.how, Process::Ready::How::http);
-  EXPECT_EQ(web.ready.path, "/up");
+  EXPECT_EQ(web.ready.rule.path, "/up");
+  EXPECT_EQ(web.ready.rule.body, "ready");
+  EXPECT_EQ(web.ready.rule.status.size(), 2U);
   EXPECT_EQ(web.ready.timeout, 10s);
   EXPECT_EQ(web.ready.endpoint, web.listen.at(0).endpoint);
   const Process& raw = named(plan, "fra/raw-1");
   EXPECT_EQ(raw.ready.how, Process::Ready::How::tcp);
   EXPECT_EQ(raw.ready.timeout, 3s);
+  const auto json = nlohmann::json::parse(to_json(plan));
+  const auto ready_of = [&json](std::string_view name) {
+    for (const auto& process : json) {
+      if (process["name"] == name) return process["ready"];
+    }
+    return nlohmann::json();
+  };
+  EXPECT_EQ(ready_of("fra/web-1")["status"], (std::vector<std::string>{"200-299", "401"}));
+  EXPECT_EQ(ready_of("fra/web-1")["body"], "ready");
+  EXPECT_EQ(ready_of("fra/safe-1")["how"], "tls");
+  EXPECT_EQ(ready_of("fra/safe-1")["host"], "a.example");
 }
 
 TEST(Plan, OurOwnProgramsSayThemselvesWhenTheyAreReady) {
