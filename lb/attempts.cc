@@ -17,6 +17,7 @@ void Attempts::reset(const Affinity& affinity) {
   vain_wait_.clear();
   earlier_ = 0;
   away_ = false;
+  shed_ = false;
 }
 
 /// Takes what was picked. Who has a cookie and is not at its server is away from it if that one may
@@ -33,7 +34,9 @@ Search Attempts::hold(const Picker& picker, Lease lease) {
 
 Search Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   reset(affinity);
-  return hold(picker, picker.pick(affinity, now, {}, request_.text()));
+  Lease first = picker.pick(affinity, now, {}, request_.text());
+  shed_ = picker.shed();
+  return hold(picker, std::move(first));
 }
 
 bool Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now) {
@@ -48,7 +51,8 @@ Search Attempts::next(Picker& picker, std::string_view why, Instant now) {
   lease_.failed(now);
   tried_[count_] = lease_.index();
   ++count_;
-  if (count_ == tries_max) {
+  if (count_ >= allowed_) {
+    if (allowed_ < tries_max) last_failure_ += "; it is somebody's retry already";
     lease_.release();
     return Search::none;
   }
@@ -126,6 +130,10 @@ std::string Attempts::why_none(const Farm& farm) const {
   if (!vain_wait_.empty()) {
     return fmt::format("all copies of farm {} have as much as they are given at once; {}",
                        farm.name(), vain_wait_);
+  }
+  if (shed_) {
+    return fmt::format(
+        "too few copies of farm {} are up, and this request is refused to spare them", farm.name());
   }
   if (count_ == 0) return farm.why_none();
   return fmt::format("no copy of farm {} took the connection ({} tried; {})", farm.name(), count_,

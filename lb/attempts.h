@@ -35,6 +35,10 @@ class Attempts {
 
   /// What the request is called, for who asks later how it came to its server.
   void name(std::string_view request_id) { request_.set(request_id); }
+  /// How many servers it may be offered to, up to tries_max: one if it is somebody's retry already.
+  void allow(std::size_t tries) { allowed_ = tries; }
+  /// How many did not take it.
+  std::size_t failed() const { return count_; }
   /// Picks a server for the first time.
   Search begin(Picker& picker, const Affinity& affinity, Instant now);
   /// The present one did not take the connection: picks another. `none` also if the farm's retry
@@ -73,8 +77,10 @@ class Attempts {
 
   std::array<std::uint32_t, tries_max> tried_{};
   std::size_t count_ = 0;
+  std::size_t allowed_ = tries_max;
   Affinity affinity_;
   ShortText<64> request_;
+  bool shed_ = false;         ///< it was refused to spare the servers that are left
   bool away_ = false;         ///< the server that its cookie names is well, but full
   std::string last_failure_;  ///< empty unless a connect failed
   std::string vain_wait_;     ///< why waiting did not help; empty unless it was tried

@@ -44,6 +44,8 @@ class Buffer {
   Buffer& operator=(const Buffer&) = delete;
 
   ByteView data() const { return {block_.get() + begin_, end_ - begin_}; }
+  /// The same, to be changed in place.
+  std::span<std::byte> bytes() { return {block_.get() + begin_, end_ - begin_}; }
   std::size_t size() const { return end_ - begin_; }
   bool empty() const { return begin_ == end_; }
   /// Bytes that can still be put in.

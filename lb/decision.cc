@@ -43,9 +43,16 @@ Words words_of(Balance balance) {
 }  // namespace
 
 std::string Decision::why() const {
+  const std::string why = why_picked();
+  return panic && !nobody() ? why + "; in panic, all copies are candidates" : why;
+}
+
+std::string Decision::why_picked() const {
   switch (chosen) {
     case Chosen::none:
       return "no copy is left to pick";
+    case Chosen::shed:
+      return "shed: too few copies are usable, and these get no more than they can take";
     case Chosen::by_cookie:
       return "named by the client's cookie";
     case Chosen::on_probation:
@@ -67,10 +74,17 @@ std::string Decision::why() const {
   return others ? words.chosen_after_others : words.chosen;
 }
 
+namespace {
+
+/// Of a copy that panic makes a candidate.
+constexpr const char* although = "; not usable, but there is panic";
+
+}  // namespace
+
 std::string Decision::why(const CopyInDecision& one) const {
   switch (one.part) {
     case Part::chosen:
-      return why();
+      return why_picked() + (one.in_any_case ? although : "");
     case Part::tried:
       return "tried already for this request";
     case Part::full:
@@ -88,10 +102,11 @@ std::string Decision::why(const CopyInDecision& one) const {
     case Part::unseen:
       break;
   }
-  if (chosen != Chosen::by_algorithm) return "a candidate, but nobody asked";
+  const char* const more = one.in_any_case ? although : "";
+  if (chosen != Chosen::by_algorithm) return std::string("a candidate, but nobody asked") + more;
   const Words words = words_of(balance);
-  if (one.part == Part::unseen) return words.unseen;
-  return one.part == Part::passed ? words.passed : words.outdone;
+  if (one.part == Part::unseen) return std::string(words.unseen) + more;
+  return std::string(one.part == Part::passed ? words.passed : words.outdone) + more;
 }
 
 const char* to_text(Part part) {

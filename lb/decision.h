@@ -18,6 +18,7 @@ enum class Chosen : std::uint8_t {
   by_cookie,     ///< the client's sticky cookie names it
   on_probation,  ///< its one request
   none,          ///< nobody was left
+  shed,          ///< too few are left (lb/panic.h)
 };
 
 /// What a decision made of one copy.
@@ -41,8 +42,9 @@ struct CopyInDecision {
   std::uint32_t server = 0;  ///< its place in the farm
   std::uint32_t in_flight = 0;
   std::uint32_t weight = 0;
-  float response_ms = 0;  ///< what the algorithm takes for its time; 0: never heard of
-  float score = 0;        ///< of those that were looked at
+  bool in_any_case = false;  ///< it is not usable, and a candidate all the same
+  float response_ms = 0;     ///< what the algorithm takes for its time; 0: never heard of
+  float score = 0;           ///< of those that were looked at
   Part part = Part::unseen;
   bool looked_at = false;
   bool crowded = false;
@@ -61,14 +63,19 @@ struct Decision {
   topology::Balance balance = topology::Balance::least_request;
   Chosen chosen = Chosen::none;
   bool alone = false;          ///< there was one candidate only
+  bool panic = false;          ///< all copies were candidates, whatever was said of them
   std::uint32_t server = 0;    ///< the one picked, unless `none`
   std::uint32_t copies = 0;    ///< said below, in the order of the farm
   std::uint32_t left_out = 0;  ///< beyond copies_max; never those that were looked at
   std::array<CopyInDecision, copies_max> copy;
 
+  bool nobody() const { return chosen == Chosen::none || chosen == Chosen::shed; }
   /// In some words: why this copy, and what became of each.
   std::string why() const;
   std::string why(const CopyInDecision& one) const;
+
+ private:
+  std::string why_picked() const;
 };
 
 }  // namespace hither::lb

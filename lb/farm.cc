@@ -46,7 +46,7 @@ void Server::give_back(std::uint32_t index, bool offer) {
 
 void Server::offer_places(std::uint32_t index) {
   if (admission_ == nullptr) return;
-  const auto claimed = [this] { return usable() && weight() > 0 && claim() > 0; };
+  const auto claimed = [this] { return eligible() && weight() > 0 && claim() > 0; };
   while (admission_->waiting() > 0 && admission_->call(index, claimed)) {
   }
 }
@@ -110,6 +110,7 @@ void Lease::tell(Verdict verdict, Duration took, Duration cost, Instant now) {
   server_->streak_.note(verdict);
   const bool good = verdict == Verdict::good;
   (good ? totals().good : verdict == Verdict::bad ? totals().bad : totals().throttled).add();
+  if (good) totals().good_ns.add(static_cast<std::uint64_t>(took.count()));
   if (trial_) server_->trial_.end(good);
   trial_ = false;
 }
@@ -189,6 +190,7 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
   present_settings_ = std::make_unique<const topology::Farm>(std::move(farm));
   settings_.store(present_settings_.get(), std::memory_order_release);
   admission_.set_most(static_cast<std::size_t>(settings().concurrency.queue));
+  allotments_.change(settings(), plan);
 
   for (const CopyPlan::Join& join : plan.joins) {
     if (join.place == size()) {
@@ -196,6 +198,15 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
       servers_[join.place]->admission_ = &admission_;
       size_.store(join.place + 1, std::memory_order_release);
     }
+  }
+  order_ = plan.order;
+  for (const std::size_t place : order_) {
+    const auto weight = settings().weights.find(servers_[place]->name());
+    set_weight(place, weight == settings().weights.end()
+                          ? topology::weight_usual
+                          : static_cast<std::uint32_t>(weight->second.weight));
+  }
+  for (const CopyPlan::Join& join : plan.joins) {
     Server& server = *servers_[join.place];
     if (join.heir_of) {
       const Server& before = *servers_[*join.heir_of];
@@ -208,14 +219,6 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
     servers_[place]->present_ = false;
     servers_[place]->healthy_ = false;
     set_standing(place, Standing::good);
-  }
-  order_ = plan.order;
-  for (const std::size_t place : order_) {
-    set_limit(place, static_cast<std::uint32_t>(settings().concurrency.most));
-    const auto weight = settings().weights.find(servers_[place]->name());
-    set_weight(place, weight == settings().weights.end()
-                          ? topology::weight_usual
-                          : static_cast<std::uint32_t>(weight->second.weight));
   }
   change_generation();
 }
@@ -257,14 +260,72 @@ std::vector<Outliers::Seen> Farm::take_seen() {
 }
 
 void Farm::set_weight(std::size_t index, std::uint32_t weight) {
-  servers_[index]->weight_.store(weight, std::memory_order_release);
-  change_generation();
+  allotments_.set_weight(index, weight);
+  give(index);
+}
+
+void Farm::give(std::size_t place) {
+  const Allotment& allotment = allotments_.of(place);
+  Server& server = *servers_[place];
+  server.share_.store(allotment.share, std::memory_order_relaxed);
+  set_limit(place, allotment.limit);
+  if (server.weight_.exchange(allotment.weight, std::memory_order_acq_rel) != allotment.weight) {
+    change_generation();
+  }
 }
 
 void Farm::set_limit(std::size_t index, std::uint32_t limit) {
   const std::uint32_t before = servers_[index]->limit_.exchange(limit, std::memory_order_relaxed);
   // Pickers look at a limit for each request, but not if there is one.
   if ((before == 0) != (limit == 0)) change_generation();
+}
+
+Panic::Change Farm::step_allotments(Instant now, bool known) {
+  std::vector<Allotments::Seen> seen;
+  seen.reserve(size());
+  for (std::size_t i = 0; i < size(); ++i) {
+    const Server& one = server(i);
+    const auto took = one.sum([](const ServerTotals& t) -> const Counter& { return t.good_ns; });
+    seen.push_back({.usable = one.usable(),
+                    .in_flight = one.in_flight().level(),
+                    .answers = {.count = one.sum(
+                                    [](const ServerTotals& t) -> const Counter& { return t.good; }),
+                                .took = Duration(static_cast<std::int64_t>(took))}});
+  }
+  Panic::Seen left{.known = known};
+  for (const std::size_t place : order_) {
+    if (allotments_.full_weight(place) == 0) continue;
+    ++left.copies;
+    if (seen[place].usable) ++left.usable;
+  }
+  const Panic::Change change = panic_.step(settings().panic, left, now);
+  allotments_.step(seen, /*ramps=*/!in_panic(topology::Panic::Mode::spread), now);
+  for (const std::size_t place : order_) give(place);
+  heed_panic();
+  return change;
+}
+
+/// Makes true for the threads that pick what panic_ says.
+void Farm::heed_panic() {
+  const bool spreads = in_panic(topology::Panic::Mode::spread);
+  std::uint64_t admitted = all_admitted;
+  if (in_panic(topology::Panic::Mode::shed)) {
+    double usable = 0;
+    double all = 0;
+    for (const std::size_t place : order_) {
+      if (server(place).usable()) usable += server(place).weight();
+      all += allotments_.full_weight(place);
+    }
+    admitted = static_cast<std::uint64_t>(admitted_share(settings().panic.below, usable, all) *
+                                          static_cast<double>(all_admitted));
+  }
+  bool changed = spreads_.exchange(spreads, std::memory_order_acq_rel) != spreads;
+  changed |= admitted_.exchange(admitted, std::memory_order_acq_rel) != admitted;
+  for (std::size_t i = 0; i < size(); ++i) {
+    const bool before = servers_[i]->in_any_case_.exchange(spreads, std::memory_order_acq_rel);
+    changed |= before != spreads;
+  }
+  if (changed) change_generation();
 }
 
 void Farm::offer_places() {
@@ -275,7 +336,7 @@ void Farm::offer_places() {
 void Farm::step_queue() {
   if (admission_.waiting() == 0) return;
   bool any = false;
-  for (std::size_t i = 0; i < size(); ++i) any |= server(i).usable() && server(i).weight() > 0;
+  for (std::size_t i = 0; i < size(); ++i) any |= server(i).eligible() && server(i).weight() > 0;
   if (any) {
     offer_places();
   } else {
@@ -296,7 +357,8 @@ FarmReport Farm::report(Instant now) const {
     if (!one.usable() || one.weight() == 0) continue;
     ++report.usable;
     const std::int64_t limit = one.limit();
-    const std::int64_t capacity = settings().capacity;
+    const std::int64_t capacity =
+        ramped_limit(static_cast<std::uint32_t>(settings().capacity), one.share());
     report.limit += limit;
     report.capacity += limit > 0 ? std::min(capacity, limit) : capacity;
   }

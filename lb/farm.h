@@ -18,10 +18,12 @@
 #include "base/published.h"
 #include "base/room.h"
 #include "lb/admission.h"
+#include "lb/allotment.h"
 #include "lb/copy_plan.h"
 #include "lb/decision_log.h"
 #include "lb/feedback.h"
 #include "lb/outlier.h"
+#include "lb/panic.h"
 #include "lb/retry_budget.h"
 #include "lb/timings.h"
 #include "topology/description.h"
@@ -38,6 +40,7 @@ struct alignas(64) ServerTotals {
   Counter good;     ///< requests by what they say about the server (lb/outlier.h)
   Counter bad;
   Counter throttled;
+  Counter good_ns;  ///< response times of the good ones, in all
   Timings timings;  ///< of the requests it got
 };
 
@@ -48,6 +51,7 @@ struct alignas(64) FarmTotals {
   Counter rejected;  ///< requests we answered 4xx ourselves
   Counter unserved;  ///< answered 502 or 503 (or closed, in TCP mode) for want of a server
   Counter late;      ///< answered 408 or 504
+  Counter shed;      ///< of the unserved, those that were refused in panic (lb/panic.h)
   Counter unlogged;  ///< whose line of the access log was dropped
   Counter aborted;   ///< given up because the client left, or took too little
   Timings timings;   ///< of all requests, whoever served them
@@ -81,9 +85,12 @@ class Server {
 
   /// Is it one of the farm's copies? If not, it only finishes what it has.
   bool present() const { return present_.load(std::memory_order_acquire); }
-  /// May it be picked: up by its probes, and not out for what became of its requests? One that is
-  /// not present is not up.
+  /// Up by its probes, and not out for what became of its requests? One that is not present is not
+  /// up.
   bool usable() const { return healthy() && standing() == Standing::good; }
+  /// May it be picked? If it is usable; in panic perhaps whatever is said of it.
+  bool eligible() const { return usable() || (in_any_case() && present()); }
+  bool in_any_case() const { return in_any_case_.load(std::memory_order_acquire); }
   bool healthy() const { return healthy_.load(std::memory_order_acquire); }
   Standing standing() const { return standing_.load(std::memory_order_acquire); }
   Trial& trial() { return trial_; }
@@ -98,8 +105,11 @@ class Server {
   void give_back(std::uint32_t index, bool offer = true);
   /// Calls those who wait while it has places for them.
   void offer_places(std::uint32_t index);
-  /// Its share beside the others'; 0: it gets nothing new.
+  /// Its share beside the others', as it has it now; 0: it gets nothing new.
   std::uint32_t weight() const { return weight_.load(std::memory_order_acquire); }
+  /// How much it has of what it gets when it is warm, 0 to 1 (lb/slow_start.h). Its weight and
+  /// limit heed that already.
+  double share() const { return share_.load(std::memory_order_relaxed); }
   /// A hash of its address, the same in every process.
   std::uint64_t address_hash() const { return address_hash_; }
   const Feedback& feedback() const { return feedback_; }
@@ -133,6 +143,8 @@ class Server {
   std::atomic<Standing> standing_{Standing::good};
   std::atomic<std::uint32_t> weight_{topology::weight_usual};
   std::atomic<std::uint32_t> limit_{0};
+  std::atomic<double> share_{1};
+  std::atomic<bool> in_any_case_{false};
   Admission* admission_ = nullptr;  ///< of its farm
   alignas(64) Gauge in_flight_;     ///< their own cache line: every request writes it
   Gauge connecting_;
@@ -236,10 +248,22 @@ class Farm {
   void set_standing(std::size_t index, Standing standing);
   /// What Outliers decides by, of each server. Main thread, at each step, for it forgets streaks.
   std::vector<Outliers::Seen> take_seen();
-  /// Main thread. For a drain, or step by step for a server that starts slowly.
+  /// Main thread. Its weight when it is warm, in place of the description's until the next change.
   void set_weight(std::size_t index, std::uint32_t weight);
-  /// Main thread. Requests at once that the server is ever given; 0: no limit.
+  /// Main thread. Requests at once that the server is ever given; 0: no limit. Until the next step.
   void set_limit(std::size_t index, std::uint32_t limit);
+  /// Gives each server what it should have now (Allotments), and sees whether there is panic.
+  /// `known`: each was probed at least once. Main thread, a few times a second, after what changes
+  /// who is usable.
+  Panic::Change step_allotments(Instant now, bool known);
+  const Allotments& allotments() const { return allotments_; }
+  const Panic& panic() const { return panic_; }
+  /// Are all servers candidates for panic? Any thread; changes with generation().
+  bool spreads() const { return spreads_.load(std::memory_order_acquire); }
+  /// Of 2^32 requests so many are let in; the others are refused to spare the servers. Any thread;
+  /// changes with generation().
+  std::uint64_t admitted() const { return admitted_.load(std::memory_order_acquire); }
+  static constexpr std::uint64_t all_admitted = std::uint64_t{1} << 32;
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
   /// Who waits for a place while all are full.
@@ -284,6 +308,11 @@ class Farm {
  private:
   std::vector<CopyIdentity> identities(const topology::Farm& farm, const Copies& copies) const;
   void change_generation() { generation_.fetch_add(1, std::memory_order_release); }
+  void give(std::size_t place);
+  void heed_panic();
+  bool in_panic(topology::Panic::Mode mode) const {
+    return panic_.active() && settings().panic.mode == mode;
+  }
 
   std::string room_;
   std::string name_;
@@ -299,6 +328,10 @@ class Farm {
   std::vector<std::unique_ptr<DecisionLog>> decisions_;  ///< by thread
   RecentTimings recent_;                                 ///< the main thread's
   Admission admission_;
+  Allotments allotments_;  ///< the main thread's, as the next one
+  Panic panic_;
+  std::atomic<std::uint64_t> admitted_{all_admitted};
+  std::atomic<bool> spreads_{false};
   alignas(64) Gauge clients_;
   alignas(64) RetryBudget retry_budget_;
 };

@@ -92,12 +92,16 @@ bool HttpProxy::write_head(const RequestHead& head, Instant now) {
   const std::string_view id = request_id_of(head.fields, client_, context_.picker.draw(), space);
   trace_.head(head.method, head.path, id, now);
   attempts_.name(id);
+  exchange_.attempt = attempt_of(head.fields, client_);
+  // L21: what somebody tries again already is tried once here.
+  attempts_.allow(exchange_.attempt > 1 ? 1 : tries_max);
   const std::uint64_t body_max = farm().limits.body_bytes;
   const bool body_fits = body_max == 0 || head.content_length <= body_max;
   const bool written = body_fits && write_request_head(head, request_.in.data(),
                                                        {.client = client_,
                                                         .host = context_.picker.farm().name(),
                                                         .request_id = id,
+                                                        .attempt = exchange_.attempt,
                                                         .protocol = exchange_.protocol},
                                                        request_.out);
   if (written && request_.out.room() >= chunk_overhead) return true;
@@ -214,7 +218,11 @@ void HttpProxy::connect_failed(std::string_view why, Instant now) {
 void HttpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
   wish_ = BackendWish::leave;
   const Search search = attempts_.next(context_.picker, why, now);
-  if (search != Search::none) trace_.retried(now);
+  if (search != Search::none) {
+    trace_.retried(now);
+    // Nothing of it was sent, so its head is in front.
+    set_attempt(request_.out.bytes(), exchange_.attempt + static_cast<int>(attempts_.failed()));
+  }
   go_on(search, reason, now);
   advance(now);
 }

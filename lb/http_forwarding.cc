@@ -66,12 +66,28 @@ std::string_view request_id_of(const HttpFields& fields, const ClientIdentity& c
   return {space.data(), space.size()};
 }
 
+int attempt_of(const HttpFields& fields, const ClientIdentity& client) {
+  if (!client.trusted) return 1;
+  const auto theirs = fields.find("hither-attempt");
+  const std::uint64_t number = theirs ? parse_number(*theirs).value_or(1) : 1;
+  return static_cast<int>(std::clamp<std::uint64_t>(number, 1, attempt_max));
+}
+
+void set_attempt(std::span<std::byte> head, int attempt) {
+  const std::string line = fmt::format("\r\n{}: ", attempt_field);
+  const std::size_t at = as_text(head).find(line);
+  if (at == std::string_view::npos) return;
+  head[at + line.size()] = static_cast<std::byte>('0' + std::clamp(attempt, 1, attempt_max));
+}
+
 bool is_forwarding_field(std::string_view name) {
   switch (name.size()) {
     case 9:
       return is(name, "forwarded");
     case 12:
       return is(name, "x-request-id");
+    case 14:
+      return is(name, "hither-attempt");
     case 15:
       return is(name, "x-forwarded-for");
     case 16:
@@ -103,6 +119,8 @@ void put_forwarding(Writer& out, const RequestHead& head, const Forwarding& forw
   }
   put(out, "\r\n");
   put_field(out, "X-Request-Id", forwarding.request_id);
+  const char digit = static_cast<char>('0' + forwarding.attempt);
+  put_field(out, attempt_field, {&digit, 1});
 }
 
 }  // namespace hither::lb

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -14,10 +15,10 @@
 namespace hither::lb {
 
 /// What a server is told about the client of a request: X-Forwarded-For, -Proto and -Host,
-/// Forwarded (RFC 7239) and X-Request-Id. Anybody can write these fields, so what a client says in
-/// them is dropped and ours stand instead. A client in a trusted network (farm.*.trusted_proxies)
-/// is a proxy that did the same: then ours are added behind its lists, and what it says of scheme,
-/// host and request stays. Pure; no allocation per request.
+/// Forwarded (RFC 7239), X-Request-Id and Hither-Attempt. Anybody can write these fields, so what a
+/// client says in them is dropped and ours stand instead. A client in a trusted network
+/// (farm.*.trusted_proxies) is a proxy that did the same: then ours are added behind its lists, and
+/// what it says of scheme, host and request stays. Pure; no allocation per request.
 
 /// A client as it is told to servers; made once for a connection.
 struct ClientIdentity {
@@ -34,11 +35,23 @@ constexpr std::size_t request_id_bytes_max = 64;
 std::string_view request_id_of(const HttpFields& fields, const ClientIdentity& client,
                                std::uint64_t fresh, std::array<char, 16>& space);
 
+/// The attempt that a request is, however many balancers it passes: 1 unless it was given to
+/// another server before. It is passed on in this field, one digit, so that a retry of ours that
+/// meets another balancer is not tried again there: each of them trying three times would make nine
+/// requests of one, in a room that is in trouble.
+constexpr std::string_view attempt_field = "Hither-Attempt";
+constexpr int attempt_max = 9;
+/// What a trusted client says, at most attempt_max; 1 if it says nothing or nonsense.
+int attempt_of(const HttpFields& fields, const ClientIdentity& client);
+/// Writes another number over the one that put_forwarding() wrote into this head.
+void set_attempt(std::span<std::byte> head, int attempt);
+
 struct Forwarding {
   const ClientIdentity& client;
   std::string_view proto = "http";
   std::string_view host = "unknown";  ///< the Host of a request that came without (HTTP/1.0)
   std::string_view request_id;
+  int attempt = 1;
   std::string_view protocol = {};  ///< of an upgrade to ask the server for; empty: none
 };
 

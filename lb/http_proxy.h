@@ -76,6 +76,7 @@ class HttpProxy final : public Session {
     std::string protocol;       ///< of the upgrade the server was asked for; empty: none
     int minor_version = 1;      ///< the client's
     int status = 0;             ///< of the response, once it has begun
+    int attempt = 1;            ///< as it came (lb/http_forwarding.h)
     bool head_request = false;  ///< HEAD: the response has no body
     bool repeatable = false;  ///< may be sent twice, and stays here as a whole until it is answered
     bool idempotent = false;

@@ -30,19 +30,21 @@ void Picker::refresh() {
   candidates_.clear();
   on_probation_.clear();
   limited_ = false;
+  admitted_ = farm_->admitted();
   for (std::uint32_t i = 0; i < farm_->size(); ++i) {
     const Server& server = farm_->server(i);
     const std::uint32_t weight = server.weight();
     if (server.standing() == Standing::probation && server.healthy() && weight > 0) {
       on_probation_.push_back(i);
     }
-    if (!server.usable() || weight == 0) continue;
+    if (!server.eligible() || weight == 0) continue;
     limited_ = limited_ || server.limit() > 0;
+    const auto capacity = static_cast<std::uint32_t>(farm_->settings().capacity);
     candidates_.push_back({.server = i,
                            .load = &server.in_flight(),
                            .feedback = &server.feedback(),
                            .weight = weight,
-                           .room = static_cast<std::uint32_t>(farm_->settings().capacity),
+                           .room = ramped_weight(capacity, server.share()),
                            .identity = server.address_hash()});
   }
   algorithm_->set_candidates(candidates_);
@@ -123,10 +125,17 @@ Lease Picker::pick_of_the_free(std::span<const Candidate> candidates, const Affi
   return {};
 }
 
+bool Picker::sheds() {
+  if (rng_.below(Farm::all_admitted) < admitted_) return false;
+  totals().shed.add();
+  return true;
+}
+
 Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::uint32_t> tried,
                    std::string_view request) {
   refresh();
   all_full_ = false;
+  shed_ = admitted_ < Farm::all_admitted && tried.empty() && sheds();
   recording_ = farm_->decisions(thread_).wants(!tried.empty(), now);
   if (recording_) {
     decision_ = {.at = now};
@@ -134,8 +143,10 @@ Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::u
     looks_.clear();
   }
   std::span<const Candidate> candidates = untried(tried);
-  Lease lease = try_probation(affinity, now, tried);
-  if (lease) {
+  Lease lease = shed_ ? Lease() : try_probation(affinity, now, tried);
+  if (shed_) {
+    decision_.chosen = Chosen::shed;
+  } else if (lease) {
     decision_.chosen = Chosen::on_probation;
   } else if (limited_ && !candidates.empty()) {
     lease = pick_of_the_free(candidates, affinity, now);
@@ -148,7 +159,7 @@ Lease Picker::pick(const Affinity& affinity, Instant now, std::span<const std::u
   }
   if (lease) decision_.server = lease.index();
   if (recording_) record(candidates, tried, /*counted=*/static_cast<bool>(lease));
-  if (lease || decision_.chosen == Chosen::none) return lease;
+  if (lease || decision_.nobody()) return lease;
   return {farm_->server(decision_.server), decision_.server, thread_, now};
 }
 
@@ -174,6 +185,7 @@ CopyInDecision Picker::copy_in(std::uint32_t server, std::span<const Candidate> 
   CopyInDecision copy{.server = server,
                       .in_flight = one.in_flight().level(),
                       .weight = one.weight(),
+                      .in_any_case = one.in_any_case() && !one.usable(),
                       .response_ms = std::chrono::duration<float, std::milli>(response).count()};
   for (const Look& look : looks_.all()) {
     if (candidates[look.position].server != server) continue;
@@ -193,6 +205,7 @@ void Picker::record(std::span<const Candidate> candidates, std::span<const std::
   decision_.attempt = static_cast<std::int32_t>(tried.size()) + 1;
   decision_.retries_left = farm_->retry_budget().left();
   decision_.alone = candidates.size() == 1;
+  decision_.panic = farm_->spreads();
   const bool all_fit = farm_->size() <= Decision::copies_max;
   // Those that were looked at stand there in any case.
   std::size_t others_left = Decision::copies_max - (all_fit ? 0 : looks_.all().size() + 1);
@@ -200,7 +213,7 @@ void Picker::record(std::span<const Candidate> candidates, std::span<const std::
     if (!farm_->server(i).present()) continue;
     CopyInDecision copy = copy_in(i, candidates, decision_.at);
     const bool candidate = std::ranges::binary_search(candidates, i, {}, &Candidate::server);
-    const bool picked = decision_.chosen != Chosen::none && decision_.server == i;
+    const bool picked = !decision_.nobody() && decision_.server == i;
     if (!candidate) copy.part = part_of(i, tried);
     if (picked) copy.part = Part::chosen;
     if (picked && counted) --copy.in_flight;

@@ -24,8 +24,8 @@ class Picker {
 
   /// A hold on a usable server that is not full and not among `tried`: the one that the client's
   /// cookie names; or else one on probation, if nobody else tries it; or else by the farm's
-  /// algorithm. Empty if there is none, or if others wait for a place already. `request` names it
-  /// in the farm's DecisionLog.
+  /// algorithm. Empty if there is none, if others wait for a place already, or if the request is
+  /// shed. `request` names it in the farm's DecisionLog.
   Lease pick(const Affinity& affinity = {}, Instant now = {},
              std::span<const std::uint32_t> tried = {}, std::string_view request = {});
 
@@ -33,6 +33,9 @@ class Picker {
   std::optional<std::uint32_t> find(std::uint64_t token) const;
   /// After pick() had none: is there a server to wait for, were it not full?
   bool all_full() const { return all_full_; }
+  /// Was it that the farm is in panic, and this request refused to spare the servers it has left?
+  /// Never so for a second attempt.
+  bool shed() const { return shed_; }
 
   /// A hold on this server and no other, usable or not; empty if it is full.
   Lease take(std::uint32_t server, Instant now) { return claim(server, now); }
@@ -51,6 +54,7 @@ class Picker {
 
  private:
   void refresh();
+  bool sheds();
   Lease claim(std::uint32_t server, Instant now);
   Lease pick_of_the_free(std::span<const Candidate> candidates, const Affinity& affinity,
                          Instant now);
@@ -75,6 +79,8 @@ class Picker {
   std::vector<Candidate> free_;              ///< scratch
   bool limited_ = false;                     ///< some candidate has a limit
   bool all_full_ = false;
+  bool shed_ = false;
+  std::uint64_t admitted_ = Farm::all_admitted;  ///< as of the farm's last change
   // Of the present pick, if it is recorded:
   bool recording_ = false;
   Decision decision_;

@@ -57,6 +57,7 @@ Json server_json(const Server& server, const Health& health, const std::string& 
                {"response_s", seconds(server.feedback().mean(now))},
                {"in_flight", server.in_flight().level()},
                {"limit", server.limit()},
+               {"share", server.share()},
                {"connecting", server.connecting().level()}};
   if (!failure.empty()) json["last_failure"] = failure;
   json["results"] = results_json(server);
@@ -95,6 +96,23 @@ Json queue_json(const Admission::Report& queue) {
           {"late_total", queue.late}};
 }
 
+/// What the limit of a copy was found out from.
+Json gradient_json(const GradientLimit& gradient) {
+  return {{"usual_s", seconds(gradient.usual())}, {"latest_s", seconds(gradient.latest())}};
+}
+
+Json panic_json(const Farm& farm, Instant now) {
+  const Panic& panic = farm.panic();
+  const topology::Panic& rule = farm.settings().panic;
+  Json json = {{"active", panic.active()},
+               {"below", rule.below},
+               {"mode", rule.mode == topology::Panic::Mode::spread ? "spread" : "shed"},
+               {"admitted", static_cast<double>(farm.admitted()) / Farm::all_admitted},
+               {"times", panic.times()}};
+  if (panic.times() > 0) json["since_s"] = seconds(now - panic.since());
+  return json;
+}
+
 Json farm_json(const FarmView& view, Instant now) {
   const Farm& farm = *view.farm;
   const FarmReport report = farm.report(now);
@@ -104,6 +122,8 @@ Json farm_json(const FarmView& view, Instant now) {
         server_json(farm.server(i), view.prober->health(i), view.prober->last_failure(i), now));
     add_probe_facts(servers.back(), view, i, now);
     servers.back()["outlier"] = outlier_json(view.outliers->copy(i), now);
+    if (!farm.allotments().adaptive()) continue;
+    servers.back()["gradient"] = gradient_json(farm.allotments().gradient(i));
   }
   const auto sum = [&farm](Counter FarmTotals::*field) {
     return farm.sum([field](const FarmTotals& totals) -> const Counter& { return totals.*field; });
@@ -119,6 +139,8 @@ Json farm_json(const FarmView& view, Instant now) {
           {"capacity", report.capacity},
           {"load", report.load},
           {"limit", report.limit},
+          {"adaptive", farm.settings().concurrency.adaptive ? "gradient" : "off"},
+          {"panic", panic_json(farm, now)},
           {"waiting", report.waiting},
           {"queue", queue_json(farm.admission().report(now))},
           {"clients", farm.clients().level()},
@@ -126,6 +148,7 @@ Json farm_json(const FarmView& view, Instant now) {
           {"requests_total", sum(&FarmTotals::requests)},
           {"rejected_total", sum(&FarmTotals::rejected)},
           {"unserved_total", sum(&FarmTotals::unserved)},
+          {"shed_total", sum(&FarmTotals::shed)},
           {"late_total", sum(&FarmTotals::late)},
           {"client_aborts_total", sum(&FarmTotals::aborted)},
           {"retries_left", farm.retry_budget().left()},
@@ -286,6 +309,10 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(server_family(room, "hither_lb_server_limit",
                                   "Requests at once that the server is ever given; 0: no limit",
                                   [](const Server& s) { return double{1} * s.limit(); }));
+  metrics.push_back(server_family(
+      room, "hither_lb_server_share",
+      "What the server has of its weight and limit: less than 1 while it is back for a short time",
+      [](const Server& s) { return s.share(); }));
   metrics.push_back(server_family(room, "hither_lb_connects_total", "Connections opened to servers",
                                   summed(connects)));
   metrics.push_back(server_family(room, "hither_lb_connect_failures_total",
@@ -306,6 +333,11 @@ Metrics make_metrics(const RoomView& room) {
   metrics.push_back(
       farm_family(room, "hither_lb_unserved_total", "Requests for which no server could be had",
                   summed([](const FarmTotals& t) -> const Counter& { return t.unserved; })));
+  metrics.push_back(
+      farm_family(room, "hither_lb_shed_total", "Requests refused to spare the servers left",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.shed; })));
+  metrics.push_back(farm_family(room, "hither_lb_panic", "1 while too few servers are usable",
+                                [](const Farm& f) { return f.panic().active() ? 1.0 : 0.0; }));
   metrics.push_back(
       farm_family(room, "hither_lb_late_total", "Requests or responses not in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.late; })));

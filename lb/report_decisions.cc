@@ -51,7 +51,7 @@ Json decision_json(const FarmView& view, const Decision& decision, Instant now) 
   for (std::uint32_t i = 0; i < decision.copies; ++i) {
     copies.push_back(copy_json(view, decision, decision.copy[i], now));
   }
-  const bool picked = decision.chosen != Chosen::none;
+  const bool picked = !decision.nobody();
   const bool refused = picked && decision.attempt > 1 && decision.retries_left <= 0;
   return {{"ago_s", rounded(seconds(now - decision.at))},
           {"request", decision.request.empty() ? Json() : Json(decision.request.text())},
@@ -60,6 +60,9 @@ Json decision_json(const FarmView& view, const Decision& decision, Instant now) 
           {"refused", refused},
           {"balance", to_text(decision.balance)},
           {"server", picked ? Json(view.farm->server(decision.server).name()) : Json()},
+          {"panic", decision.panic                    ? "spread"
+                    : decision.chosen == Chosen::shed ? "shed"
+                                                      : ""},
           {"why", refused ? "picked, but the farm's retry budget is spent" : decision.why()},
           {"copies", std::move(copies)},
           {"left_out", decision.left_out}};

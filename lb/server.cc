@@ -165,24 +165,45 @@ void Balancer::judge_outliers() {
   for (std::size_t i = 0; i < farms_.size(); ++i) {
     Farm& farm = *farms_[i];
     farm.step_recent(now);
-    farm.step_queue();
     farm.retry_budget().step(
         farm.sum([](const FarmTotals& totals) -> const Counter& { return totals.requests; }), now);
-    for (const Outliers::Change& change : outliers_[i]->step(farm.take_seen(), now)) {
-      farm.set_standing(change.server, change.to);
-      if (change.to == Standing::probation) continue;
-      const bool out = change.to == Standing::ejected;
-      LogRecord record = out ? log_warning("server-ejected") : log_info("server-readmitted");
-      record.with("farm", farm.name())
-          .with("server", farm.server(change.server).name())
-          .with("reason", change.reason);
-      if (out) {
-        record.with("for", hither::to_text(outliers_[i]->copy(change.server).until - now));
-      }
-      io::write_log(record);
-    }
+    step_outliers(i, now);
+    step_allotments(i, now);
+    farm.step_queue();
   }
   judge_timer_.set(now + judge_interval);
+}
+
+void Balancer::step_outliers(std::size_t number, Instant now) {
+  Farm& farm = *farms_[number];
+  for (const Outliers::Change& change : outliers_[number]->step(farm.take_seen(), now)) {
+    farm.set_standing(change.server, change.to);
+    if (change.to == Standing::probation) continue;
+    const bool out = change.to == Standing::ejected;
+    LogRecord record = out ? log_warning("server-ejected") : log_info("server-readmitted");
+    record.with("farm", farm.name())
+        .with("server", farm.server(change.server).name())
+        .with("reason", change.reason);
+    if (out) {
+      record.with("for", hither::to_text(outliers_[number]->copy(change.server).until - now));
+    }
+    io::write_log(record);
+  }
+}
+
+void Balancer::step_allotments(std::size_t number, Instant now) {
+  Farm& farm = *farms_[number];
+  const bool known = number < probes_.size() && probes_[number]->prober().first_round_done();
+  const Panic::Change change = farm.step_allotments(now, known);
+  if (change == Panic::Change::none) return;
+  const bool begins = change == Panic::Change::begins;
+  const FarmReport report = farm.report(now);
+  const bool spreads = farm.settings().panic.mode == topology::Panic::Mode::spread;
+  LogRecord record = begins ? log_warning("panic-begins") : log_info("panic-ends");
+  record.with("farm", farm.name())
+      .with("usable", fmt::format("{}/{}", report.usable, report.copies));
+  if (begins) record.with("mode", spreads ? "spread" : "shed");
+  io::write_log(record);
 }
 
 void Balancer::log_down(std::size_t farm, std::size_t server) const {

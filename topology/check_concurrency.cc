@@ -21,6 +21,12 @@ void check_farm(const Farm& farm, Mistakes& mistakes) {
                         "least does nothing without adaptive; take it out, or write adaptive = "
                         "\"gradient\""});
   }
+  if (farm.concurrency.adaptive && farm.mode == Mode::tcp) {
+    mistakes.push_back(
+        {farm.where, fmt::format("farm {}: concurrency.adaptive follows response times, which "
+                                 "mode tcp has none of; take it out, or write mode = \"http\"",
+                                 farm.name)});
+  }
   if (farm.concurrency.adaptive && most > 0 && farm.concurrency.least > most) {
     mistakes.push_back({farm.concurrency.where_least,
                         fmt::format("concurrency.least {} is more than most {}; write least = {}",

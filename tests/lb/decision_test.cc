@@ -120,6 +120,41 @@ TEST_F(Recorded, WhyTheOthersWereNoCandidates) {
   EXPECT_EQ(decision.retries_left, farm_->retry_budget().left());
 }
 
+TEST_F(Recorded, ThatAllAreCandidatesInPanic) {
+  topology::Farm settings = round_robin_farm();
+  settings.panic = {.below = 0.5, .mode = topology::Panic::Mode::spread};
+  make(3, settings);
+  farm_->set_usable(0, false);
+  farm_->set_usable(1, false);
+  farm_->step_allotments(start, /*known=*/true);
+
+  pick();
+  const Decision decision = last();
+
+  EXPECT_EQ(decision.server, 0U);
+  EXPECT_EQ(decision.why(), "its turn; in panic, all copies are candidates");
+  EXPECT_EQ(why_of(decision, 0), "its turn; not usable, but there is panic");
+  EXPECT_EQ(why_of(decision, 1), "waits for its turn; not usable, but there is panic");
+  EXPECT_EQ(why_of(decision, 2), "waits for its turn");
+}
+
+TEST_F(Recorded, ThatARequestWasShed) {
+  topology::Farm settings = round_robin_farm();
+  settings.panic = {.below = 0.5, .mode = topology::Panic::Mode::shed};
+  make(2, settings);
+  farm_->set_usable(0, false);
+  farm_->set_usable(1, false);
+  farm_->step_allotments(start, /*known=*/true);
+
+  EXPECT_FALSE(pick());
+  const Decision decision = last();
+
+  EXPECT_TRUE(decision.nobody());
+  EXPECT_EQ(decision.why(),
+            "shed: too few copies are usable, and these get no more than they can take");
+  EXPECT_EQ(why_of(decision, 0), "down by its probes");
+}
+
 TEST_F(Recorded, TheRequestOnProbation) {
   make(3);
   farm_->set_standing(1, Standing::probation);

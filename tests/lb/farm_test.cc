@@ -221,5 +221,138 @@ TEST(FarmChange, PlacesEndAndThenAChangeIsRefused) {
   EXPECT_TRUE(farm.plan(round_robin_farm(), {{"web-1", "17"}})) << "that one is known";
 }
 
+// ---- Headroom, as the DNS hears of it
+
+class Headroom : public testing::Test {
+ protected:
+  Headroom() {
+    settings_.capacity = 40;
+    settings_.concurrency.most = 50;
+    settings_.slow_start = 10s;
+  }
+  void begin() {
+    farm_ = make_farm(2, settings_);
+    step(0s);
+  }
+  void step(Duration time) { farm_->step_allotments(now_ += time, /*known=*/true); }
+
+  Instant now_{1h};
+  topology::Farm settings_ = round_robin_farm();
+  std::unique_ptr<Farm> farm_;
+};
+
+TEST_F(Headroom, GrowsWithACopyThatRamps) {
+  begin();
+  EXPECT_EQ(farm_->report().capacity, 80);
+  EXPECT_EQ(farm_->report().limit, 100);
+  farm_->set_usable(1, false);
+  step(1s);
+  EXPECT_EQ(farm_->report().capacity, 40);
+  EXPECT_EQ(farm_->report().limit, 50);
+  farm_->set_usable(1, true);
+  EXPECT_EQ(farm_->report().capacity, 41) << "at once, before any step";
+  step(200ms);
+  step(5s);
+  EXPECT_EQ(farm_->report().capacity, 60);
+  EXPECT_EQ(farm_->report().limit, 75);
+  EXPECT_EQ(farm_->report().usable, 2);
+  step(5s);
+  EXPECT_EQ(farm_->report().capacity, 80);
+}
+
+TEST_F(Headroom, GrowsWithoutALimitToo) {
+  settings_.concurrency.most = 0;
+  begin();
+  farm_->set_usable(1, false);
+  step(1s);
+  farm_->set_usable(1, true);
+  step(200ms);
+  step(2500ms);
+  EXPECT_EQ(farm_->report().capacity, 50);
+  EXPECT_EQ(farm_->report().limit, 0);
+}
+
+TEST_F(Headroom, IsNoMoreThanALimitThatFell) {
+  settings_.concurrency = {.most = 200, .adaptive = true, .least = 4};
+  begin();
+  EXPECT_EQ(farm_->report().limit, 80) << "both begin with the capacity";
+  Picker picker(*farm_, 0, 1);
+  ResponseHead head;
+  head.status = 200;
+  const auto serve = [&](Duration took, int steps) {
+    for (int i = 0; i < steps; ++i) {
+      std::vector<Lease> held;
+      for (Lease one = picker.pick({}, now_); one; one = picker.pick({}, now_)) {
+        held.push_back(std::move(one));
+      }
+      for (Lease& one : held) one.answered(head, now_ + took);
+      step(200ms);
+    }
+  };
+  serve(10ms, 20);
+  EXPECT_EQ(farm_->report().capacity, 80);
+  EXPECT_GT(farm_->report().limit, 100);
+
+  serve(100ms, 30);
+
+  EXPECT_LT(farm_->report().limit, 80);
+  EXPECT_EQ(farm_->report().capacity, farm_->report().limit);
+}
+
+TEST_F(Headroom, IsThatOfUsableCopiesInPanic) {
+  settings_.panic.below = 0.9;
+  begin();
+  farm_->set_usable(1, false);
+  step(1s);
+  EXPECT_TRUE(farm_->panic().active());
+  EXPECT_EQ(farm_->report(),
+            (FarmReport{.farm = "web", .copies = 2, .usable = 1, .capacity = 40, .limit = 50}));
+}
+
+TEST(FarmChange, ARampGoesOnThroughIt) {
+  topology::Farm settings = round_robin_farm();
+  settings.slow_start = 10s;
+  settings.concurrency.most = 50;
+  const Farm::Copies both = copies({"10.0.0.1:80", "10.0.0.2:80"});
+  Farm farm("fra", settings, both, 1);
+  Instant now{1h};
+  const auto up = [&](bool usable) {
+    farm.set_usable(1, usable);
+    farm.step_allotments(now += 1s, true);
+  };
+  farm.set_usable(0, true);
+  up(true);
+  up(false);
+  up(true);
+  farm.step_allotments(now += 5s, true);
+  ASSERT_EQ(farm.server(1).weight(), 50U);
+
+  settings.concurrency.most = 100;
+  change(farm, settings, both);
+
+  EXPECT_EQ(farm.server(1).weight(), 50U);
+  EXPECT_EQ(farm.server(1).limit(), 50U);
+  EXPECT_EQ(farm.server(0).limit(), 100U);
+}
+
+TEST(FarmGeneration, ARampMovesItTenTimesAtMostAndALimitNever) {
+  topology::Farm settings = round_robin_farm();
+  settings.slow_start = 10s;
+  settings.concurrency.most = 50;
+  const auto farm = make_farm(2, settings);
+  Instant now{1h};
+  farm->step_allotments(now, true);
+  farm->set_usable(1, false);
+  farm->step_allotments(now += 200ms, true);
+  farm->set_usable(1, true);
+  const std::uint64_t before = farm->generation();
+
+  for (int i = 0; i < 100; ++i) farm->step_allotments(now += 200ms, true);
+
+  EXPECT_EQ(farm->server(1).weight(), 100U);
+  EXPECT_EQ(farm->server(1).limit(), 50U);
+  EXPECT_EQ(farm->generation() - before, 9U);
+}
+
 }  // namespace
 }  // namespace hither::lb::test

@@ -19,7 +19,7 @@ TEST(HttpForwarding, QuotesWhatIsNoToken) {
             "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\n"
             "X-Forwarded-Host: [::1]:8080\r\n"
             "Forwarded: for=\"[2001:db8::7]\";proto=http;host=\"[::1]:8080\"\r\n"
-            "X-Request-Id: 1\r\n");
+            "X-Request-Id: 1\r\nHither-Attempt: 1\r\n");
 }
 
 TEST(HttpForwarding, TrustsNetworksOnly) {
@@ -44,6 +44,16 @@ TEST(HttpForwarding, TakesAnIdOnlyFromTheTrustedAndOnlyIfItIsOne) {
     fields.add({"X-Request-ID", bad});
     EXPECT_EQ(request_id_of(fields, client, 0xabc, space), "0000000000000abc") << bad;
   }
+}
+
+TEST(HttpForwarding, AnotherAttemptIsWrittenOverTheFirst) {
+  std::string head = "GET / HTTP/1.1\r\nX: Hither-Attempt: 7\r\nHither-Attempt: 1\r\n\r\nbody";
+  const auto bytes = std::as_writable_bytes(std::span(head));
+
+  set_attempt(bytes, 3);
+  EXPECT_EQ(head, "GET / HTTP/1.1\r\nX: Hither-Attempt: 7\r\nHither-Attempt: 3\r\n\r\nbody");
+  set_attempt(bytes, 12);
+  EXPECT_EQ(head, "GET / HTTP/1.1\r\nX: Hither-Attempt: 7\r\nHither-Attempt: 9\r\n\r\nbody");
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ std::string rewritten_response(std::string_view text, const ResponseShape& shape
 
 constexpr std::string_view ours =
     "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.test\r\n"
-    "Forwarded: for=\"[2001:db8::7]\";proto=http;host=a.test\r\nX-Request-Id: abc\r\n\r\n";
+    "Forwarded: for=\"[2001:db8::7]\";proto=http;host=a.test\r\nX-Request-Id: abc\r\n"
+    "Hither-Attempt: 1\r\n\r\n";
 
 struct Row {
   const char* name;
@@ -68,7 +69,7 @@ INSTANTIATE_TEST_SUITE_P(
             "Accept: a\r\n"},
         Row{"WhatAnybodyCouldWrite",
             "X-Forwarded-For: 1.2.3.4\r\nx-forwarded-proto: https\r\nForwarded: for=x\r\n"
-            "X-FORWARDED-HOST: evil\r\nX-Request-Id: 1\r\n",
+            "X-FORWARDED-HOST: evil\r\nX-Request-Id: 1\r\nhither-attempt: 4\r\n",
             ""},
         Row{"LengthStays", "Content-Length: 5\r\n", "Content-Length: 5\r\n"},
         Row{"ChunkedIsWrittenAnew", "transfer-encoding: Chunked\r\n",

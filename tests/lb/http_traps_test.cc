@@ -308,7 +308,7 @@ TEST(HttpTrap19, WhatClientsSayOfThemselvesIsReplaced) {
             "X-Forwarded-For: 10.0.0.1, 10.0.0.2, 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
             "X-Forwarded-Host: evil\r\n"
             "Forwarded: for=10.0.0.1, for=198.51.100.7;proto=http;host=a.test\r\n"
-            "X-Request-Id: mine\r\n\r\n");
+            "X-Request-Id: mine\r\nHither-Attempt: 1\r\n\r\n");
 }
 
 TEST(HttpTrap21, RequestLinesAreExact) {

@@ -174,5 +174,174 @@ TEST(Picker, AWeightThatGrowsStepByStepIsSeenAtOnce) {
   }
 }
 
+// ---- Few are left
+
+class PickerInPanic : public testing::Test {
+ protected:
+  void make(topology::Panic panic, std::size_t servers = 4,
+            Balance balance = Balance::round_robin) {
+    topology::Farm settings = round_robin_farm();
+    settings.balance = balance;
+    settings.panic = panic;
+    make(settings, servers);
+  }
+  void make(const topology::Farm& settings, std::size_t servers = 4) {
+    farm_ = make_farm(servers, settings);
+    picker_ = std::make_unique<Picker>(*farm_, 0, 1);
+    step();
+  }
+  void down(std::initializer_list<std::size_t> servers) {
+    for (const std::size_t server : servers) farm_->set_usable(server, false);
+    step();
+  }
+  void step() { farm_->step_allotments(now_ += std::chrono::milliseconds(200), /*known=*/true); }
+  std::vector<int> counts(int requests) {
+    std::vector<int> counts(farm_->size() + 1);
+    for (int i = 0; i < requests; ++i) {
+      const Lease lease = picker_->pick({}, now_);
+      ++counts[lease ? lease.index() : farm_->size()];
+    }
+    return counts;
+  }
+
+  Instant now_ = start;
+  std::unique_ptr<Farm> farm_;
+  std::unique_ptr<Picker> picker_;
+};
+constexpr topology::Panic spread{.below = 0.5, .mode = topology::Panic::Mode::spread};
+constexpr topology::Panic shed{.below = 0.5, .mode = topology::Panic::Mode::shed};
+
+TEST_F(PickerInPanic, SpreadGivesToAllWhateverIsSaidOfThem) {
+  make(spread);
+  farm_->set_standing(3, Standing::ejected);
+  down({0});
+  EXPECT_EQ(counts(100), (std::vector<int>{0, 50, 50, 0, 0})) << "half is enough";
+
+  down({1});
+  EXPECT_EQ(counts(100), (std::vector<int>{25, 25, 25, 25, 0}));
+  EXPECT_EQ(farm_->report().usable, 1) << "the truth for the DNS";
+  EXPECT_EQ(farm_->report().capacity, 100);
+
+  farm_->set_usable(0, true);
+  farm_->set_usable(1, true);
+  step();
+  EXPECT_EQ(counts(90), (std::vector<int>{30, 30, 30, 0, 0}));
+}
+
+TEST_F(PickerInPanic, SpreadHeedsWeightsAndWhoLeft) {
+  topology::Farm settings = round_robin_farm();
+  settings.panic = spread;
+  settings.weights = {{"web-1", {.weight = 0}}, {"web-2", {.weight = 200}}};
+  make(settings);
+  down({0, 1, 2, 3});
+  EXPECT_EQ(counts(400), (std::vector<int>{0, 200, 100, 100, 0}));
+
+  const Farm::Copies left = {{"web-2", farm_->server(1).address()}};
+  farm_->change(settings, *farm_->plan(settings, left));
+  step();
+
+  EXPECT_EQ(counts(10), (std::vector<int>{0, 10, 0, 0, 0}));
+}
+
+TEST_F(PickerInPanic, SpreadLeavesStickyClientsWhereTheyAre) {
+  topology::Farm settings = round_robin_farm();
+  settings.panic = spread;
+  settings.sticky = "at";
+  make(settings);
+  down({0, 1, 2});
+  const std::uint64_t token = farm_->server(1).token();
+
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(picker_->pick({.sticky = token}, now_).index(), 1U);
+  EXPECT_EQ(picker_->find(token), 1U);
+}
+
+TEST_F(PickerInPanic, SpreadCallsWhoWaitsToACopyThatIsDown) {
+  topology::Farm settings = round_robin_farm();
+  settings.panic = spread;
+  settings.concurrency.most = 1;
+  make(settings, 2);
+  const Lease first = picker_->pick({}, now_);
+  const Lease second = picker_->pick({}, now_);
+  EXPECT_FALSE(picker_->pick({}, now_));
+  EXPECT_TRUE(picker_->all_full());
+  farm_->admission().enter({.thread = 0, .owner = 7, .since = now_, .tried = {}});
+  farm_->set_usable(0, false);
+  farm_->set_usable(1, false);
+  step();
+  farm_->step_queue();
+  EXPECT_EQ(farm_->admission().waiting(), 1U) << "all are candidates, so it is not dismissed";
+
+  farm_->set_limit(1, 2);
+  farm_->step_queue();
+
+  EXPECT_EQ(farm_->admission().waiting(), 0U);
+  EXPECT_EQ(farm_->server(1).in_flight().level(), 2U);
+  farm_->server(1).give_back(1);
+}
+
+TEST_F(PickerInPanic, ShedGivesTheUsableNoMoreThanIfJustEnoughWere) {
+  make(shed);
+  down({0, 1});
+  EXPECT_EQ(counts(200), (std::vector<int>{0, 0, 100, 100, 0}));
+
+  down({2});  // One of the two that are needed.
+  const std::vector<int> with_one = counts(10'000);
+  EXPECT_EQ(with_one[0] + with_one[1] + with_one[2], 0);
+  EXPECT_NEAR(with_one[3], 5000, 250);
+  EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.shed; }),
+            static_cast<std::uint64_t>(with_one[4]));
+
+  down({3});
+  EXPECT_EQ(counts(100)[4], 100);
+
+  for (std::size_t i = 0; i < 3; ++i) farm_->set_usable(i, true);
+  step();
+  EXPECT_EQ(counts(300), (std::vector<int>{100, 100, 100, 0, 0}));
+}
+
+TEST_F(PickerInPanic, ShedTakesACopyThatRampsForWhatItIs) {
+  topology::Farm settings = round_robin_farm();
+  settings.panic = shed;
+  settings.slow_start = std::chrono::seconds(10);
+  make(settings);
+  down({0, 1, 2, 3});
+  farm_->set_usable(3, true);
+  step();
+
+  EXPECT_NEAR(counts(10'000)[3], 500, 120) << "a tenth of one of the two that are needed";
+  for (int i = 0; i < 25; ++i) step();
+  EXPECT_NEAR(counts(10'000)[3], 2500, 250);
+}
+
+TEST_F(PickerInPanic, ShedLetsSecondAttemptsThrough) {
+  make(shed);
+  down({0, 1, 2});
+  const std::uint32_t tried[] = {0};
+
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(picker_->pick({}, now_, tried));
+    EXPECT_FALSE(picker_->shed());
+  }
+}
+
+TEST_F(PickerInPanic, ARampMakesAFirstCopyFullEarlier) {
+  topology::Farm settings = round_robin_farm();
+  settings.balance = Balance::first;
+  settings.slow_start = std::chrono::seconds(10);
+  settings.capacity = 20;
+  make(settings, 2);
+  down({0});
+  farm_->set_usable(0, true);
+  step();
+
+  std::vector<Lease> held;
+  std::vector<int> counts(2);
+  for (int i = 0; i < 10; ++i) {
+    held.push_back(picker_->pick({}, now_));
+    ++counts[held.back().index()];
+  }
+  EXPECT_EQ(counts, (std::vector<int>{2, 8}));
+}
+
 }  // namespace
 }  // namespace hither::lb::test

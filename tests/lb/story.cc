@@ -48,7 +48,7 @@ std::string forwarded(std::string_view head, std::string_view host, std::string_
   if (!host.empty()) text += "X-Forwarded-Host: " + std::string(host) + "\r\n";
   text += "Forwarded: for=192.0.2.7;proto=http";
   if (!host.empty()) text += ";host=" + std::string(host);
-  return text + "\r\nX-Request-Id: ID\r\n" + std::string(more) + "\r\n";
+  return text + "\r\nX-Request-Id: ID\r\nHither-Attempt: 1\r\n" + std::string(more) + "\r\n";
 }
 
 Story::Story(Settings settings)

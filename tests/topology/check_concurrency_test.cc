@@ -46,6 +46,9 @@ const Case cases[] = {
      "w:14:29: nobody waits where copies are given all there is; take it out, or write most = "
      "100\n"},
     {"Adaptive", "concurrency = { adaptive = 'gradient', least = 2, queue = 5 }", ""},
+    {"AdaptiveWithoutResponses", "mode = 'tcp'\nconcurrency.adaptive = 'gradient'",
+     "w:12:1: farm api: concurrency.adaptive follows response times, which mode tcp has none of; "
+     "take it out, or write mode = \"http\"\n"},
     {"LeastForNobody", "concurrency.least = 2",
      "w:14:21: least does nothing without adaptive; take it out, or write adaptive = "
      "\"gradient\"\n"},
