@@ -3,13 +3,16 @@
 
 Each has one thread on one core and balances the same three farms: `web` (HTTP over one origin of
 canned answers), `raw` (the same origin in TCP mode) and `slow` (HTTP over four copies, one of them
-ten times slower). All run as children in the foreground on addresses of their own, without access
+ten times slower). hither-lb has a fourth, `frozen` (four copies, one of which will stop in the
+middle of its work). All run as children in the foreground on addresses of their own, without access
 logs, and are stopped in the end.
 """
 
+import json
 import pathlib
 import pwd
 import subprocess
+import urllib.request
 
 from bench_servers import LOAD_CORE, Server
 
@@ -17,6 +20,9 @@ ORIGIN = "127.92.1.1"
 SLOW_COPIES = 4
 SERVICE_MS, SLOWER = 2, 10  # of a copy, one request at a time, and how much slower the last one is
 PORTS = ["web", "raw", "slow"]
+ADMIN, FROZEN = len(PORTS), len(PORTS) + 1  # of hither-lb alone
+FROZEN_COPIES = 4
+FROZEN_SERVICE_MS, FROZEN_RESPONSE_S = 20, 2  # of a copy that works, and how long one may not
 
 
 class Behind(Server):
@@ -52,21 +58,37 @@ def slow_capacity():
     return (SLOW_COPIES - 1 + 1 / SLOWER) * 1000 / SERVICE_MS
 
 
+def frozen_address(copy):
+    return f"127.92.3.{copy + 1}"
+
+
+def frozen_copy(folder, port, programs, copy):
+    server = Behind(f"frozen-{copy}", folder, 0, port)
+    return server.start([str(programs / "hither-backend"), "--host", frozen_address(copy), "--port",
+                         str(port), "--service", f"fixed {FROZEN_SERVICE_MS}ms", "--log", "error"])
+
+
 class Balancer(Server):
     """One of those compared; `port` is that of its first farm, and so is the one behind."""
 
     def endpoint_of(self, farm):
-        return f"{self.ip}:{self.port + PORTS.index(farm)}"
+        return f"{self.ip}:{self.port + (FROZEN if farm == 'frozen' else PORTS.index(farm))}"
+
+    def status(self):
+        """The status page of hither-lb."""
+        with urllib.request.urlopen(f"http://{self.ip}:{self.port + ADMIN}/status") as page:
+            return json.load(page)
 
 
 def hither(folder, number, port, programs):
     server = Balancer("hither", folder, number, port)
     slow = ", ".join(f'"{slow_address(copy)}:{port}"' for copy in range(SLOW_COPIES))
+    frozen = ", ".join(f'"{frozen_address(copy)}:{port}"' for copy in range(FROZEN_COPIES))
     path = server.write("world.toml", f"""schema = 1
 [room.here]
 location = [50.0, 8.6]
 address = ["{server.ip}"]
-admin = "{server.ip}:{port + len(PORTS)}"
+admin = "{server.ip}:{port + ADMIN}"
 [zone."example.test"]
 [name."www.example.test"]
 farm = "web"
@@ -81,6 +103,10 @@ servers = ["{ORIGIN}:{port}"]
 balance = "hot-cold"
 port = {port + 2}
 servers = [{slow}]
+[farm.frozen]
+port = {port + FROZEN}
+servers = [{frozen}]
+timeouts = {{ response = "{FROZEN_RESPONSE_S}s" }}
 """)
     server.environment = {"HITHER_THREADS": "1", "HITHER_LOG": "warning", "PATH": "/usr/bin:/bin"}
     return server.start([str(programs / "hither-lb"), "--topology", path, "--room", "here"])

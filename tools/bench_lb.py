@@ -38,7 +38,11 @@ CLOSED = [
     ("bighttp", "HTTP, replies of 1 MiB", "web", BIG),
     ("bigtcp", "TCP mode, replies of 1 MiB", "raw", BIG),
 ]
+COUNTED = ("keep32", "keep1000", "fresh", "tcp")  # whose system calls are counted
+FREEZES = 3  # at most
 TITLES = {name: title for name, title, _, _ in CLOSED}
+TITLES["frozen"] = (f"{bench_balancers.FROZEN_COPIES} copies, one freezes (SIGSTOP) under 1,000 "
+                    "requests/s, hither-lb alone")
 TITLES["slow"] = (f"{bench_balancers.SLOW_COPIES} copies, one "
                   f"{bench_balancers.SLOWER} times slower, open loop at 60 % load")
 
@@ -51,6 +55,9 @@ class Field:
         self.behind = [bench_balancers.origin(folder, port, programs)]
         self.behind += [bench_balancers.slow_copy(folder, port, programs, copy)
                         for copy in range(bench_balancers.SLOW_COPIES)]
+        self.frozen = [bench_balancers.frozen_copy(folder, port, programs, copy)
+                       for copy in range(bench_balancers.FROZEN_COPIES)]
+        self.behind += self.frozen
         self.balancers = {}
         for number, make in enumerate((
                 lambda k: bench_balancers.hither(folder, k, port, programs),
@@ -64,15 +71,20 @@ class Field:
             for farm in bench_balancers.PORTS:
                 balancer.wait_until(lambda b=balancer, f=farm: self.is_right(b, f))
             progress(f"{balancer.name} answers")
+        hither = self.balancers["hither"]
+        hither.wait_until(lambda: self.is_right(hither, "frozen"))
 
     def is_right(self, balancer, farm):
         got = self.load(balancer, farm, ["--connections", "8"], 0.1)
         return got["answered"] > 0 and got["wrong"] == 0 and got["failed"] == 0
 
+    def command(self, balancer, farm, arguments, seconds):
+        return ["taskset", "-c", LOAD_CORE, str(self.programs / "hither-bench-web"), "--server",
+                balancer.endpoint_of(farm), "--seconds", str(seconds), "--seed",
+                str(random.randrange(1 << 30))] + arguments
+
     def load(self, balancer, farm, arguments, seconds):
-        command = ["taskset", "-c", LOAD_CORE, str(self.programs / "hither-bench-web"), "--server",
-                   balancer.endpoint_of(farm), "--seconds", str(seconds), "--seed",
-                   str(random.randrange(1 << 30))] + arguments
+        command = self.command(balancer, farm, arguments, seconds)
         before = balancer.cpu_ns()
         run = subprocess.run(command, capture_output=True, text=True, check=True)
         got = json.loads(run.stdout)
@@ -109,14 +121,14 @@ def take_turns(servers, title, farm, arguments, runs, seconds):
             for name, got in results.items()}
 
 
-def count_calls(servers, balancer):
+def count_calls(servers, balancer, farm, arguments):
     """System calls that move data, per request, and all of them."""
     with tempfile.NamedTemporaryFile("r") as out:
         tracer = subprocess.Popen(["strace", "-c", "-f", "-o", out.name] + [
             word for pid in balancer.processes() for word in ("-p", str(pid))],
             stderr=subprocess.DEVNULL)
         time.sleep(1)
-        got = servers.load(balancer, "web", SMALL + ["--connections", "32"], 2)
+        got = servers.load(balancer, farm, arguments, 2)
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
         calls = {}
@@ -127,6 +139,49 @@ def count_calls(servers, balancer):
     answered = max(1, got["answered"])
     return {"data": sum(calls.get(name, 0) for name in DATA_CALLS) / answered,
             "all": sum(calls.values()) / answered}
+
+
+def copies_of(balancer, farm):
+    """What hither-lb says of the copies of a farm."""
+    return next(one for one in balancer.status()["farms"] if one["farm"] == farm)["servers"]
+
+
+def freeze_once(servers, seconds):
+    """One copy stops under a steady load. How many requests it had at that moment, how many it got
+    in all that came to nothing, what clients saw fail, and p99 of all beside that of a calm time.
+    """
+    balancer, copy = servers.balancers["hither"], bench_balancers.FROZEN_COPIES - 1
+    steady = ["--rate", "1000", "--connections", "256"]
+    calm = servers.load(balancer, "frozen", steady, seconds)
+    frozen = servers.frozen[copy].process
+    command = servers.command(balancer, "frozen", steady, seconds)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
+        time.sleep(seconds / 4)
+        frozen.send_signal(signal.SIGSTOP)
+        try:
+            before = copies_of(balancer, "frozen")[copy]
+            got = json.loads(load.communicate()[0])
+            after = copies_of(balancer, "frozen")[copy]
+        finally:
+            frozen.send_signal(signal.SIGCONT)
+    balancer.wait_until(lambda: all(one["state"] == "up" and one["outlier"]["standing"] == "good"
+                                    for one in copies_of(balancer, "frozen")) or
+                        servers.load(balancer, "frozen", steady, 0.2) is None)
+    failed = got["wrong"] + got["failed"] + got["lost"]
+    given = after["results"]["failed"] - before["results"]["failed"] + after["in_flight"]
+    return {"accepted": before["in_flight"], "given": given, "failed": failed,
+            "others": failed - given, "lost": got["lost"], "answered": got["answered"],
+            "p99_us": got["p99_us"], "calm_p99_us": calm["p99_us"]}
+
+
+def measure_freeze(servers, runs):
+    seconds = 3 * bench_balancers.FROZEN_RESPONSE_S
+    got = []
+    for run in range(min(runs, FREEZES)):
+        progress(f"a copy freezes: run {run + 1} of {min(runs, FREEZES)}")
+        got.append(freeze_once(servers, seconds))
+    return {**medians(got), "others": max(one["others"] for one in got),
+            "lost": max(one["lost"] for one in got)}
 
 
 def measure_idle(servers, balancer):
@@ -142,7 +197,7 @@ def measure_idle(servers, balancer):
 
 
 def measure(programs, port, runs, seconds, only):
-    report = {"closed": {}, "open": {}, "idle": {}, "calls": {}}
+    report = {"closed": {}, "open": {}, "idle": {}, "calls": {}, "frozen": {}}
     with field(programs, port) as servers:
         servers.wait()
         if wanted("idle", only):
@@ -164,9 +219,14 @@ def measure(programs, port, runs, seconds, only):
                 servers, TITLES["slow"], "slow", ["--rate", str(rate), "--connections", "2000"],
                 runs, max(seconds, 2))
         if wanted("calls", only):
-            progress("system calls")
-            report["calls"] = {name: count_calls(servers, one)
-                               for name, one in servers.balancers.items()}
+            for name, title, farm, arguments in CLOSED:
+                if name not in COUNTED:
+                    continue
+                progress(f"system calls: {title}")
+                report["calls"][name] = {which: count_calls(servers, one, farm, arguments)
+                                         for which, one in servers.balancers.items()}
+        if wanted("frozen", only):
+            report["frozen"] = measure_freeze(servers, runs)
     return report
 
 
@@ -192,9 +252,9 @@ def ratio_rows(report):
             row(name, f"requests/s / {peer}", ratio(name, "rate", peer), 1.10, at_most=False)
             row(name, f"p99 at half of the lowest rate / {peer}",
                 ratio(name, "p99_us", peer, opened), 1.0)
-    if report["calls"]:
-        row("keep32", "system calls that move data, per request",
-            report["calls"]["hither"]["data"], 4.2)
+    for name in sorted({"keep32", "keep1000"} & set(report["calls"])):
+        row(name, "system calls that move data, per request",
+            report["calls"][name]["hither"]["data"], 4.2)
     if "fresh" in closed:
         row("fresh", "requests/s / haproxy", ratio("fresh", "rate", "haproxy"), 1.05,
             at_most=False)
@@ -212,6 +272,13 @@ def ratio_rows(report):
         idle = report["idle"]
         row(f"{IDLE} idle clients", "memory per connection / haproxy",
             idle["hither"]["kib"] / max(idle["haproxy"]["kib"], 1e-9), 0.5)
+    if report["frozen"]:
+        frozen = report["frozen"]
+        row("frozen", "failed requests that were not the frozen copy's", max(frozen["others"], 0),
+            0)
+        row("frozen", "requests that got no answer in the end", frozen["lost"], 0)
+        row("frozen", "p99 of all / before", frozen["p99_us"] / max(frozen["calm_p99_us"], 1e-9),
+            1.2)
     faults = sum(got["hither"]["faults"] for part in (closed, opened) for got in part.values())
     row("all of them", "requests of hither-lb that failed, or were answered wrong", faults, 0)
     return aims.rows
@@ -237,10 +304,18 @@ def tables(report):
                          f"| {one['p50_us']:.0f} us | {one['p99_us']:.0f} us "
                          f"| {one['cpu_ns'] / 1000:.2f} us | {one['faults']} |")
     if report["calls"]:
-        lines += ["", "| balancer | data calls per request | all calls per request |",
-                  "|---|---|---|"]
-        lines += [f"| {balancer} | {calls['data']:.2f} | {calls['all']:.2f} |"
-                  for balancer, calls in report["calls"].items()]
+        lines += ["", "| workload | balancer | data calls per request | all calls per request |",
+                  "|---|---|---|---|"]
+        lines += [f"| {TITLES[name]} | {balancer} | {calls['data']:.2f} | {calls['all']:.2f} |"
+                  for name, got in report["calls"].items() for balancer, calls in got.items()]
+    if report["frozen"]:
+        one = report["frozen"]
+        lines += ["", f"{TITLES['frozen']}:", "",
+                  "| it had when it froze | and was given until it was out | clients saw fail "
+                  "| answered in all | p99 of all | p99 before |", "|---|---|---|---|---|---|",
+                  f"| {one['accepted']:.0f} | {max(one['given'] - one['accepted'], 0):.0f} "
+                  f"| {one['failed']:.0f} | {one['answered']:.0f} | {one['p99_us'] / 1000:.1f} ms "
+                  f"| {one['calm_p99_us'] / 1000:.1f} ms |"]
     if report["idle"]:
         lines += ["", "| balancer | memory per idle client |", "|---|---|"]
         lines += [f"| {balancer} | {one['kib']:.2f} KiB |"
@@ -265,11 +340,15 @@ peers where they are missing), `tools/bench lb --quick` for three short runs.
 - Every answer is checked for its status and length; a fault is one that was wrong, or a connection
   that failed, or a request that was not answered within two seconds of the end.
 - Open loop: latency counts from when a request was due.
+- The copy that freezes: what it had, and what it was given before it was out (its kernel takes
+  requests as ever), is what hither-lb counts in flight and as failed there; a failure is whatever a
+  client saw that was not the right answer. They end by `timeouts.response`, two seconds here.
 
 {tables}""", ["haproxy", "nginx-light"])
 
 
 def bench_lb(programs, options):
+    began = time.monotonic()
     if options.write and options.only:
         raise SystemExit("tools/bench: --write needs all workloads; leave out --only")
     runs, seconds = runs_of(options)
@@ -277,4 +356,5 @@ def bench_lb(programs, options):
     report = measure(programs, options.port, runs, seconds, options.only)
     report.update({"machine": head, "runs": runs, "seconds": seconds})
     report["ratios"] = ratio_rows(report)
+    progress(f"all of it took {time.monotonic() - began:.0f} s")
     return publish(report, tables(report), PAGE, options)
