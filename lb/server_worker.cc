@@ -123,7 +123,7 @@ void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface)
     std::ranges::copy(rest, space.begin());
     flow.session->received(Side::client, rest.size(), now);
   }
-  drive(flow);
+  drive(flow, now);
 }
 
 void Worker::on_readable(Flow& flow, Side side) {
@@ -141,9 +141,10 @@ void Worker::on_readable(Flow& flow, Side side) {
     io::IoResult::Kind found = client ? io::peek(fd) : io::IoResult::Kind::would_block;
     // Not while what it sent is still in our pipe: the session would be over before that is sent.
     if (found == io::IoResult::Kind::end && flow.holds(side)) found = io::IoResult::Kind::ok;
-    if (found == io::IoResult::Kind::end) session.ended(side, io::monotonic_now());
-    if (found == io::IoResult::Kind::failed) session.broken(side, io::monotonic_now());
-    if (found == io::IoResult::Kind::end || found == io::IoResult::Kind::failed) drive(flow);
+    const Instant now = io::monotonic_now();
+    if (found == io::IoResult::Kind::end) session.ended(side, now);
+    if (found == io::IoResult::Kind::failed) session.broken(side, now);
+    if (found == io::IoResult::Kind::end || found == io::IoResult::Kind::failed) drive(flow, now);
     return;
   }
   if (session.relayable(side) > 0 && read_through_pipe(flow, side)) return;
@@ -152,7 +153,7 @@ void Worker::on_readable(Flow& flow, Side side) {
   session.received(side, result.kind == io::IoResult::Kind::ok ? result.size : 0, now);
   if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
   if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
-  drive(flow);
+  drive(flow, now);
 }
 
 // ---- Bulk
@@ -170,12 +171,12 @@ bool Worker::read_through_pipe(Flow& flow, Side side) {
   const Instant now = io::monotonic_now();
   if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
   if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
-  drive(flow);
+  drive(flow, now);
   return true;
 }
 
 /// Gives what is in a pipe to the other side; says if anything moved.
-bool Worker::drain_pipe(Flow& flow, Side from) {
+bool Worker::drain_pipe(Flow& flow, Side from, Instant now) {
   if (!flow.holds(from)) return false;
   const bool to_client = from == Side::backend;
   if (!to_client && flow.backend == nullptr) return false;
@@ -183,7 +184,6 @@ bool Worker::drain_pipe(Flow& flow, Side from) {
   if (blocked) return false;
   const int fd = to_client ? flow.fd.get() : flow.backend->fd.get();
   const io::IoResult result = flow.pipe(from)->drain(fd);
-  const Instant now = io::monotonic_now();
   if (result.kind == io::IoResult::Kind::ok) {
     // Kept only while the other side takes no more: bulk connections may be many.
     if (!flow.holds(from)) pipes_.give(std::move(flow.pipe(from)));
@@ -201,14 +201,16 @@ bool Worker::drain_pipe(Flow& flow, Side from) {
 }
 
 /// Does what the session wants until nothing more can be done now. The flow may be gone afterwards.
-void Worker::drive(Flow& flow) {
+/// `now` is the time of the event that led here: what is sent takes microseconds, and the clock
+/// would be read for each of them.
+void Worker::drive(Flow& flow, Instant now) {
   bool moved = true;
   while (moved) {
-    moved = grant_wish(flow);
-    moved |= flush(flow, Side::client);
-    moved |= flush(flow, Side::backend);
-    moved |= drain_pipe(flow, Side::client);
-    moved |= drain_pipe(flow, Side::backend);
+    moved = grant_wish(flow, now);
+    moved |= flush(flow, Side::client, now);
+    moved |= flush(flow, Side::backend, now);
+    if (flow.there != nullptr) moved |= drain_pipe(flow, Side::client, now);
+    if (flow.back != nullptr) moved |= drain_pipe(flow, Side::backend, now);
     if (flow.session->finished()) {
       remove(flow);
       return;
@@ -218,7 +220,7 @@ void Worker::drive(Flow& flow) {
 }
 
 /// Sends what is pending; says if anything moved.
-bool Worker::flush(Flow& flow, Side side) {
+bool Worker::flush(Flow& flow, Side side, Instant now) {
   const bool client = side == Side::client;
   if (!client && (flow.backend == nullptr || flow.backend->connecting)) return false;
   bool& blocked = client ? flow.blocked : flow.backend->blocked;
@@ -226,7 +228,6 @@ bool Worker::flush(Flow& flow, Side side) {
   if (pending.empty() || blocked) return false;
   const int fd = client ? flow.fd.get() : flow.backend->fd.get();
   const io::IoResult result = io::write_some(fd, pending);
-  const Instant now = io::monotonic_now();
   switch (result.kind) {
     case io::IoResult::Kind::ok:
       flow.session->sent(side, result.size, now);
@@ -274,32 +275,31 @@ void Worker::remove(Flow& flow) {
 
 // ---- Servers
 
-bool Worker::grant_wish(Flow& flow) {
+bool Worker::grant_wish(Flow& flow, Instant now) {
   switch (flow.session->backend_wish()) {
     case BackendWish::leave:
       return false;
     case BackendWish::obtain:
       if (flow.backend != nullptr) close_backend(flow.backend->id);
-      obtain(flow);
+      obtain(flow, now);
       return true;
     case BackendWish::queue:
       if (flow.backend != nullptr) close_backend(flow.backend->id);
-      flow.session->queued(flow.id, io::monotonic_now());
+      flow.session->queued(flow.id, now);
       return true;
     case BackendWish::give_back:
-      give_back(flow);
+      give_back(flow, now);
       break;
     case BackendWish::discard:
       if (flow.backend != nullptr) close_backend(flow.backend->id);
       break;
   }
-  flow.session->parted(io::monotonic_now());
+  flow.session->parted(now);
   return true;
 }
 
-void Worker::obtain(Flow& flow) {
+void Worker::obtain(Flow& flow, Instant now) {
   const std::uint32_t server = flow.session->server();
-  const Instant now = io::monotonic_now();
   if (!flow.session->wants_fresh()) {
     if (const auto id = flow.share->idle.take(server, now)) {
       flow.backend = backends_.find(*id)->second.get();
@@ -308,7 +308,7 @@ void Worker::obtain(Flow& flow) {
       return;
     }
   }
-  connect(flow, server);
+  connect(flow, server, now);
 }
 
 /// Places in the queue of a farm got their turn. Who is gone has given up its turn as well.
@@ -316,13 +316,13 @@ void Worker::take_calls(Share& share) {
   for (const std::uint64_t id : share.farm.admission().calls(thread_)) {
     const auto found = flows_.find(id);
     if (found == flows_.end()) continue;
-    found->second->session->called(io::monotonic_now());
-    drive(*found->second);
+    const Instant now = io::monotonic_now();
+    found->second->session->called(now);
+    drive(*found->second, now);
   }
 }
 
-void Worker::connect(Flow& flow, std::uint32_t server) {
-  const Instant now = io::monotonic_now();
+void Worker::connect(Flow& flow, std::uint32_t server, Instant now) {
   flow.session->connecting(now);
   const std::optional<Endpoint> endpoint = flow.share->farm.server(server).endpoint();
   if (!endpoint) {
@@ -360,7 +360,7 @@ void Worker::on_backend_writable(Backend& backend) {
   }
   backend.blocked = false;
   backend.watch.want_write(false);
-  if (backend.flow != nullptr) drive(*backend.flow);
+  if (backend.flow != nullptr) drive(*backend.flow, io::monotonic_now());
 }
 
 void Worker::on_connect(Backend& backend) {
@@ -375,14 +375,13 @@ void Worker::on_connect(Backend& backend) {
     close_backend(backend.id);
     flow.session->connect_failed(io::error_text(error), now);
   }
-  drive(flow);
+  drive(flow, now);
 }
 
-void Worker::give_back(Flow& flow) {
+void Worker::give_back(Flow& flow, Instant now) {
   if (flow.backend == nullptr) return;
   Backend& backend = *std::exchange(flow.backend, nullptr);
   backend.flow = nullptr;
-  const Instant now = io::monotonic_now();
   const Server& server = flow.share->farm.server(backend.server);
   if (draining_ || !server.usable() || server.endpoint() != backend.endpoint) {
     close_backend(backend.id);
@@ -428,7 +427,7 @@ void Worker::on_time() {
       continue;
     }
     flow.session->on_deadline(now);
-    drive(flow);
+    drive(flow, now);
   }
   Instant next = deadlines_.next(now);
   for (const std::unique_ptr<Share>& share : shares_) {

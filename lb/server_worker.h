@@ -35,8 +35,9 @@ struct Door {
 /// the farms with other threads. Everything but take(), drain(), drop_idle() and stop() belongs to
 /// the loop's thread.
 ///
-/// The hot path: one recv per readiness, straight into the session's buffer; send at once after the
-/// session saw the bytes; write readiness is asked for only after EAGAIN; no allocation.
+/// The hot path: one recv per readiness, straight into the session's buffer; the clock is read once
+/// behind it; send at once after the session saw the bytes; write readiness is asked for only after
+/// EAGAIN; no allocation.
 class Worker {
  public:
   /// A farm that there was not before, and where its access log goes; null: nowhere yet.
@@ -95,18 +96,18 @@ class Worker {
   void start_session(Flow& flow, std::size_t farm, const Preface* preface);
   void on_readable(Flow& flow, Side side);
   bool read_through_pipe(Flow& flow, Side side);
-  bool drain_pipe(Flow& flow, Side from);
-  void drive(Flow& flow);
-  bool grant_wish(Flow& flow);
-  void obtain(Flow& flow);
+  bool drain_pipe(Flow& flow, Side from, Instant now);
+  void drive(Flow& flow, Instant now);
+  bool grant_wish(Flow& flow, Instant now);
+  void obtain(Flow& flow, Instant now);
   void take_calls(Share& share);
-  void connect(Flow& flow, std::uint32_t server);
+  void connect(Flow& flow, std::uint32_t server, Instant now);
   void on_connect(Backend& backend);
-  bool flush(Flow& flow, Side side);
+  bool flush(Flow& flow, Side side, Instant now);
   void await(Flow& flow);
   void on_backend_readable(Backend& backend);
   void on_backend_writable(Backend& backend);
-  void give_back(Flow& flow);
+  void give_back(Flow& flow, Instant now);
   void close_backend(std::uint64_t id);
   void remove(Flow& flow);
   void on_time();

@@ -82,8 +82,9 @@ void Worker::drain_flows(const std::function<bool(const Flow&)>& which) {
       remove(flow);
       continue;
     }
-    flow.session->drain(io::monotonic_now());
-    drive(flow);
+    const Instant now = io::monotonic_now();
+    flow.session->drain(now);
+    drive(flow, now);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "io/clock.h"
 #include "io/loop.h"
 #include "io/pipe.h"
 #include "io/socket.h"
@@ -90,7 +91,7 @@ struct Worker::Flow {
             [&worker, this] {
               blocked = false;
               watch.want_write(false);
-              worker.drive(*this);
+              worker.drive(*this, io::monotonic_now());
             }) {
     deadline.owner = id;
   }
