@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/buffer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -16,12 +17,21 @@ std::unique_ptr<std::byte[]> BlockPool::take() {
   }
   std::unique_ptr<std::byte[]> block = std::move(spare_.back());
   spare_.pop_back();
+  least_spare_ = std::min(least_spare_, spare_.size());
   return block;
 }
 
 void BlockPool::give(std::unique_ptr<std::byte[]> block) {
   --taken_;
-  if (spare_.size() < spare_blocks_max) spare_.push_back(std::move(block));
+  spare_.push_back(std::move(block));
+}
+
+void BlockPool::trim() {
+  const std::size_t kept = std::min(least_spare_, spare_blocks_min);
+  const auto first = spare_.begin();
+  spare_.erase(first, first + static_cast<std::ptrdiff_t>(least_spare_ - kept));
+  spare_.shrink_to_fit();
+  least_spare_ = spare_.size();
 }
 
 std::span<std::byte> Buffer::space() {

@@ -12,12 +12,13 @@ namespace hither::lb {
 
 /// One block holds the largest head we take (HeadLimits::bytes_max) and what we add to it.
 constexpr std::size_t block_bytes = 17 * 1024;
-/// Blocks a thread keeps for the next connection instead of giving them back to the heap.
-constexpr std::size_t spare_blocks_max = 64;
+/// Blocks a thread keeps for the next connection however long nobody needs them.
+constexpr std::size_t spare_blocks_min = 64;
 
 /// Blocks of memory that the connections of one thread take and give back, last in, first out, so
-/// that the one just given back (and still in the cache) is the next one taken. Belongs to one
-/// thread.
+/// that the one just given back (and still in the cache) is the next one taken. What a burst has
+/// left is kept as long as the bursts go on: trim(), called now and then, gives back to the heap
+/// what was not needed since the call before. Belongs to one thread.
 class BlockPool {
  public:
   BlockPool() = default;
@@ -28,9 +29,16 @@ class BlockPool {
   void give(std::unique_ptr<std::byte[]> block);
   /// Blocks taken and not given back: 0 when no connection holds a byte.
   std::size_t taken() const { return taken_; }
+  /// Is there something to trim, now or soon?
+  bool has_surplus() const { return spare_.size() > spare_blocks_min; }
+  /// Frees the blocks that were spare all the time since it was last called, those that were left
+  /// longest first.
+  void trim();
+  std::size_t spare() const { return spare_.size(); }
 
  private:
-  std::vector<std::unique_ptr<std::byte[]>> spare_;
+  std::vector<std::unique_ptr<std::byte[]>> spare_;  ///< the last one given back is at the end
+  std::size_t least_spare_ = 0;                      ///< since the last trim()
   std::size_t taken_ = 0;
 };
 

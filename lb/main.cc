@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "io/log_sink.h"
+#include "lb/buffer.h"
 #include "lb/server.h"
 #include "lb/server_setup.h"
 #include "lb/settings.h"
@@ -64,6 +66,10 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);  // Where it fails the lower limit holds, and accepting pauses.
 }
 
+/// Blocks of bytes (lb/buffer.h) go back to the system each for itself when a burst is over,
+/// instead of staying as holes between what is small and lives long.
+void map_blocks() { mallopt(M_MMAP_THRESHOLD, static_cast<int>(lb::block_bytes)); }
+
 int serve(const Options& options) {
   if (const auto log = io::set_up_log(options.log, options.log_format); !log) {
     return complain(log.error());
@@ -76,6 +82,7 @@ int serve(const Options& options) {
   const lb::SetupReading first = lb::set_up(options.flags);
   if (!first.settings) return refuse(first.mistakes);
   raise_descriptor_limit();
+  map_blocks();
   lb::Balancer balancer(*first.settings, *threads);
   balancer.follow([flags = options.flags] { return lb::set_up(flags); }, first);
   if (const Result<void> listening = balancer.listen(); !listening) {

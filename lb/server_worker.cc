@@ -18,6 +18,8 @@ constexpr int accepts_per_turn = 4;
 /// Out of descriptors: how long nobody is accepted.
 constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 constexpr Duration complaint_interval = std::chrono::seconds(10);
+/// How often blocks that nobody needed since are given back to the heap.
+constexpr Duration trim_interval = std::chrono::seconds(1);
 
 Side other(Side side) { return side == Side::client ? Side::backend : Side::client; }
 
@@ -216,7 +218,7 @@ void Worker::drive(Flow& flow, Instant now) {
       return;
     }
   }
-  await(flow);
+  await(flow, now);
 }
 
 /// Sends what is pending; says if anything moved.
@@ -244,7 +246,7 @@ bool Worker::flush(Flow& flow, Side side, Instant now) {
 }
 
 /// Waits for what the session needs next.
-void Worker::await(Flow& flow) {
+void Worker::await(Flow& flow, Instant now) {
   Session& session = *flow.session;
   if (session.ends(Side::client) && !flow.ended && !flow.holds(Side::backend)) {
     flow.ended = true;
@@ -262,6 +264,7 @@ void Worker::await(Flow& flow) {
   }
   deadlines_.set(flow.deadline, session.deadline());
   wake_by(session.deadline());
+  if (blocks_.has_surplus()) wake_by(now + trim_interval);
 }
 
 void Worker::remove(Flow& flow) {
@@ -434,6 +437,11 @@ void Worker::on_time() {
     for (const std::uint64_t id : share->idle.expired(now)) close_backend(id);
     next = std::min(next, share->idle.next());
   }
+  if (now >= trim_at_) {
+    blocks_.trim();
+    trim_at_ = now + trim_interval;
+  }
+  if (blocks_.has_surplus()) next = std::min(next, trim_at_);
   wake_by(next);
 }
 

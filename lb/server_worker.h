@@ -104,7 +104,7 @@ class Worker {
   void connect(Flow& flow, std::uint32_t server, Instant now);
   void on_connect(Backend& backend);
   bool flush(Flow& flow, Side side, Instant now);
-  void await(Flow& flow);
+  void await(Flow& flow, Instant now);
   void on_backend_readable(Backend& backend);
   void on_backend_writable(Backend& backend);
   void give_back(Flow& flow, Instant now);
@@ -129,6 +129,7 @@ class Worker {
   std::function<void()> when_empty_;
   bool draining_ = false;
   Instant wake_at_ = never;
+  Instant trim_at_{};  ///< when blocks that nobody needs may go
   Instant complained_{};  ///< when the log last heard of exhausted descriptors
   io::Timer timer_;
 };

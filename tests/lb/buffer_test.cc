@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace hither::lb {
 namespace {
@@ -65,6 +68,41 @@ TEST(BlockPool, GivesTheLastBlockFirst) {
   pool.give(std::move(other));
 
   EXPECT_EQ(pool.take().get(), last);
+}
+
+/// So many taken at once, and given back.
+void burst(BlockPool& pool, std::size_t size) {
+  std::vector<std::unique_ptr<std::byte[]>> blocks;
+  for (std::size_t i = 0; i < size; ++i) blocks.push_back(pool.take());
+  for (auto& block : blocks) pool.give(std::move(block));
+}
+
+TEST(BlockPool, KeepsWhatBurstsNeedAsLongAsTheyGoOn) {
+  BlockPool pool;
+  burst(pool, 500);
+  pool.trim();
+  EXPECT_EQ(pool.spare(), 500U) << "they were just in use";
+  burst(pool, 300);
+  pool.trim();
+  EXPECT_EQ(pool.spare(), 300U + spare_blocks_min);
+
+  burst(pool, 300);
+  pool.trim();
+  EXPECT_EQ(pool.spare(), 300U + spare_blocks_min);
+}
+
+TEST(BlockPool, GivesBackWhatNobodyNeeds) {
+  BlockPool pool;
+  burst(pool, 500);
+  pool.trim();
+  EXPECT_TRUE(pool.has_surplus());
+
+  pool.trim();
+
+  EXPECT_EQ(pool.spare(), spare_blocks_min);
+  EXPECT_FALSE(pool.has_surplus());
+  pool.trim();
+  EXPECT_EQ(pool.spare(), spare_blocks_min);
 }
 
 }  // namespace
