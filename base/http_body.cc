@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/http_chars.h"
 
 namespace hither {
@@ -65,6 +66,13 @@ BodyReader::Step BodyReader::take_data(ByteView bytes) {
   left_ -= size;
   received_ += size;
   return {.taken = size, .data = bytes.first(size)};
+}
+
+void BodyReader::pass(std::uint64_t octets) {
+  ASSERT(framing_ == BodyFraming::length && octets <= left_);
+  left_ -= octets;
+  received_ += octets;
+  if (left_ == 0) state_ = State::done;
 }
 
 BodyReader::Step BodyReader::read_chunked(ByteView bytes) {

@@ -35,6 +35,10 @@ class BodyReader {
   /// Call until it takes nothing or the state is no longer `reading`.
   Step read(ByteView bytes);
 
+  /// So many octets of data went by unseen. Precondition: the framing is `length`, and no fewer are
+  /// left.
+  void pass(std::uint64_t octets);
+
   /// The caller has read the trailers. Precondition: the state is `trailers`.
   void end_trailers() { state_ = State::done; }
 

@@ -279,6 +279,8 @@ void HttpProxy::keep_backend() {
 
 /// Ends our use of the server's connection, whatever state that is in.
 void HttpProxy::leave_backend(BackendWish wish) {
+  up_in_kernel_ = 0;
+  down_in_kernel_ = 0;
   request_.out.clear();
   request_.forget();
   response_.in.clear();

@@ -29,12 +29,13 @@ bool HttpProxy::wants(Side from) const {
   if (from == Side::backend) {
     if (link_ == Link::kept) return true;  // To hear it close.
     if (phase_ != Phase::exchange || link_ != Link::open) return false;
-    return exchange_.status == 0 ? response_.in.room() > 0 : response_.wants_body();
+    if (exchange_.status == 0) return response_.in.room() > 0;
+    return down_in_kernel_ == 0 && response_.wants_body();
   }
   if (client_ended_ || phase_ == Phase::over) return false;
   if (phase_ == Phase::lingering) return true;
   if (between_requests()) return response_.out.empty() && request_.in.room() > 0;
-  return link_ == Link::open && !mute_ && request_.wants_body();
+  return link_ == Link::open && !mute_ && up_in_kernel_ == 0 && request_.wants_body();
 }
 
 std::span<std::byte> HttpProxy::space(Side from) {
@@ -53,6 +54,13 @@ bool HttpProxy::ends(Side to) const {
   if (finished_) return false;
   if (phase_ == Phase::tunnel) return tunnel_.ends(to);
   return to == Side::client && phase_ == Phase::lingering;
+}
+
+std::uint64_t HttpProxy::relayable(Side from) const {
+  const bool within_body = from == Side::client || exchange_.status != 0;
+  if (phase_ != Phase::exchange || !within_body || exchange_.trickles) return 0;
+  const std::uint64_t left = (from == Side::client ? request_ : response_).passable();
+  return left >= relay_body_min ? left : 0;
 }
 
 Instant HttpProxy::deadline() const {
@@ -106,6 +114,32 @@ void HttpProxy::sent(Side to, std::size_t size, Instant now) {
     deadline_ = now + (waiting ? farm().timeouts.response : farm().timeouts.stall);
   }
   if (phase_ == Phase::tunnel) deadline_ = now + farm().timeouts.tunnel;
+  advance(now);
+}
+
+void HttpProxy::relaying(Side from, std::size_t size, Instant now) {
+  const HttpStream& stream = from == Side::client ? request_ : response_;
+  (from == Side::client ? up_in_kernel_ : down_in_kernel_) += size;
+  exchange_.trickles = size < relay_piece_min && size < stream.passable();
+  if (from == Side::client) upload_.moved(size, now);
+  deadline_ = now + farm().timeouts.stall;
+  watch_rates(now);
+}
+
+void HttpProxy::relayed(Side from, std::size_t size, Instant now) {
+  deadline_ = now + farm().timeouts.stall;
+  if (from == Side::backend) {
+    down_in_kernel_ -= size;
+    response_.pass(size);
+    trace_.sent(size);
+    download_.moved(size, now);
+  } else {
+    up_in_kernel_ -= size;
+    request_.pass(size);
+    exchange_.any_sent = true;
+    attempts_.lease().request_sent(now);
+    if (request_sent() && exchange_.status == 0) deadline_ = now + farm().timeouts.response;
+  }
   advance(now);
 }
 
@@ -204,11 +238,12 @@ void HttpProxy::on_late_exchange(Instant now) {
   } else if (link_ == Link::obtaining) {
     try_another("no answer in time", {'s', 'C'}, now);
   } else if (exchange_.status != 0) {
-    const bool client_is_slow = !response_.out.empty();
+    const bool client_is_slow = !response_.out.empty() || down_in_kernel_ > 0;
     if (client_is_slow) return client_left(now);
     trace_.fault({'s', 'D'});
     abort(now);
-  } else if (!request_.done() && request_.pending().empty() && !exchange_.expects) {
+  } else if (!request_.done() && request_.pending().empty() && up_in_kernel_ == 0 &&
+             !exchange_.expects) {
     fail_exchange(408, {'c', 'B'}, "the body of the request did not come in time", now);
   } else {
     attempts_.lease().failed(now);
@@ -257,7 +292,8 @@ void HttpProxy::settle(Instant now) {
 void HttpProxy::watch_rates(Instant now) {
   const bool within = phase_ == Phase::exchange && !finished_;
   upload_.wait(within && !exchange_.expects && !request_.done() && wants(Side::client), now);
-  download_.wait(!finished_ && phase_ != Phase::tunnel && !response_.out.empty(), now);
+  const bool client_has_some = !response_.out.empty() || down_in_kernel_ > 0;
+  download_.wait(!finished_ && phase_ != Phase::tunnel && client_has_some, now);
 }
 
 /// What the client, or we for it, are waiting for: the second letter of an EndReason.

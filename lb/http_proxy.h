@@ -17,6 +17,9 @@
 
 namespace hither::lb {
 
+/// A body of known length goes through the kernel (Session::relayable) while so much of it is
+/// still to come: what is shorter is cheaper to copy (docs/life_of_a_connection.md).
+constexpr std::uint64_t relay_body_min = 64 * 1024;
 /// For a client to take our last words.
 constexpr Duration linger_max = std::chrono::seconds(1);
 
@@ -50,6 +53,9 @@ class HttpProxy final : public Session {
   void sent(Side to, std::size_t size, Instant now) override;
   void unwritable(Side to, Instant now) override;
   bool ends(Side to) const override;
+  std::uint64_t relayable(Side from) const override;
+  void relaying(Side from, std::size_t size, Instant now) override;
+  void relayed(Side from, std::size_t size, Instant now) override;
   BackendWish backend_wish() const override { return wish_; }
   std::uint32_t server() const override { return attempts_.lease().index(); }
   bool wants_fresh() const override { return fresh_; }
@@ -88,6 +94,7 @@ class HttpProxy final : public Session {
     bool any_sent = false;  ///< on the present connection
     bool answered = false;  ///< a byte came back
     bool keepable = false;  ///< the server's connection may be used again
+    bool trickles = false;  ///< its body comes in pieces too small to be relayed
   };
 
   // http_proxy.cc
@@ -140,6 +147,8 @@ class HttpProxy final : public Session {
   MinimumRate upload_;
   MinimumRate download_;
   Instant deadline_;
+  std::uint64_t up_in_kernel_ = 0;    ///< octets that are being relayed, to the server
+  std::uint64_t down_in_kernel_ = 0;  ///< and to the client
   std::uint64_t bodies_counted_ = 0;  ///< octets that the traces so far were told of
 
   Phase phase_ = Phase::idle;

@@ -62,6 +62,16 @@ class HttpStream {
   /// is dropped.
   bool take(std::size_t size);
 
+  /// Octets of the body that may go by unseen, from one kernel buffer to the other: none of it is
+  /// here, and it goes out as it comes. 0: not now. pass() says that they did.
+  std::uint64_t passable() const {
+    return body_.has_length() && !remembers_ && raw() ? body_.left() : 0;
+  }
+  void pass(std::uint64_t octets) {
+    body_.pass(octets);
+    body_octets_ += octets;
+  }
+
   /// What can be sent now.
   ByteView pending() const { return out.data().subspan(kept_); }
   void sent(std::size_t size);

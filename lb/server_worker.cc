@@ -171,6 +171,7 @@ bool Worker::read_through_pipe(Flow& flow, Side side) {
   const io::IoResult result = pipe->fill(fd, static_cast<std::size_t>(most));
   if (pipe->held() == 0) pipes_.give(std::move(pipe));
   const Instant now = io::monotonic_now();
+  if (result.kind == io::IoResult::Kind::ok) session.relaying(side, result.size, now);
   if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
   if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
   drive(flow, now);
@@ -297,6 +298,7 @@ bool Worker::grant_wish(Flow& flow, Instant now) {
       if (flow.backend != nullptr) close_backend(flow.backend->id);
       break;
   }
+  pipes_.give(std::move(flow.there));  // What is in it has no taker any more.
   flow.session->parted(now);
   return true;
 }

@@ -14,6 +14,10 @@ namespace hither::lb {
 /// The two ends of a session: who connected to us, and the server we connected to.
 enum class Side { client, backend };
 
+/// Pieces smaller than that are cheaper to copy than to relay in the kernel: who brings them is not
+/// relayed any more.
+constexpr std::size_t relay_piece_min = 4096;
+
 /// What a session wants done about its connection to a server.
 enum class BackendWish {
   leave,   ///< nothing: as it is
@@ -56,7 +60,9 @@ class Session {
   /// How many of the next bytes of `from` may go to the other side unseen, in the kernel; 0: none.
   /// Asked before space(), where wants() says yes; what came was all told to received() before.
   virtual std::uint64_t relayable(Side /*from*/) const { return 0; }
-  /// So many of them have gone to the other side.
+  /// So many of them were taken from it and wait in the kernel.
+  virtual void relaying(Side /*from*/, std::size_t /*size*/, Instant /*now*/) {}
+  /// So many of these have gone to the other side.
   virtual void relayed(Side /*from*/, std::size_t /*size*/, Instant /*now*/) {}
 
   virtual BackendWish backend_wish() const = 0;

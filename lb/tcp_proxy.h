@@ -29,9 +29,6 @@ struct TcpContext {
 /// So many bytes in one direction, with none in the other between them, make a connection bulk:
 /// what follows is relayed in the kernel (docs/life_of_a_connection.md).
 constexpr std::uint64_t relay_after = 128 * 1024;
-/// Pieces smaller than that are cheaper to copy, so that a connection that brings them is bulk no
-/// more.
-constexpr std::size_t relay_piece_min = 4096;
 
 /// TCP mode: one client connection, one server connection, both directions of bytes until both
 /// sides said FIN. A side's FIN goes to the other once everything before it did, and the way back
