@@ -83,6 +83,7 @@ struct Loop::Impl {
   void fire_timers();
   void fire(Timer::State& timer);
   void forget(FdWatch::State& watch);
+  void drop_events(const FdWatch::State& watch);
   void ring();
   /// Not counting work that others may post.
   bool anything_to_wait_for() const { return waits > 0 || posted.load(); }
@@ -225,6 +226,10 @@ void Loop::Impl::forget(FdWatch::State& watch) {
   // Closing would do it too, unless a child process still holds a copy.
   epoll_event unused{};
   epoll_ctl(epoll.get(), EPOLL_CTL_DEL, watch.fd, &unused);
+  drop_events(watch);
+}
+
+void Loop::Impl::drop_events(const FdWatch::State& watch) {
   for (std::size_t i = next_event; i < event_count; ++i) {
     if (events[i].data.ptr == &watch) events[i].data.ptr = nullptr;
   }
@@ -282,6 +287,28 @@ FdWatch::~FdWatch() {
   Loop::Impl& loop = state_->loop;
   loop.forget(*state_);
   if (loop.running == state_.get()) loop.watch_grave = std::move(state_);
+}
+
+bool FdWatch::settle() {
+  if (!state_->changed) return true;
+  Loop::Impl& loop = state_->loop;
+  if (!loop.register_one(*state_)) return false;  // Tried again before the next wait.
+  state_->changed = false;
+  std::erase(loop.changed, state_.get());
+  return true;
+}
+
+void FdWatch::take_from(Loop& loop, int fd) {
+  epoll_event unused{};
+  epoll_ctl(loop.impl().epoll.get(), EPOLL_CTL_DEL, fd, &unused);
+}
+
+void FdWatch::disown() {
+  ASSERT(!state_->changed);
+  if (state_->wanted != 0) --state_->loop.waits;
+  state_->wanted = 0;
+  state_->registered = 0;
+  state_->loop.drop_events(*state_);
 }
 
 void FdWatch::want_read(bool wanted) { state_->want(EPOLLIN, wanted); }

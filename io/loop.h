@@ -80,6 +80,17 @@ class FdWatch {
 
   void want_read(bool wanted);
   void want_write(bool wanted);
+  /// Tells the kernel at once, so that another thread may take_from(). False if it has no memory
+  /// for that now.
+  bool settle();
+
+  // How a descriptor passes from one loop to that of another thread while it is open:
+  /// Ends the watching in `loop`, of any other thread, of a descriptor whose watch has settled. The
+  /// watch may be calling back just now, or do so once more for what it heard before; it must not
+  /// change its wishes, and is destroyed only after this, when it was told to disown().
+  static void take_from(Loop& loop, int fd);
+  /// Somebody took the descriptor from here and may have closed it: not another system call.
+  void disown();
 
  private:
   friend class Loop;

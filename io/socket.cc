@@ -161,6 +161,15 @@ Result<Endpoint> local_endpoint(int fd) {
   return from_sockaddr(storage);
 }
 
+Result<Endpoint> remote_endpoint(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
+    return fail(fmt::format("this socket leads nowhere: {}", error_text(errno)));
+  }
+  return from_sockaddr(storage);
+}
+
 Result<Fd> connect_tcp(const Endpoint& endpoint, int* error) {
   Fd fd = open_socket(endpoint, stream_flags);
   const auto note = [error](int number) {

@@ -52,6 +52,8 @@ struct ListenOptions {
 [[nodiscard]] Result<Fd> bind_udp(const Endpoint& endpoint, bool reuse_port);
 [[nodiscard]] Result<Fd> listen_unix(const std::string& path);
 [[nodiscard]] Result<Endpoint> local_endpoint(int fd);
+/// Where a connected socket leads.
+[[nodiscard]] Result<Endpoint> remote_endpoint(int fd);
 
 /// Starts to connect; wait until writable, then ask connect_error(). TCP_NODELAY is set. `error`,
 /// if given, is the errno of a failure.

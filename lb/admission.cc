@@ -5,20 +5,6 @@
 #include <utility>
 
 namespace hither::lb {
-namespace {
-
-class Turn {
- public:
-  explicit Turn(Turns& turns) : turns_(turns) { turns_.begin(); }
-  ~Turn() { turns_.end(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  Turns& turns_;
-};
-
-}  // namespace
 
 void Admission::on_call(unsigned thread, std::function<void()> tell) {
   inboxes_[thread].tell = std::move(tell);

@@ -23,6 +23,18 @@ class Turns {
   virtual void end() {}
 };
 
+/// One turn, until the end of its scope.
+class Turn {
+ public:
+  explicit Turn(Turns& turns) : turns_(turns) { turns_.begin(); }
+  ~Turn() { turns_.end(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Turns& turns_;
+};
+
 /// The queue of one farm in one room: who waits while every copy has all it is ever given at once.
 ///
 /// First come, first served, over all threads together. A place that gets free is not left to

@@ -54,6 +54,9 @@ Balancer::Balancer(Settings settings, unsigned threads)
     workers_.back()->limit_clients(portion.clients);
     workers_.back()->limit_pipes(portion.pipes);
   }
+  std::vector<io::Loop*> loops;
+  for (const std::unique_ptr<Worker>& worker : workers_) loops.push_back(&worker->loop());
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->meet(loops);
 }
 
 Balancer::~Balancer() {

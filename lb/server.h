@@ -94,6 +94,7 @@ class Balancer {
   io::AdminServer admin_;
   /// Every farm there ever was keeps its number, so that counts go on if it returns.
   std::vector<std::unique_ptr<Farm>> farms_;
+  std::vector<std::unique_ptr<SharedIdle>> idle_;    ///< by farm
   std::vector<std::unique_ptr<Outliers>> outliers_;  ///< by farm
   std::vector<std::unique_ptr<FarmProbes>> probes_;  ///< by farm
   std::vector<std::size_t>

@@ -129,7 +129,11 @@ std::size_t Balancer::number_of(const std::string& farm) const {
 
 std::size_t Balancer::add_farm(const FarmSettings& farm) {
   farms_.push_back(std::make_unique<Farm>(settings_.room, farm.farm, farm.servers, threads_count_));
-  if (threads_count_ > 1) farms_.back()->admission().take_turns(std::make_unique<MutexTurns>());
+  idle_.push_back(std::make_unique<SharedIdle>(threads_count_));
+  if (threads_count_ > 1) {
+    farms_.back()->admission().take_turns(std::make_unique<MutexTurns>());
+    idle_.back()->take_turns(std::make_unique<MutexTurns>());
+  }
   outliers_.push_back(std::make_unique<Outliers>(farm.farm.outlier, farm.servers.size()));
   sinks_.emplace_back(workers_.size(), nullptr);
   if (running_) watch_farm(farms_.size() - 1);
@@ -210,7 +214,8 @@ Result<void> Balancer::change(Settings fresh) {
     Worker::Change change{.doors = doors, .ended = ended};
     change.sockets = std::move(opened->sockets[thread]);
     for (std::size_t farm = known; farm < farms_.size(); ++farm) {
-      change.farms.push_back({.farm = farms_[farm].get(), .log = sink_for(farm, thread)});
+      change.farms.push_back(
+          {.farm = farms_[farm].get(), .idle = idle_[farm].get(), .log = sink_for(farm, thread)});
     }
     for (std::size_t farm = 0; farm < known; ++farm) {
       change.logs.emplace_back(farm, sink_for(farm, thread));

@@ -46,6 +46,11 @@ Worker::Worker(io::Loop& loop, unsigned thread, std::uint64_t seed)
 
 Worker::~Worker() {
   flows_.clear();
+  // What other threads took must not be closed here.
+  for (const std::unique_ptr<Share>& share : shares_) {
+    for (std::size_t server = 0; server < share->farm.size(); ++server) share->idle.drop(server);
+    forget_taken(*share);
+  }
   backends_.clear();
 }
 
@@ -305,15 +310,13 @@ bool Worker::grant_wish(Flow& flow, Instant now) {
 
 void Worker::obtain(Flow& flow, Instant now) {
   const std::uint32_t server = flow.session->server();
-  if (!flow.session->wants_fresh()) {
-    if (const auto id = flow.share->idle.take(server, now)) {
-      flow.backend = backends_.find(*id)->second.get();
-      flow.backend->flow = &flow;
-      flow.session->connected(/*reused=*/true, now);
-      return;
-    }
+  const bool found = !flow.session->wants_fresh() &&
+                     (take_idle(flow, server, now) || take_over(flow, server, now));
+  if (found) {
+    flow.session->connected(/*reused=*/true, now);
+  } else {
+    connect(flow, server, now);
   }
-  connect(flow, server, now);
 }
 
 /// Places in the queue of a farm got their turn. Who is gone has given up its turn as well.
@@ -334,6 +337,7 @@ void Worker::connect(Flow& flow, std::uint32_t server, Instant now) {
     flow.session->connect_failed("its name is not resolved", now);
     return;
   }
+  make_room();
   Result<io::Fd> fd = io::connect_tcp(*endpoint);
   if (!fd) {
     flow.session->connect_failed(fd.error().message, now);
@@ -353,9 +357,14 @@ void Worker::on_backend_readable(Backend& backend) {
     on_readable(*backend.flow, Side::backend);
     return;
   }
-  // Idle: it was closed, or says something nobody asked for. Either way it is not used again.
-  backend.share.idle.closed(backend.server, backend.id, io::monotonic_now());
-  close_backend(backend.id);
+  // Idle: it was closed, or says something nobody asked for. Either way it is not used again,
+  // unless another thread was quicker: then that one has heard it too.
+  Share& share = backend.share;
+  if (share.idle.closed(backend.server, backend.id, io::monotonic_now())) {
+    close_backend(backend.id);
+  } else {
+    forget_taken(share);
+  }
 }
 
 void Worker::on_backend_writable(Backend& backend) {
@@ -381,22 +390,6 @@ void Worker::on_connect(Backend& backend) {
     flow.session->connect_failed(io::error_text(error), now);
   }
   drive(flow, now);
-}
-
-void Worker::give_back(Flow& flow, Instant now) {
-  if (flow.backend == nullptr) return;
-  Backend& backend = *std::exchange(flow.backend, nullptr);
-  backend.flow = nullptr;
-  const Server& server = flow.share->farm.server(backend.server);
-  if (draining_ || !server.usable() || server.endpoint() != backend.endpoint) {
-    close_backend(backend.id);
-    return;
-  }
-  backend.watch.want_read(true);  // To hear it close.
-  if (const auto surplus = flow.share->idle.put(backend.server, backend.id, now)) {
-    close_backend(*surplus);
-  }
-  wake_by(now + flow.share->idle.idle_max(backend.server));
 }
 
 void Worker::close_backend(std::uint64_t id) {
@@ -437,6 +430,7 @@ void Worker::on_time() {
   Instant next = deadlines_.next(now);
   for (const std::unique_ptr<Share>& share : shares_) {
     for (const std::uint64_t id : share->idle.expired(now)) close_backend(id);
+    forget_taken(*share);
     next = std::min(next, share->idle.next());
   }
   if (now >= trim_at_) {

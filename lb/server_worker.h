@@ -20,6 +20,7 @@
 #include "lb/picker.h"
 #include "lb/preface.h"
 #include "lb/routes.h"
+#include "lb/shared_idle.h"
 #include "lb/tcp_proxy.h"
 
 namespace hither::lb {
@@ -32,17 +33,19 @@ struct Door {
 
 /// One thread's share of the balancer: its own listening sockets (SO_REUSEPORT), the client
 /// connections they accept, the connections to servers, and the idle ones among these. Shares only
-/// the farms with other threads. Everything but take(), drain(), drop_idle() and stop() belongs to
-/// the loop's thread.
+/// the farms with other threads, and what is idle: a thread that has no idle connection to a server
+/// takes over one of another thread's before it opens one (lb/shared_idle.h). Everything but
+/// take(), drain(), drop_idle() and stop() belongs to the loop's thread.
 ///
 /// The hot path: one recv per readiness, straight into the session's buffer; the clock is read once
 /// behind it; send at once after the session saw the bytes; write readiness is asked for only after
-/// EAGAIN; no allocation.
+/// EAGAIN; no allocation, no lock.
 class Worker {
  public:
   /// A farm that there was not before, and where its access log goes; null: nowhere yet.
   struct NewFarm {
     Farm* farm = nullptr;
+    SharedIdle* idle = nullptr;
     AccessSink* log = nullptr;
   };
   /// What may change while it serves. Farms are known by their place in the order they came in.
@@ -68,6 +71,8 @@ class Worker {
   /// The same at once. Before the loop runs.
   void apply(Change change);
 
+  /// The loops of all threads, by their numbers. Before the loop runs.
+  void meet(std::vector<io::Loop*> loops) { loops_ = std::move(loops); }
   /// More clients than that wait in the kernel until others leave. Before the loop runs.
   void limit_clients(std::size_t most) { clients_max_ = most; }
   /// Pipes for bulk in use at once, two descriptors each. Before the loop runs.
@@ -108,12 +113,17 @@ class Worker {
   void on_backend_readable(Backend& backend);
   void on_backend_writable(Backend& backend);
   void give_back(Flow& flow, Instant now);
+  bool take_idle(Flow& flow, std::uint32_t server, Instant now);
+  bool take_over(Flow& flow, std::uint32_t server, Instant now);
+  void forget_taken(Share& share);
+  void make_room();
   void close_backend(std::uint64_t id);
   void remove(Flow& flow);
   void on_time();
   void wake_by(Instant when);
 
   io::Loop& loop_;
+  std::vector<io::Loop*> loops_;  ///< by thread
   unsigned thread_;
   std::uint64_t seed_;
   BlockPool blocks_;
@@ -129,7 +139,7 @@ class Worker {
   std::function<void()> when_empty_;
   bool draining_ = false;
   Instant wake_at_ = never;
-  Instant trim_at_{};  ///< when blocks that nobody needs may go
+  Instant trim_at_{};     ///< when blocks that nobody needs may go
   Instant complained_{};  ///< when the log last heard of exhausted descriptors
   io::Timer timer_;
 };

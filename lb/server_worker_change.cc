@@ -21,7 +21,7 @@ void Worker::take(Change change, std::function<void()> taken) {
 
 void Worker::apply(Change change) {
   for (const NewFarm& fresh : change.farms) {
-    shares_.push_back(std::make_unique<Share>(*fresh.farm, blocks_, fresh.log, thread_, seed_++));
+    shares_.push_back(std::make_unique<Share>(fresh, blocks_, thread_, seed_++));
     fresh.farm->admission().on_call(thread_, [this, share = shares_.back().get()] {
       loop_.post([this, share] { take_calls(*share); });
     });
@@ -91,6 +91,7 @@ void Worker::drain_flows(const std::function<bool(const Flow&)>& which) {
 void Worker::drop_idle(std::size_t farm, std::size_t server) {
   loop_.post([this, farm, server] {
     for (const std::uint64_t id : shares_[farm]->idle.drop(server)) close_backend(id);
+    forget_taken(*shares_[farm]);
   });
 }
 

@@ -17,12 +17,12 @@ namespace hither::lb {
 
 /// What this thread keeps for one farm.
 struct Worker::Share {
-  Share(Farm& f, BlockPool& blocks, AccessSink* log, unsigned thread, std::uint64_t seed)
-      : farm(f),
-        picker(f, thread, seed),
-        tcp{.picker = picker, .blocks = blocks, .times = {}, .log = log},
-        http{.picker = picker, .blocks = blocks, .log = log},
-        idle(IdlePool::Limits{}) {
+  Share(const NewFarm& fresh, BlockPool& blocks, unsigned thread, std::uint64_t seed)
+      : farm(*fresh.farm),
+        picker(farm, thread, seed),
+        tcp{.picker = picker, .blocks = blocks, .times = {}, .log = fresh.log},
+        http{.picker = picker, .blocks = blocks, .log = fresh.log},
+        idle(*fresh.idle, thread) {
     read_settings();
   }
 

@@ -295,6 +295,54 @@ TEST(FdWatch, APeerThatLeftIsHeardOfByWhoeverWaits) {
   }
 }
 
+TEST(FdWatch, ADescriptorTakenByAnotherLoopIsHeardOfThereAlone) {
+  Loop one;
+  Loop other;
+  auto pair = make_pair();
+  auto before =
+      std::make_unique<FdWatch>(one, pair[0].get(), [] { FAIL() << "it is another's now"; });
+  before->want_read(true);
+  ASSERT_TRUE(before->settle());
+  int heard = 0;
+  FdWatch after(other, pair[0].get(), [&] {
+    ++heard;
+    after.want_read(false);
+  });
+
+  FdWatch::take_from(one, pair[0].get());
+  after.want_read(true);
+  write_some(pair[1].get(), as_bytes("x"));
+  one.post([&] { one.stop(); });
+  one.run();
+  before->disown();
+  before.reset();
+  other.run();
+
+  EXPECT_EQ(heard, 1);
+}
+
+TEST(FdWatch, DisownedIsQuietAboutWhatTheSameWaitBrought) {
+  Loop loop;
+  std::array<std::array<Fd, 2>, 2> pairs = {make_pair(), make_pair()};
+  std::array<std::unique_ptr<FdWatch>, 2> watches;
+  int calls = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    watches[i] = std::make_unique<FdWatch>(loop, pairs[i][0].get(), [&, i] {
+      ++calls;
+      FdWatch::take_from(loop, pairs[1 - i][0].get());
+      watches[1 - i]->disown();
+      watches[1 - i].reset();
+      watches[i]->want_read(false);
+    });
+    watches[i]->want_read(true);
+    write_some(pairs[i][1].get(), as_bytes("x"));
+  }
+
+  loop.run();
+
+  EXPECT_EQ(calls, 1);
+}
+
 TEST(SignalWatch, LeavesTheSignalAsItWas) {
   ASSERT_NE(std::signal(SIGUSR1, SIG_IGN), SIG_ERR);
   {
