@@ -2,6 +2,7 @@
 #include "base/prefix_trie.h"
 
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "base/assert.h"
@@ -10,10 +11,12 @@ namespace hither {
 namespace {
 
 // What follows was chosen by measuring DB-IP city with 30 rooms.
-constexpr std::size_t runs_per_slot = 128;    // that a table is made for
-constexpr std::size_t runs_per_link = 24;     // at least, where lines are taken
-constexpr std::size_t lines_runs_max = 4096;  // more get a table first
-constexpr std::size_t runs_per_line_min = 4;
+constexpr std::size_t runs_per_slot = 24;     // that a table is made for
+constexpr std::size_t runs_per_line = 3;      // at least, on average
+constexpr std::size_t runs_per_link = 64;     // more links than that are worth more lines
+constexpr std::size_t lines_runs_max = 4096;  // more get a table first, below a link
+constexpr unsigned root_bits_max = 16;
+constexpr unsigned table_bits_max = 12;
 constexpr unsigned bits_max = 15;  // of a table, and of lines
 
 int leading_zeros(std::uint32_t bits) { return std::countl_zero(bits); }
@@ -35,8 +38,8 @@ void PrefixRuns<Key>::push(Key first, std::uint16_t value) {
 template <class Key>
 typename PrefixTrie<Key>::Slot PrefixTrie<Key>::Slot::of(Kind kind, unsigned bits,
                                                          std::size_t index) {
-  ASSERT(bits <= bits_max && index <= index_max);
-  return Slot(static_cast<std::uint32_t>(kind) << 30U | static_cast<std::uint32_t>(bits) << 26U |
+  ASSERT(bits <= root_bits_max && index <= index_max);
+  return Slot(static_cast<std::uint32_t>(kind) << 31U | static_cast<std::uint32_t>(bits) << 26U |
               static_cast<std::uint32_t>(index));
 }
 
@@ -53,8 +56,7 @@ class PrefixTrieBuilder {
 
   void build() {
     ASSERT(!runs_.firsts.empty() && runs_.firsts.front() == 0);
-    trie_.lines_.resize(1);  // what a lookup that ends in a leaf looks at
-    trie_.root_ = slot({0, 0, 0, runs_.firsts.size()});
+    trie_.root_ = table_at({0, 0, 0, runs_.firsts.size()}, 0);
     store_links();
     trie_.slots_.shrink_to_fit();
     trie_.lines_.shrink_to_fit();
@@ -82,8 +84,8 @@ class PrefixTrieBuilder {
   struct Entries {
     std::array<Entry, Trie::line_runs> all;
     unsigned count = 0;
-    std::size_t mixed = 0;
-    bool whole = true;  ///< all of the range fitted
+    std::size_t behind = 0;  ///< runs that only a link leads to
+    bool whole = true;       ///< all of the range fitted
   };
   struct Link {
     std::size_t line;
@@ -104,22 +106,85 @@ class PrefixTrieBuilder {
     return Trie::window_of(static_cast<Key>(key << range.depth));
   }
 
+  /// A slot that comes behind `level` tables.
+  Slot slot_at(const Range& range, unsigned level) {
+    if (level < Trie::levels) return table_at(range, level);
+    return range.end - range.begin == 1 ? single(range) : lines(range, lines_of(range).bits);
+  }
+
+  /// A table of one slot where the next one is good enough without.
+  Slot table_at(const Range& range, unsigned level) {
+    const std::size_t runs = range.end - range.begin;
+    unsigned bits = 0;
+    if (level == 0) {
+      bits = std::min<unsigned>(root_bits_max, static_cast<unsigned>(std::bit_width(runs)));
+    } else if (runs > 1 && !lines_of(range).good) {
+      const unsigned most = std::min(table_bits_max, Trie::line_depth_max - range.depth);
+      bits = std::min(most, static_cast<unsigned>(std::bit_width(runs / runs_per_slot)));
+      if (level + 1 == Trie::levels) bits = widen(range, bits, most);
+    }
+    return table(range, bits, [&](const Range& part) { return slot_at(part, level + 1); });
+  }
+
+  /// Behind the last table there are only lines: as many bits as it takes until these are good.
+  unsigned widen(const Range& range, unsigned bits, unsigned most) const {
+    const std::size_t runs = range.end - range.begin;
+    for (; bits < most && std::size_t{1} << bits < runs; ++bits) {
+      std::size_t links = 0;
+      for_parts(range, bits, [&](std::size_t, const Range& part) {
+        if (part.end - part.begin > 1) links += lines_of(part).links;
+      });
+      if (links * runs_per_link <= runs) break;
+    }
+    return bits;
+  }
+
+  /// A slot below a link: of any kind.
   Slot slot(const Range& range) {
     const std::size_t runs = range.end - range.begin;
-    if (runs == 1) {
-      return Slot::leaf(runs_.values[range.begin], leaf_depth(range.first, range.begin));
-    }
-    const unsigned left = key_bits - range.depth;
-    if (runs <= Trie::line_runs && split(range).whole) return lines(range, 0);
+    if (runs == 1) return single(range);
     if (runs <= lines_runs_max) {
-      auto bits = static_cast<unsigned>(std::bit_width(runs / Trie::line_runs));
-      for (bits = std::max(bits, 1U); bits <= std::min(left, bits_max); ++bits) {
-        if (runs >> bits < runs_per_line_min) break;
-        if (links_of(range, bits) * runs_per_link <= runs) return lines(range, bits);
-      }
+      const Lines found = lines_of(range);
+      if (found.links < runs) return lines(range, found.bits);
     }
     const auto wanted = static_cast<unsigned>(std::bit_width(runs / runs_per_slot));
-    return table(range, std::min({bits_max, left, std::max(wanted, 2U)}));
+    const unsigned most = std::min(table_bits_max, key_bits - range.depth);
+    return table(range, std::min(most, std::max(wanted, 2U)),
+                 [&](const Range& part) { return slot(part); });
+  }
+
+  /// Equal lines of one run that a slot leads to are one.
+  Slot single(const Range& range) {
+    const std::uint32_t key =
+        std::uint32_t{runs_.values[range.begin]} << 8U | static_cast<std::uint32_t>(wider(range));
+    const auto [found, fresh] = singles_.try_emplace(key);
+    if (fresh) found->second = lines(range, 0);
+    return found->second;
+  }
+  /// By how many bits the only leaf is shorter than its block.
+  unsigned wider(const Range& range) const {
+    return range.depth - static_cast<unsigned>(leaf_depth(range.first, range.begin));
+  }
+
+  /// By how many bits to choose among lines so that there are few links, and how many are left.
+  struct Lines {
+    unsigned bits = 0;
+    std::size_t links = 0;
+    bool good = false;
+  };
+  Lines lines_of(const Range& range) const {
+    const std::size_t runs = range.end - range.begin;
+    const unsigned left =
+        range.depth < Trie::line_depth_max ? Trie::line_depth_max - range.depth : 0;
+    Lines best{.bits = 0, .links = links_of(range, 0)};
+    for (unsigned bits = 0; bits <= std::min(left, bits_max); ++bits) {
+      if (bits > 0 && runs >> bits < runs_per_line) break;
+      const std::size_t links = bits == 0 ? best.links : links_of(range, bits);
+      if (links < best.links) best = {.bits = bits, .links = links};
+      best.good = best.links * runs_per_link <= runs;
+      if (best.good) break;
+    }
+    return best;
   }
 
   /// The depth of the leaf around a key in a run.
@@ -149,7 +214,7 @@ class PrefixTrieBuilder {
         return entries;
       }
       const Entry& entry = entries.all[entries.count++] = {unit, run, end};
-      entries.mixed += entry.mixed() ? 1U : 0U;
+      entries.behind += entry.mixed() ? entry.end - entry.begin : 0U;
       if (entry.mixed() ? unit == unit_last_number : end == range.end) return entries;
       unit = entry.mixed() ? unit + 1 : unit_of(range, runs_.firsts[end]);
       run = end - 1;
@@ -178,17 +243,18 @@ class PrefixTrieBuilder {
     std::size_t links = 0;
     for_parts(range, bits, [&](std::size_t, const Range& part) {
       const Entries entries = split(part);
-      links += entries.whole ? entries.mixed : part.end - part.begin;
+      links += entries.whole ? entries.behind : part.end - part.begin;
     });
     return links;
   }
 
-  Slot table(const Range& range, unsigned bits) {
+  template <class Below>
+  Slot table(const Range& range, unsigned bits, Below below) {
     const std::size_t table = trie_.slots_.size();
     trie_.slots_.resize(table + (std::size_t{1} << bits));
     for_parts(range, bits, [&](std::size_t i, const Range& part) {
-      const Slot below = slot(part);
-      trie_.slots_[table + i] = below;
+      const Slot made = below(part);
+      trie_.slots_[table + i] = made;
     });
     return Slot::of(Kind::table, bits, table);
   }
@@ -212,8 +278,7 @@ class PrefixTrieBuilder {
       trie_.lines_[number].values[i] = runs_.values[entry.begin];
     }
     if (entries.count == 1) {
-      const int depth = leaf_depth(range.first, range.begin);
-      trie_.lines_[number].values[0] = static_cast<std::uint16_t>(depth);
+      trie_.lines_[number].values[Trie::line_runs] = static_cast<std::uint16_t>(wider(range));
     }
     for (unsigned i = 0; i < entries.count; ++i) {
       const Entry& entry = entries.all[i];
@@ -245,6 +310,7 @@ class PrefixTrieBuilder {
   const PrefixRuns<Key>& runs_;
   Trie& trie_;
   std::vector<Link> links_;
+  std::unordered_map<std::uint32_t, Slot> singles_;
 };
 
 template <class Key>
@@ -253,11 +319,31 @@ PrefixTrie<Key>::PrefixTrie(const PrefixRuns<Key>& runs) {
 }
 
 template <class Key>
-void PrefixTrie<Key>::walk(Slot slot, Block block, const Take& take) const {
-  if (slot.kind() == Kind::leaf) {
-    take(block.first, slot.what());
-    return;
+typename PrefixTrie<Key>::Match PrefixTrie<Key>::follow(std::uint32_t line, std::uint32_t value,
+                                                        Key key, unsigned depth) const {
+  Key rest = without(key, depth);
+  const auto take = [&rest, &depth](unsigned bits) {
+    rest = without(rest, bits);
+    depth += bits;
+  };
+  while (true) {
+    take(lines_[line].single() ? 0 : window_bits);
+    Slot slot = link(line, value);
+    while (slot.kind() == Kind::table) {
+      const std::size_t below = first_bits(rest, slot.bits());
+      take(slot.bits());
+      slot = slots_[slot.index() + below];
+    }
+    line = slot.index() + static_cast<std::uint32_t>(first_bits(rest, slot.bits()));
+    take(slot.bits());
+    const Match match = in_line(line, window_of(rest), depth);
+    if ((match.value & link_flag) == 0) return match;
+    value = match.value;
   }
+}
+
+template <class Key>
+void PrefixTrie<Key>::walk(Slot slot, Block block, const Take& take) const {
   const unsigned bits = slot.bits();
   for (std::size_t i = 0; i >> bits == 0; ++i) {
     const Block part = {part_first(block, bits, i), block.depth + bits};
@@ -273,7 +359,7 @@ template <class Key>
 void PrefixTrie<Key>::walk_line(std::size_t number, Block block, const Take& take) const {
   const Line& line = lines_[number];
   for (unsigned i = line.single() ? line_runs - 1 : 0; i < line_runs; ++i) {
-    if (i + 1 < line_runs && !line.single() && line.starts[i] == line.starts[i + 1]) continue;
+    if (i + 1 < line_runs && line.starts[i] == line.starts[i + 1]) continue;
     const auto bits = static_cast<Key>(Key{line.starts[i]} << (key_bits - window_bits));
     const Key first = block.first | static_cast<Key>(bits >> block.depth);
     if ((line.values[i] & link_flag) == 0) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bits128.h"
+#include "base/sorted16.h"
 
 namespace hither {
 
@@ -26,17 +27,21 @@ struct PrefixRuns {
 };
 
 /// One family of a PrefixMap, which see: its runs, packed so that a lookup misses the cache about
-/// once. Three kinds of slots make it up:
+/// once. Two kinds of slots make it up:
 ///
-///   leaf    the value, and the depth of the one leaf that covers all of the slot's block
 ///   table   2^bits slots, taken by the next bits of the key. Few, so that they stay in the cache
-///   lines   2^bits cache lines, taken likewise; each holds up to 16 runs: where they begin, in the
+///   lines   2^bits cache lines, taken likewise; each holds up to 15 runs: where they begin, in the
 ///           16 bits behind the line's prefix, and their values
 ///
-/// The depth of a leaf in a line is not stored: the leaf is the widest aligned block between the
-/// beginnings around the key. What does not fit into a line (more runs, or one that begins off the
-/// line's grid) is a link to a slot of its own: rare by the choice of lines and tables. A lookup
-/// has no branch that depends on what a line holds but for links, so lookups overlap in time.
+/// The depth of a leaf is not stored: the leaf is the widest aligned block between the beginnings
+/// around the key. Only a line of one run says how much wider its leaf is than the line's block.
+/// What does not fit into a line (more runs, or one that begins off the line's grid) is a link to a
+/// slot of its own.
+///
+/// From the root on every lookup goes through the same number of tables, some of them of one slot,
+/// and then to a line. So there is no branch that depends on the key but for links, and while one
+/// lookup waits for its line the processor is at the next ones already. With a branch that cannot
+/// be guessed each would wait alone, several times as long.
 ///
 /// Never changed after it is built: any number of threads may read one. Limit: 2^26 slots or lines
 /// (ASSERT), several times what the 32-bit search tree of a geo database can come to.
@@ -67,25 +72,24 @@ class PrefixTrie {
 
   static constexpr unsigned key_bits = 8 * sizeof(Key);
   static constexpr unsigned window_bits = 16;
-  static constexpr unsigned line_runs = 16;
+  static constexpr unsigned line_runs = 15;
   static constexpr std::uint16_t link_flag = 0x8000;  // of a value
   static constexpr std::size_t link_group = 64;       // lines that share a base in links_
+  /// The tables that every lookup goes through.
+  static constexpr unsigned levels = key_bits == 32 ? 1 : 3;
+  /// How many bits of a key a lookup takes from the root to the line at most.
+  static constexpr unsigned line_depth_max = key_bits == 32 ? 32 : 48;
 
-  enum class Kind : std::uint32_t { leaf, table, lines };
+  enum class Kind : std::uint32_t { table, lines };
   class Slot {
    public:
     Slot() = default;
-    static Slot leaf(std::uint32_t value, int depth) {
-      return Slot(static_cast<std::uint32_t>(depth) << 16U | value);
-    }
-    /// `bits`: 0 to 15.
+    /// `bits`: 0 to 16.
     static Slot of(Kind kind, unsigned bits, std::size_t index);
 
-    Kind kind() const { return static_cast<Kind>(raw_ >> 30U); }
-    std::uint32_t what() const { return raw_ & 0xffffU; }
-    std::uint32_t depth() const { return raw_ >> 16U & 0xffU; }
-    unsigned bits() const { return raw_ >> 26U & 0xfU; }
-    std::size_t index() const { return raw_ & index_max; }
+    Kind kind() const { return static_cast<Kind>(raw_ >> 31U); }
+    unsigned bits() const { return raw_ >> 26U & 0x1fU; }
+    std::uint32_t index() const { return raw_ & index_max; }
 
    private:
     static constexpr std::uint32_t index_max = (1U << 26U) - 1;
@@ -93,11 +97,12 @@ class PrefixTrie {
     explicit Slot(std::uint32_t raw) : raw_(raw) {}
     std::uint32_t raw_ = 0;
   };
-  /// Behind the last run its beginning and value are repeated. In a line of one run the first value
-  /// is the depth of its leaf; if its value is a link, that leads to the same block again.
+  /// Behind the last run its beginning and value are repeated. starts[15] is 0: the end of the
+  /// block. values[15]: how many bits shorter than the line's prefix that of the only leaf is. If
+  /// there is one run and it is a link, that leads to the same block again.
   struct alignas(64) Line {
-    std::uint16_t starts[line_runs] = {};
-    std::uint16_t values[line_runs] = {};
+    std::uint16_t starts[line_runs + 1] = {};
+    std::uint16_t values[line_runs + 1] = {};
 
     bool single() const { return starts[line_runs - 1] == 0; }
   };
@@ -127,6 +132,25 @@ class PrefixTrie {
     const auto aligned = static_cast<Key>(static_cast<Key>(number) << (key_bits - bits));
     return block.first | static_cast<Key>(aligned >> block.depth);
   }
+  /// The first 64 bits of a key, from the top.
+  static std::uint64_t first_64(Key key) {
+    if constexpr (key_bits == 128) {
+      return high_half(key);
+    } else {
+      return std::uint64_t{key} << 32U;
+    }
+  }
+  /// Where a lookup from the root ends.
+  struct Place {
+    std::uint32_t line;
+    unsigned depth;   ///< of its prefix
+    unsigned window;  ///< the 16 bits behind that
+  };
+  Place locate(Key key) const;
+  /// Goes on from a link in a line whose prefix has `depth` bits.
+  Match follow(std::uint32_t line, std::uint32_t value, Key key, unsigned depth) const;
+  /// What a line says of a window of 16 bits; it may be a link.
+  Match in_line(std::uint32_t number, unsigned window, unsigned depth) const;
   Slot link(std::size_t line, std::uint32_t value) const {
     return links_[link_bases_[line / link_group] + (value & ~std::uint32_t{link_flag})];
   }
@@ -140,52 +164,45 @@ class PrefixTrie {
   std::vector<std::uint32_t> link_bases_;  // per group of lines: where its links begin
 };
 
-/// One or the other without a branch: what cannot be predicted must not be jumped upon, because a
-/// wrong guess ends what overlaps with the loads that the next lookups wait for.
-constexpr std::uint32_t choose(bool first, std::uint32_t one, std::uint32_t other) {
-  const std::uint32_t mask = 0U - static_cast<std::uint32_t>(first);
-  return (one & mask) | (other & ~mask);
+template <class Key>
+[[gnu::always_inline]] inline typename PrefixTrie<Key>::Place PrefixTrie<Key>::locate(
+    Key key) const {
+  std::uint64_t rest = first_64(key);
+  unsigned depth = 0;
+  Slot slot = root_;
+  const auto next = [&rest, &depth, &slot] {
+    const unsigned bits = slot.bits();
+    const std::uint64_t taken = rest >> 1U >> (63U - bits);  // in two steps, as bits may be 0
+    rest <<= bits;
+    depth += bits;
+    return slot.index() + static_cast<std::uint32_t>(taken);
+  };
+  for (unsigned level = 0; level < levels; ++level) slot = slots_[next()];
+  const std::uint32_t line = next();
+  return {line, depth, static_cast<unsigned>(rest >> (64U - window_bits))};
+}
+
+template <class Key>
+[[gnu::always_inline]] inline typename PrefixTrie<Key>::Match PrefixTrie<Key>::in_line(
+    std::uint32_t number, unsigned window, unsigned depth) const {
+  const Line& line = lines_[number];
+  const unsigned at = last_of_16_up_to(line.starts, window, (1U << line_runs) - 1U);
+  // The closer of the two bounds shares more bits; where nothing begins, a bit above the window
+  // stands for it.
+  const unsigned before = std::uint32_t{line.starts[at]} - 1U;
+  const unsigned behind = ((std::uint32_t{line.starts[at + 1U]} - 1U) & 0xffffU) + 1U;
+  const auto shared =
+      static_cast<unsigned>(__builtin_clz(std::min(window ^ before, window ^ behind)));
+  return {line.values[at], static_cast<int>(depth + shared - 15U - line.values[line_runs])};
 }
 
 template <class Key>
 typename PrefixTrie<Key>::Match PrefixTrie<Key>::find(Key key) const {
-  Slot slot = root_;
-  std::uint32_t depth = 0;
-  while (true) {
-    const unsigned bits = slot.bits();
-    const std::size_t below = first_bits(key, bits);
-    if (slot.kind() == Kind::table) {
-      slot = slots_[slot.index() + below];
-      key = without(key, bits);
-      depth += bits;
-      continue;
-    }
-    // A leaf looks at line 0, for nothing.
-    const bool leaf = slot.kind() == Kind::leaf;
-    const std::size_t number = choose(leaf, 0, static_cast<std::uint32_t>(slot.index() + below));
-    const Line& line = lines_[number];
-    const auto window = static_cast<std::uint16_t>(window_of(without(key, bits)));
-    std::uint16_t behind = 0;  // so many begin at the key or before
-    for (const std::uint16_t start : line.starts) {
-      behind = static_cast<std::uint16_t>(behind + (start <= window ? 1 : 0));
-    }
-    const std::uint32_t value = choose(leaf, slot.what(), line.values[behind - 1U]);
-    if ((value & link_flag) != 0) [[unlikely]] {
-      slot = link(number, value);
-      const unsigned taken = bits + (line.single() ? 0 : window_bits);
-      key = without(key, taken);
-      depth += taken;
-      continue;
-    }
-    // The closer of the two bounds shares more bits; where nothing begins, a bit above the window
-    // stands for it.
-    const unsigned before = std::uint32_t{line.starts[behind - 1U]} - 1U;
-    const unsigned next = line.starts[behind % line_runs] | (behind / line_runs << window_bits);
-    const auto shared =
-        static_cast<unsigned>(__builtin_clz(std::min(window ^ before, window ^ next)));
-    const std::uint32_t length = choose(line.single(), line.values[0], depth + bits + shared - 15U);
-    return {value, static_cast<int>(choose(leaf, slot.depth(), length))};
-  }
+  const Place place = locate(key);
+  const Match match = in_line(place.line, place.window, place.depth);
+  if ((match.value & link_flag) == 0) [[likely]]
+    return match;
+  return follow(place.line, match.value, key, place.depth);
 }
 
 }  // namespace hither

@@ -257,6 +257,48 @@ TEST(PrefixMap, TakesStepsInsideBothHalvesOfAnAddress) {
   expect_normal(map, "");
 }
 
+/// Like a database: dense and thin parts, blocks of all lengths, some longer than /64.
+std::vector<PrefixStep> crowd(Rng& rng) {
+  std::vector<Bits128> firsts = {0};
+  const auto add = [&](Bits128 block, int length, int depth, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const Bits128 inside = bits128(rng.next(), rng.next()) & (block_last(0, length));
+      firsts.push_back(to_bits(to_address(block | inside).masked(depth)));
+    }
+  };
+  add(v4_first, 96, 96 + 24, 12'000);
+  add(v4_first, 96, 96 + 32, 2'000);
+  add(to_bits(address("10.1.0.0")), 96 + 16, 96 + 32, 4'000);
+  add(to_bits(address("2000::")), 3, 32, 2'000);
+  add(to_bits(address("2409:8000::")), 32, 48, 20'000);
+  for (int i = 0; i < 40; ++i) {
+    const Bits128 block = to_bits(to_address(bits128(rng.next(), 0) >> 3U).masked(32));
+    add(block | to_bits(address("2000::")), 32, 36 + static_cast<int>(rng.below(30)), 200);
+  }
+  add(to_bits(address("2001:db8:1:2::")), 64, 128, 3'000);
+  std::ranges::sort(firsts);
+  firsts.erase(std::unique(firsts.begin(), firsts.end()), firsts.end());
+  std::vector<PrefixStep> steps;
+  for (const Bits128 first : firsts) {
+    steps.push_back({to_address(first), static_cast<std::uint32_t>(rng.below(500))});
+  }
+  return steps;
+}
+
+TEST(PrefixMap, FindsEveryRunOfManyAtBothItsEdges) {
+  Rng rng(48);
+  const std::vector<PrefixStep> steps = crowd(rng);
+
+  const PrefixMap map = build(steps);
+
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Bits128 end = i + 1 < steps.size() ? to_bits(steps[i + 1].first) : Bits128{0};
+    ASSERT_EQ(map.find(steps[i].first).value, steps[i].value) << to_text(steps[i].first);
+    ASSERT_EQ(map.find(to_address(end - 1)).value, steps[i].value) << to_text(steps[i].first);
+  }
+  expect_normal(map, "many");
+}
+
 TEST(Flatten, NeighboursDiffer) {
   const auto steps = flatten(
       std::vector<PrefixBlock>{
