@@ -58,6 +58,17 @@ TEST(Socket, EndpointsSurviveTheWayThroughSockaddr) {
   }
 }
 
+TEST(Socket, AConnectionSaysWhereItLeads) {
+  const auto listener = listen_tcp(loopback());
+  ASSERT_TRUE(listener);
+  const Endpoint there = *local_endpoint(listener->get());
+  const auto connection = connect_tcp(there);
+  ASSERT_TRUE(connection);
+
+  EXPECT_EQ(*remote_endpoint(connection->get()), there);
+  EXPECT_FALSE(remote_endpoint(listener->get()));
+}
+
 TEST(Socket, AnEmptyQueueOfConnectionsIsNoError) {
   const auto listener = listen_tcp(loopback());
   ASSERT_TRUE(listener);
