@@ -60,16 +60,14 @@ TEST(TlsProbe, ShakesHandsAndResumesTheNextTime) {
     TlsServer server(newest);
     Probes probes;
 
-    const auto first = probes.probe_once(server.endpoint(), "www.example.test");
-    ASSERT_TRUE(first);
-    EXPECT_EQ(first->error, "");
-    EXPECT_FALSE(first->resumed);
-    EXPECT_EQ(server.server_name(), "www.example.test");
-    for (int i = 0; i < 3; ++i) {
-      const auto next = probes.probe_once(server.endpoint());
-      ASSERT_TRUE(next);
-      EXPECT_TRUE(next->resumed) << i;
+    for (int i = 0; i < 4; ++i) {
+      const auto outcome = probes.probe_once(server.endpoint(), "www.example.test");
+      ASSERT_TRUE(outcome);
+      EXPECT_EQ(outcome->error, "");
+      EXPECT_EQ(outcome->resumed, i > 0);
     }
+    // It serves one after the other, so it has noted at least the first three.
+    EXPECT_EQ(server.server_name(), "www.example.test");
   }
 }
 

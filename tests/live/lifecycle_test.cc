@@ -108,7 +108,7 @@ TEST_F(Lifecycle, AProgramThatListensOnPortIsAsGoodAsOurs) {
   description.replace(
       description.find("[\"hither-backend\"]"), 18,
       R"(["/bin/sh", "-c", "exec /usr/bin/python3 -m http.server --bind $HOST $PORT"]
-health = { path = "/", status = [200, 404], body = "Directory listing" })");
+health = { path = "/", status = ["200", "404"], body = "Directory listing" })");
   ASSERT_TRUE(world.start_and_wait(description)) << world.output();
 
   EXPECT_TRUE(eventually(20s, [&] { return world.dig("133.11.0.0/16") == "127.12.0.1\n"; }))

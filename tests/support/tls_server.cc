@@ -88,10 +88,9 @@ void TlsServer::shake_hands(int fd) {
   {
     const std::lock_guard<std::mutex> hold(lock_);
     const char* name = SSL_get_servername(ssl.get(), TLSEXT_NAMETYPE_host_name);
-    server_name_ = name == nullptr ? "" : name;
+    if (name != nullptr) server_name_ = name;  // Of a session that is resumed it need not tell.
   }
-  if (SSL_session_reused(ssl.get()) == 1) ++resumed_;
-  ++handshakes_;
+  ++(SSL_session_reused(ssl.get()) == 1 ? resumed_ : whole_);
   char byte = 0;
   const int read = SSL_read(ssl.get(), &byte, 1);
   if (SSL_get_error(ssl.get(), read) == SSL_ERROR_ZERO_RETURN) ++goodbyes_;

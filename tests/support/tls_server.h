@@ -24,11 +24,12 @@ class TlsServer {
   TlsServer& operator=(const TlsServer&) = delete;
 
   const Endpoint& endpoint() const { return endpoint_; }
-  int handshakes() const { return handshakes_; }
+  /// Handshakes: those that resumed a session, and those that were whole ones.
   int resumed() const { return resumed_; }
+  int whole() const { return whole_; }
   /// Those that ended with the client's goodbye (close_notify).
   int goodbyes() const { return goodbyes_; }
-  /// What the last client asked for.
+  /// What the last client asked for of which that is known.
   std::string server_name() const;
 
  private:
@@ -39,7 +40,7 @@ class TlsServer {
   std::unique_ptr<Tls> tls_;
   io::Fd fd_;
   Endpoint endpoint_;
-  std::atomic<int> handshakes_{0};
+  std::atomic<int> whole_{0};
   std::atomic<int> resumed_{0};
   std::atomic<int> goodbyes_{0};
   std::atomic<bool> over_{false};

@@ -85,7 +85,7 @@ TEST(Plan, CopiesAreAskedWhatTheirHealthRuleAsks) {
   const auto plan = make_plan(read_sound(with(two_rooms, R"(
     [farm.web.health]
     path = "/up"
-    status = ["200-299", 401]
+    status = ["200-299", "401"]
     body = "ready"
     [farm.raw]
     port = 9000
