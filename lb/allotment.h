@@ -42,6 +42,8 @@ class Allotments {
   void change(const topology::Farm& farm, const CopyPlan& plan);
   /// What the description says of its weight.
   void set_weight(std::size_t place, std::uint32_t weight);
+  /// It is up by its probes.
+  void came_up(std::size_t place) { copies_[place].ramp.came_up(); }
   /// One element for each place. Unless it `ramps`, every copy has all of its share at once, and
   /// keeps it: there are too few to spare any.
   void step(std::span<const Seen> seen, bool ramps, Instant now);

@@ -224,6 +224,7 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
 }
 
 void Farm::set_usable(std::size_t index, bool usable) {
+  if (usable) allotments_.came_up(index);
   servers_[index]->healthy_.store(usable, std::memory_order_release);
   change_generation();
 }

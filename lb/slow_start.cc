@@ -19,6 +19,10 @@ void SlowStart::expect() {
   share_ = 0;
 }
 
+void SlowStart::came_up() {
+  if (phase_ == Phase::unseen || phase_ == Phase::fresh) phase_ = Phase::full;
+}
+
 void SlowStart::step(bool usable, const Rule& rule, Instant now) {
   if (phase_ == Phase::unseen) {
     phase_ = Phase::fresh;

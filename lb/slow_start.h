@@ -28,6 +28,8 @@ class SlowStart {
 
   /// It joins others that serve: its first time up is a return.
   void expect();
+  /// It is up, perhaps for so short that no step() sees it: then its next time is a return.
+  void came_up();
   /// `usable`: it may be picked.
   void step(bool usable, const Rule& rule, Instant now);
 

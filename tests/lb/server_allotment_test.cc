@@ -72,6 +72,7 @@ class BalancerOfTwo : public testing::Test {
     farm_.balance = topology::Balance::round_robin;
     farm_.health.limits = {
         .interval = 50ms, .fast_interval = 10ms, .timeout = 5s, .fall = 2, .rise = 1};
+    farm_.guard.hold = 0s;  // Every probe is believed.
   }
   ~BalancerOfTwo() override {
     if (!thread_.joinable()) return;

@@ -43,6 +43,15 @@ TEST_F(Ramp, IsForWhoIsNotUpInTimeAtFirst) {
   EXPECT_DOUBLE_EQ(ramp_.share(), 0.5);
 }
 
+TEST_F(Ramp, FollowsAFirstTimeThatNoStepSaw) {
+  at(0s, false);
+  ramp_.came_up();
+  at(200ms, false);
+  EXPECT_EQ(ramp_.share(), 0);
+  ramp_.came_up();
+  EXPECT_EQ(ramp_.share(), 0) << "the second time is no first";
+}
+
 TEST_F(Ramp, IsAStraightLineAfterAnAbsence) {
   at(0s, true);
   at(1s, false);
