@@ -278,7 +278,7 @@ TEST(GradientPlant, FallsWhenTheCopyGetsSlowAndRecovers) {
 }
 
 TEST(GradientPlant, KeepsGoodputNearCapacityUnderTwiceTheLoad) {
-  for (const std::uint64_t seed : {3, 4, 5}) {
+  for (const std::uint64_t seed : {3U, 4U, 5U}) {
     Plant plant(seed);
     plant.rate = 400;  // Of 500 that it can serve.
     plant.run(60);
