@@ -36,7 +36,7 @@ std::optional<IdlePool::Connection> IdlePool::put(std::size_t server, Connection
   std::optional<Connection> surplus;
   if (there.empty.empty() && !there.idle.empty()) {
     const Idle oldest = there.idle.front();
-    there.idle.pop_front();
+    there.idle.erase(there.idle.begin());
     if (take_back(server, oldest)) surplus = oldest.connection;
   }
   if (there.empty.empty()) return connection;  // None may be kept, or others are taking some.
@@ -73,11 +73,13 @@ std::vector<IdlePool::Connection> IdlePool::expired(Instant now) {
   std::vector<Connection> old;
   for (std::size_t server = 0; server < servers_.size(); ++server) {
     OfServer& there = servers_[server];
-    while (!there.idle.empty() && now - there.idle.front().since >= there.all->idle_max()) {
-      const Idle oldest = there.idle.front();
-      there.idle.pop_front();
-      if (!take_back(server, oldest)) continue;
-      old.push_back(oldest.connection);
+    const auto young = std::ranges::find_if(
+        there.idle, [&](const Idle& idle) { return now - idle.since < there.all->idle_max(); });
+    const std::vector<Idle> late(there.idle.begin(), young);
+    there.idle.erase(there.idle.begin(), young);
+    for (const Idle& idle : late) {
+      if (!take_back(server, idle)) continue;
+      old.push_back(idle.connection);
       all_.outlived(*there.all);
     }
   }
@@ -89,14 +91,14 @@ std::optional<IdlePool::Connection> IdlePool::give_up_oldest() {
     std::size_t oldest = servers_.size();
     Instant since = never;
     for (std::size_t server = 0; server < servers_.size(); ++server) {
-      const std::deque<Idle>& idle = servers_[server].idle;
+      const std::vector<Idle>& idle = servers_[server].idle;
       if (idle.empty() || idle.front().since >= since) continue;
       since = idle.front().since;
       oldest = server;
     }
     if (oldest == servers_.size()) return std::nullopt;
     const Idle idle = servers_[oldest].idle.front();
-    servers_[oldest].idle.pop_front();
+    servers_[oldest].idle.erase(servers_[oldest].idle.begin());
     if (take_back(oldest, idle)) return idle.connection;
   }
 }
@@ -104,7 +106,7 @@ std::optional<IdlePool::Connection> IdlePool::give_up_oldest() {
 std::vector<IdlePool::Connection> IdlePool::drop(std::size_t server) {
   OfServer& there = of(server);
   std::vector<Connection> all;
-  const std::deque<Idle> idle = std::exchange(there.idle, {});
+  const std::vector<Idle> idle = std::exchange(there.idle, {});
   for (const Idle& one : idle) {
     if (take_back(server, one)) all.push_back(one.connection);
   }

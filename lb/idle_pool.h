@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -73,7 +72,7 @@ class IdlePool {
   struct OfServer {
     SharedIdle::OfServer* all = nullptr;  ///< what all threads know of it
     IdleShelf* shelf = nullptr;
-    std::deque<Idle> idle;           ///< oldest first
+    std::vector<Idle> idle;          ///< oldest first
     std::vector<std::size_t> empty;  ///< slots
     void tell_count() const { shelf->tell_count(idle.size()); }
   };
