@@ -52,8 +52,10 @@ class IdlePool {
   void found_closed(const TakeOver& one, Instant now);
 
   /// Own connections that other threads have taken since it was last asked: nobody watches them
-  /// here, and their descriptors must not be closed. Costs nothing while there are none.
+  /// here, and their descriptors must not be closed.
   std::vector<Connection> taken_away();
+  /// Is it worth asking? Others may be about to take some that it does not say yet.
+  bool lost_some() const { return !lost_.empty(); }
 
   /// When expired() next has something to say; `never` if nothing is idle.
   Instant next() const;

@@ -79,6 +79,7 @@ void Worker::make_room() {
 
 /// Those of ours that other threads took: what is left of them here.
 void Worker::forget_taken(Share& share) {
+  if (!share.idle.lost_some()) return;
   for (const std::uint64_t id : share.idle.taken_away()) {
     const auto found = backends_.find(id);
     found->second->watch.disown();
