@@ -47,6 +47,7 @@ class LiveBalancer : public testing::Test {
     topology::Farm farm;
     farm.name = name;
     farm.mode = mode;
+    if (mode == topology::Mode::tcp) farm.health.kind = topology::HealthRule::Kind::tcp;
     farm.health.limits = {.interval = 1h, .fast_interval = 1h, .timeout = 5s, .fall = 1, .rise = 1};
     return farm;
   }
