@@ -267,7 +267,14 @@ void HttpProxy::advance(Instant now) {
       moved |= exchange_.status == 0 ? take_response(now) : move_response(now);
     }
   }
+  if (lacks_its_end()) client_left(now);
   settle(now);
+}
+
+/// L16, of a request that came ahead: its client had ended its side before its turn came.
+bool HttpProxy::lacks_its_end() const {
+  if (phase_ != Phase::exchange || !client_ended_ || request_.done()) return false;
+  return request_.in.empty() || request_.pending().empty();
 }
 
 /// Ends what has nothing more to do.

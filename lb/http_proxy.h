@@ -99,6 +99,7 @@ class HttpProxy final : public Session {
 
   // http_proxy.cc
   void advance(Instant now);
+  bool lacks_its_end() const;
   void settle(Instant now);
   void watch_rates(Instant now);
   void on_late_exchange(Instant now);

@@ -331,6 +331,40 @@ TEST(HttpProxy, GivesUpARequestThatWasCutShort) {
   expect_at_rest(story);
 }
 
+TEST(HttpProxy, GivesUpARequestThatCameAheadAndWasCutShort) {
+  for (const std::string_view rest :
+       {"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 8\r\n\r\nabcd",
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab",
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-T: y"}) {
+    SCOPED_TRACE(rest);
+    Story story;
+
+    story.client_says(std::string(get) + std::string(rest)).client_half_closes_unread();
+    EXPECT_FALSE(story.closed());
+    story.backend_says(hello);
+
+    EXPECT_EQ(story.client_got(), hello);
+    EXPECT_TRUE(story.closed());
+    expect_at_rest(story);
+  }
+}
+
+TEST(HttpProxy, ServesALongRequestThatCameAheadOfTheClientsEnd) {
+  const std::string body(15'000, 'b');
+  Story story;
+
+  story.client_says(std::string(get) + "POST /long HTTP/1.1\r\nHost: a.test\r\nContent-Length: " +
+                    std::to_string(body.size()) + "\r\n\r\n" + body);
+  story.client_half_closes_unread().backend_stops_reading().backend_says(hello);
+  EXPECT_FALSE(story.closed());
+  story.backend_stops_reading(false).backend_says(hello);
+
+  EXPECT_TRUE(story.backend_got(1).ends_with(body));
+  EXPECT_EQ(story.client_got(), std::string(hello) + std::string(hello));
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
 TEST(HttpProxy, GivesTheServerBackWhenTheClientResets) {
   Story story;
 
