@@ -24,6 +24,7 @@ class ChildProgram {
   ChildProgram& operator=(const ChildProgram&) = delete;
 
   bool running();
+  int pid() const { return pid_; }  ///< 0 once it has been seen to have ended
   void signal(int number) const;
   /// SIGTERM, and SIGKILL if that does not end it within 20 s. False if it took the second.
   bool stop();

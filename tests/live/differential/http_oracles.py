@@ -55,7 +55,7 @@ farm = "web"
 [farm.web]
 port = {port}
 servers = ["{origin}"]
-health = {{ interval = "1s" }}
+health = {{ interval = "10m", timeout = "1m" }}
 """
 
 HAPROXY = """global
