@@ -11,13 +11,14 @@ namespace hither {
 namespace {
 
 // What follows was chosen by measuring DB-IP city with 30 rooms.
-constexpr std::size_t runs_per_slot = 24;     // that a table is made for
-constexpr std::size_t runs_per_line = 3;      // at least, on average
-constexpr std::size_t runs_per_link = 64;     // more links than that are worth more lines
-constexpr std::size_t lines_runs_max = 4096;  // more get a table first, below a link
+constexpr std::size_t runs_per_slot = 128;    // that a table is made for
+constexpr std::size_t runs_per_link = 24;     // at least, where lines are taken
+constexpr std::size_t lines_runs_max = 4096;  // more get a table first
+constexpr std::size_t runs_per_line_min = 4;
+constexpr std::size_t root_runs_per_line = 3;   // behind the table of IPv4
+constexpr std::size_t root_runs_per_link = 64;  // likewise
 constexpr unsigned root_bits_max = 16;
-constexpr unsigned table_bits_max = 12;
-constexpr unsigned bits_max = 15;  // of a table, and of lines
+constexpr unsigned bits_max = 15;  // of other tables, and of lines
 
 int leading_zeros(std::uint32_t bits) { return std::countl_zero(bits); }
 int leading_zeros(Bits128 bits) { return 128 - bit_length(bits); }
@@ -56,7 +57,8 @@ class PrefixTrieBuilder {
 
   void build() {
     ASSERT(!runs_.firsts.empty() && runs_.firsts.front() == 0);
-    trie_.root_ = table_at({0, 0, 0, runs_.firsts.size()}, 0);
+    const Range all{0, 0, 0, runs_.firsts.size()};
+    trie_.root_ = key_bits == 32 ? root_table(all) : slot(all);
     store_links();
     trie_.slots_.shrink_to_fit();
     trie_.lines_.shrink_to_fit();
@@ -106,51 +108,45 @@ class PrefixTrieBuilder {
     return Trie::window_of(static_cast<Key>(key << range.depth));
   }
 
-  /// A slot that comes behind `level` tables.
-  Slot slot_at(const Range& range, unsigned level) {
-    if (level < Trie::levels) return table_at(range, level);
-    return range.end - range.begin == 1 ? single(range) : lines(range, lines_of(range).bits);
+  /// IPv4: one table, and nothing but lines behind it.
+  Slot root_table(const Range& all) {
+    const auto wanted = static_cast<unsigned>(std::bit_width(all.end - all.begin));
+    return table(all, std::min(root_bits_max, wanted), [this](const Range& part) {
+      return part.end - part.begin == 1 ? single(part) : lines(part, bits_with_few_links(part));
+    });
   }
 
-  /// A table of one slot where the next one is good enough without.
-  Slot table_at(const Range& range, unsigned level) {
+  /// By how many bits to choose among lines so that there are few links, or else the fewest.
+  unsigned bits_with_few_links(const Range& range) const {
     const std::size_t runs = range.end - range.begin;
-    unsigned bits = 0;
-    if (level == 0) {
-      bits = std::min<unsigned>(root_bits_max, static_cast<unsigned>(std::bit_width(runs)));
-    } else if (runs > 1 && !lines_of(range).good) {
-      const unsigned most = std::min(table_bits_max, Trie::line_depth_max - range.depth);
-      bits = std::min(most, static_cast<unsigned>(std::bit_width(runs / runs_per_slot)));
-      if (level + 1 == Trie::levels) bits = widen(range, bits, most);
+    unsigned best = 0;
+    std::size_t fewest = links_of(range, 0);
+    const unsigned most = std::min(bits_max, key_bits - range.depth);
+    for (unsigned bits = 1; fewest * root_runs_per_link > runs; ++bits) {
+      if (bits > most || runs >> bits < root_runs_per_line) break;
+      const std::size_t links = links_of(range, bits);
+      if (links >= fewest) continue;
+      fewest = links;
+      best = bits;
     }
-    return table(range, bits, [&](const Range& part) { return slot_at(part, level + 1); });
+    return best;
   }
 
-  /// Behind the last table there are only lines: as many bits as it takes until these are good.
-  unsigned widen(const Range& range, unsigned bits, unsigned most) const {
-    const std::size_t runs = range.end - range.begin;
-    for (; bits < most && std::size_t{1} << bits < runs; ++bits) {
-      std::size_t links = 0;
-      for_parts(range, bits, [&](std::size_t, const Range& part) {
-        if (part.end - part.begin > 1) links += lines_of(part).links;
-      });
-      if (links * runs_per_link <= runs) break;
-    }
-    return bits;
-  }
-
-  /// A slot below a link: of any kind.
   Slot slot(const Range& range) {
     const std::size_t runs = range.end - range.begin;
     if (runs == 1) return single(range);
+    const unsigned left = key_bits - range.depth;
+    if (runs <= Trie::line_runs && split(range).whole) return lines(range, 0);
     if (runs <= lines_runs_max) {
-      const Lines found = lines_of(range);
-      if (found.links < runs) return lines(range, found.bits);
+      auto bits = static_cast<unsigned>(std::bit_width(runs / Trie::line_runs));
+      for (bits = std::max(bits, 1U); bits <= std::min(left, bits_max); ++bits) {
+        if (runs >> bits < runs_per_line_min) break;
+        if (links_of(range, bits) * runs_per_link <= runs) return lines(range, bits);
+      }
     }
     const auto wanted = static_cast<unsigned>(std::bit_width(runs / runs_per_slot));
-    const unsigned most = std::min(table_bits_max, key_bits - range.depth);
-    return table(range, std::min(most, std::max(wanted, 2U)),
-                 [&](const Range& part) { return slot(part); });
+    return table(range, std::min({bits_max, left, std::max(wanted, 2U)}),
+                 [this](const Range& part) { return slot(part); });
   }
 
   /// Equal lines of one run that a slot leads to are one.
@@ -164,27 +160,6 @@ class PrefixTrieBuilder {
   /// By how many bits the only leaf is shorter than its block.
   unsigned wider(const Range& range) const {
     return range.depth - static_cast<unsigned>(leaf_depth(range.first, range.begin));
-  }
-
-  /// By how many bits to choose among lines so that there are few links, and how many are left.
-  struct Lines {
-    unsigned bits = 0;
-    std::size_t links = 0;
-    bool good = false;
-  };
-  Lines lines_of(const Range& range) const {
-    const std::size_t runs = range.end - range.begin;
-    const unsigned left =
-        range.depth < Trie::line_depth_max ? Trie::line_depth_max - range.depth : 0;
-    Lines best{.bits = 0, .links = links_of(range, 0)};
-    for (unsigned bits = 0; bits <= std::min(left, bits_max); ++bits) {
-      if (bits > 0 && runs >> bits < runs_per_line) break;
-      const std::size_t links = bits == 0 ? best.links : links_of(range, bits);
-      if (links < best.links) best = {.bits = bits, .links = links};
-      best.good = best.links * runs_per_link <= runs;
-      if (best.good) break;
-    }
-    return best;
   }
 
   /// The depth of the leaf around a key in a run.
@@ -319,24 +294,12 @@ PrefixTrie<Key>::PrefixTrie(const PrefixRuns<Key>& runs) {
 }
 
 template <class Key>
-typename PrefixTrie<Key>::Match PrefixTrie<Key>::follow(std::uint32_t line, std::uint32_t value,
-                                                        Key key, unsigned depth) const {
-  Key rest = without(key, depth);
-  const auto take = [&rest, &depth](unsigned bits) {
-    rest = without(rest, bits);
-    depth += bits;
-  };
+typename PrefixTrie<Key>::Match PrefixTrie<Key>::follow(Place place, std::uint32_t value,
+                                                        Key key) const {
   while (true) {
-    take(lines_[line].single() ? 0 : window_bits);
-    Slot slot = link(line, value);
-    while (slot.kind() == Kind::table) {
-      const std::size_t below = first_bits(rest, slot.bits());
-      take(slot.bits());
-      slot = slots_[slot.index() + below];
-    }
-    line = slot.index() + static_cast<std::uint32_t>(first_bits(rest, slot.bits()));
-    take(slot.bits());
-    const Match match = in_line(line, window_of(rest), depth);
+    const unsigned taken = lines_[place.line].single() ? 0 : window_bits;
+    place = descend(link(place.line, value), key, place.depth + taken);
+    const Match match = in_line(place);
     if ((match.value & link_flag) == 0) return match;
     value = match.value;
   }

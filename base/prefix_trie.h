@@ -38,10 +38,10 @@ struct PrefixRuns {
 /// What does not fit into a line (more runs, or one that begins off the line's grid) is a link to a
 /// slot of its own.
 ///
-/// From the root on every lookup goes through the same number of tables, some of them of one slot,
-/// and then to a line. So there is no branch that depends on the key but for links, and while one
-/// lookup waits for its line the processor is at the next ones already. With a branch that cannot
-/// be guessed each would wait alone, several times as long.
+/// IPv4 has one table of up to 2^16 slots and nothing but lines behind it. So there no branch
+/// depends on the key but for links, and while one lookup waits for its line the processor is at
+/// the next ones already; a branch that cannot be guessed would end that. IPv6 lies too unevenly:
+/// it has as many tables below each other as it takes.
 ///
 /// Never changed after it is built: any number of threads may read one. Limit: 2^26 slots or lines
 /// (ASSERT), several times what the 32-bit search tree of a geo database can come to.
@@ -75,10 +75,6 @@ class PrefixTrie {
   static constexpr unsigned line_runs = 15;
   static constexpr std::uint16_t link_flag = 0x8000;  // of a value
   static constexpr std::size_t link_group = 64;       // lines that share a base in links_
-  /// The tables that every lookup goes through.
-  static constexpr unsigned levels = key_bits == 32 ? 1 : 3;
-  /// How many bits of a key a lookup takes from the root to the line at most.
-  static constexpr unsigned line_depth_max = key_bits == 32 ? 32 : 48;
 
   enum class Kind : std::uint32_t { table, lines };
   class Slot {
@@ -114,13 +110,14 @@ class PrefixTrie {
   static unsigned window_of(Key rest) {
     return static_cast<unsigned>(rest >> (key_bits - window_bits));
   }
-  /// Without its first bits. Precondition: bits < 64.
+  /// Without its first bits.
   static Key without(Key key, unsigned bits) {
     if constexpr (key_bits == 128) {
+      if (bits >= 64) return bits128(low_half(key) << (bits - 64), 0);
       const std::uint64_t low = low_half(key);
       return bits128(high_half(key) << bits | low >> 1U >> (63U - bits), low << bits);
     } else {
-      return key << bits;
+      return bits < key_bits ? key << bits : 0;
     }
   }
   static std::size_t first_bits(Key key, unsigned bits) {
@@ -132,25 +129,20 @@ class PrefixTrie {
     const auto aligned = static_cast<Key>(static_cast<Key>(number) << (key_bits - bits));
     return block.first | static_cast<Key>(aligned >> block.depth);
   }
-  /// The first 64 bits of a key, from the top.
-  static std::uint64_t first_64(Key key) {
-    if constexpr (key_bits == 128) {
-      return high_half(key);
-    } else {
-      return std::uint64_t{key} << 32U;
-    }
-  }
-  /// Where a lookup from the root ends.
+  /// Where a lookup ends, unless in a link.
   struct Place {
     std::uint32_t line;
     unsigned depth;   ///< of its prefix
     unsigned window;  ///< the 16 bits behind that
   };
-  Place locate(Key key) const;
-  /// Goes on from a link in a line whose prefix has `depth` bits.
-  Match follow(std::uint32_t line, std::uint32_t value, Key key, unsigned depth) const;
-  /// What a line says of a window of 16 bits; it may be a link.
-  Match in_line(std::uint32_t number, unsigned window, unsigned depth) const;
+  /// From a slot whose prefix has `depth` bits.
+  Place descend(Slot slot, Key key, unsigned depth) const;
+  /// The same from the root of IPv4, without a branch.
+  Place at_root(Key key) const;
+  /// What a line says; it may be a link.
+  Match in_line(const Place& place) const;
+  /// Goes on from a link.
+  Match follow(Place place, std::uint32_t value, Key key) const;
   Slot link(std::size_t line, std::uint32_t value) const {
     return links_[link_bases_[line / link_group] + (value & ~std::uint32_t{link_flag})];
   }
@@ -165,44 +157,58 @@ class PrefixTrie {
 };
 
 template <class Key>
-[[gnu::always_inline]] inline typename PrefixTrie<Key>::Place PrefixTrie<Key>::locate(
-    Key key) const {
-  std::uint64_t rest = first_64(key);
-  unsigned depth = 0;
-  Slot slot = root_;
-  const auto next = [&rest, &depth, &slot] {
+inline typename PrefixTrie<Key>::Place PrefixTrie<Key>::descend(Slot slot, Key key,
+                                                                unsigned depth) const {
+  Key rest = without(key, depth);
+  while (true) {
     const unsigned bits = slot.bits();
-    const std::uint64_t taken = rest >> 1U >> (63U - bits);  // in two steps, as bits may be 0
-    rest <<= bits;
+    const auto at = slot.index() + static_cast<std::uint32_t>(first_bits(rest, bits));
+    rest = without(rest, bits);
     depth += bits;
-    return slot.index() + static_cast<std::uint32_t>(taken);
-  };
-  for (unsigned level = 0; level < levels; ++level) slot = slots_[next()];
-  const std::uint32_t line = next();
-  return {line, depth, static_cast<unsigned>(rest >> (64U - window_bits))};
+    if (slot.kind() == Kind::lines) return {at, depth, window_of(rest)};
+    slot = slots_[at];
+  }
+}
+
+template <class Key>
+[[gnu::always_inline]] inline typename PrefixTrie<Key>::Place PrefixTrie<Key>::at_root(
+    Key key) const {
+  // In 64 bits, because a shift by all bits of a number is none.
+  const std::uint64_t bits = static_cast<std::uint64_t>(key) << 32U;
+  const unsigned first = root_.bits();
+  const Slot slot = slots_[root_.index() + (bits >> (64U - first))];
+  const unsigned second = slot.bits();
+  const std::uint64_t rest = bits << first;
+  const auto line = static_cast<std::uint32_t>(rest >> 1U >> (63U - second));
+  return {slot.index() + line, first + second,
+          static_cast<unsigned>(rest << second >> (64U - window_bits))};
 }
 
 template <class Key>
 [[gnu::always_inline]] inline typename PrefixTrie<Key>::Match PrefixTrie<Key>::in_line(
-    std::uint32_t number, unsigned window, unsigned depth) const {
-  const Line& line = lines_[number];
-  const unsigned at = last_of_16_up_to(line.starts, window, (1U << line_runs) - 1U);
+    const Place& place) const {
+  const Line& line = lines_[place.line];
+  const unsigned at = last_of_16_up_to(line.starts, place.window, (1U << line_runs) - 1U);
   // The closer of the two bounds shares more bits; where nothing begins, a bit above the window
   // stands for it.
-  const unsigned before = std::uint32_t{line.starts[at]} - 1U;
-  const unsigned behind = ((std::uint32_t{line.starts[at + 1U]} - 1U) & 0xffffU) + 1U;
-  const auto shared =
-      static_cast<unsigned>(__builtin_clz(std::min(window ^ before, window ^ behind)));
-  return {line.values[at], static_cast<int>(depth + shared - 15U - line.values[line_runs])};
+  const unsigned before = place.window ^ (std::uint32_t{line.starts[at]} - 1U);
+  const unsigned next = ((std::uint32_t{line.starts[at + 1U]} - 1U) & 0xffffU) + 1U;
+  const auto shared = static_cast<unsigned>(__builtin_clz(std::min(before, place.window ^ next)));
+  return {line.values[at], static_cast<int>(place.depth + shared - 15U - line.values[line_runs])};
 }
 
 template <class Key>
 typename PrefixTrie<Key>::Match PrefixTrie<Key>::find(Key key) const {
-  const Place place = locate(key);
-  const Match match = in_line(place.line, place.window, place.depth);
+  Place place;
+  if constexpr (key_bits == 32) {
+    place = at_root(key);
+  } else {
+    place = descend(root_, key, 0);
+  }
+  const Match match = in_line(place);
   if ((match.value & link_flag) == 0) [[likely]]
     return match;
-  return follow(place.line, match.value, key, place.depth);
+  return follow(place, match.value, key);
 }
 
 }  // namespace hither

@@ -139,6 +139,20 @@ WhatIf::WhatIf(const Geography& geography, const Directory& directory, const Ste
     const bool known = group.place != Geography::nowhere;
     points_.push_back(known ? on_globe(geography.location(group.place)) : GlobePoint{});
   }
+  sums_.by_room.resize(rooms_.size());
+  sums_.by_km.resize(static_cast<std::size_t>(km_most) + 1);
+  parts_.resize(map_.rankings());
+  groups_of_room_.resize(rooms_.size());
+  const topology::RoomSet up = up_without({});
+  for (std::uint32_t i = 0; i < groups_.size(); ++i) {
+    auto& parts = parts_[groups_[i].ranking];
+    if (parts.empty()) parts = parts_of(groups_[i].ranking, up);
+    send(groups_[i], parts, 1, sums_);
+    for (const Part& part : parts) {
+      auto& of_room = groups_of_room_[part.room];
+      if (of_room.empty() || of_room.back() != i) of_room.push_back(i);
+    }
+  }
 }
 
 void WhatIf::walk(const Geography& geography, Family family, Counting counting,
@@ -288,35 +302,64 @@ double WhatIf::km(const Group& group, std::uint16_t room) const {
                            rooms_[room]);
 }
 
-Outcome WhatIf::suppose(const topology::RoomSet& down) const {
+topology::RoomSet WhatIf::up_without(const topology::RoomSet& down) const {
   const RoomStates states = supposed_states(directory_.description, down);
   topology::RoomSet up;
   for (std::size_t room = 0; room < rooms_.size(); ++room) {
     up[room] = states.at(room, name_.farm).state == RoomState::up;
   }
-  Outcome outcome;
-  for (const double capacity : capacities_) outcome.rooms.push_back({.capacity = capacity});
-  std::vector<std::vector<Part>> parts(map_.rankings());
-  std::vector<double> by_km(static_cast<std::size_t>(km_most) + 1);
-  double known = 0;
-  double sum_km = 0;
-  for (const Group& group : groups_) {
-    auto& split = parts[group.ranking];
-    if (split.empty()) split = parts_of(group.ranking, up);
-    for (const Part& part : split) {
-      const double weight = group.weight * part.share;
-      outcome.rooms[part.room].share += weight / clients_;
-      if (group.place == Geography::nowhere) continue;
-      const double distance = km(group, part.room);
-      known += weight;
-      sum_km += weight * distance;
-      by_km[static_cast<std::size_t>(std::min(distance, km_most))] += weight;
-    }
+  return up;
+}
+
+/// Adds the clients of a group to the rooms they go to; with sign -1 takes them away again.
+void WhatIf::send(const Group& group, std::span<const Part> parts, double sign, Sums& sums) const {
+  for (const Part& part : parts) {
+    const double weight = sign * group.weight * part.share;
+    sums.by_room[part.room] += weight;
+    if (group.place == Geography::nowhere) continue;
+    const double distance = km(group, part.room);
+    sums.known += weight;
+    sums.km += weight * distance;
+    sums.by_km[static_cast<std::size_t>(std::min(distance, km_most))] += weight;
   }
-  if (known > 0) outcome.mean_km = sum_km / known;
+}
+
+/// Who is not sent to a room that is down goes where he went before: an order is followed to its
+/// first rooms that are up, and a choice by weight falls on members that lead to one.
+Outcome WhatIf::suppose(const topology::RoomSet& down) const {
+  const topology::RoomSet up = up_without(down);
+  Sums sums = sums_;
+  std::vector<std::uint32_t> moved;
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
+    if (!down[room]) continue;
+    const auto& groups = groups_of_room_[room];
+    moved.insert(moved.end(), groups.begin(), groups.end());
+  }
+  std::ranges::sort(moved);
+  moved.erase(std::unique(moved.begin(), moved.end()), moved.end());
+  for (const std::uint32_t i : moved) send(groups_[i], parts_[groups_[i].ranking], -1, sums);
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
+    if (down[room]) sums.by_room[room] = 0;  // all have left it, but for what was rounded off
+  }
+  std::vector<std::vector<Part>> parts(map_.rankings());
+  for (const std::uint32_t i : moved) {
+    auto& split = parts[groups_[i].ranking];
+    if (split.empty()) split = parts_of(groups_[i].ranking, up);
+    send(groups_[i], split, 1, sums);
+  }
+  return outcome_of(sums);
+}
+
+Outcome WhatIf::outcome_of(const Sums& sums) const {
+  Outcome outcome;
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
+    outcome.rooms.push_back(
+        {.share = sums.by_room[room] / clients_, .capacity = capacities_[room]});
+  }
+  if (sums.known > 0) outcome.mean_km = sums.km / sums.known;
   double within = 0;
-  for (std::size_t i = 0; i < by_km.size() && within < 0.95 * known; ++i) {
-    within += by_km[i];
+  for (std::size_t i = 0; i < sums.by_km.size() && within < 0.95 * sums.known; ++i) {
+    within += sums.by_km[i];
     outcome.p95_km = static_cast<double>(i);
   }
   for (std::size_t room = 0; room < rooms_.size(); ++room) {

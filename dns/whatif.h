@@ -84,6 +84,13 @@ class WhatIf {
     double share;
   };
   struct Layer;
+  /// Clients added up, by where they go.
+  struct Sums {
+    std::vector<double> by_room;
+    std::vector<double> by_km;  // whole kilometres, of those whose place is known
+    double known = 0;
+    double km = 0;  // of all known ones together
+  };
 
   void walk(const Geography& geography, Family family, Counting counting,
             std::span<const PopulationRow> population);
@@ -95,6 +102,9 @@ class WhatIf {
              std::vector<Part>& parts) const;
   bool alive(std::span<const std::uint16_t> items, const topology::RoomSet& up) const;
   double km(const Group& group, std::uint16_t room) const;
+  topology::RoomSet up_without(const topology::RoomSet& down) const;
+  void send(const Group& group, std::span<const Part> parts, double sign, Sums& sums) const;
+  Outcome outcome_of(const Sums& sums) const;
 
   const Geography& geography_;
   const Directory& directory_;
@@ -108,6 +118,11 @@ class WhatIf {
   std::unordered_map<std::uint64_t, std::uint32_t> group_of_;  // where a place has several rankings
   double clients_ = 0;
   double unknown_ = 0;
+
+  // With all rooms up.
+  std::vector<std::vector<Part>> parts_;  // by ranking
+  std::vector<std::vector<std::uint32_t>> groups_of_room_;
+  Sums sums_;
 };
 
 }  // namespace hither::dns

@@ -27,7 +27,7 @@ ROOMS = [  # thirty airports on six continents: name, latitude, longitude
     ("dxb", 25.25, 55.36), ("bom", 19.09, 72.87), ("sin", 1.36, 103.99), ("hkg", 22.31, 113.91),
     ("nrt", 35.76, 140.39), ("icn", 37.46, 126.44), ("syd", -33.95, 151.18),
     ("akl", -37.01, 174.79)]
-READY_S, RSS_MIB, LOOKUP_NS, OF_GDNSD = 2.5, 150, 25, 0.5
+READY_S, RSS_MIB, LOOKUP_NS, OF_GDNSD, WHATIF_S = 2.5, 150, 25, 0.5, 2.0
 
 
 def write_world(folder, port, geo, rooms):
@@ -99,6 +99,16 @@ def lookups(program, geo, rooms):
     done = subprocess.run([str(program), *map(str, geo), *named],
                           stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
+
+
+def whatif_once(programs, port, geo, rooms):
+    """Seconds in which `hither whatif --all` reads the files and supposes every failure."""
+    with tempfile.TemporaryDirectory(prefix="hither-bench-") as folder:
+        world = write_world(folder, port, geo, rooms)
+        began = time.monotonic()
+        subprocess.run([str(programs / "hither"), "whatif", str(world), "--all"],
+                       stdout=subprocess.DEVNULL, check=True)
+        return time.monotonic() - began
 
 
 def gdnsd_takes(geo):
@@ -192,6 +202,11 @@ def measure(options, programs, port, progress):
         row(table, f"{name}: hither-dns resident at most, files mapped", median["peak"], "MiB")
     notes = []
     if geo:
+        cases = len(ROOMS) + len(ROOMS) * (len(ROOMS) - 1) // 2
+        progress(f"whatif over {cases} failures")
+        row(table, f"city, 30 rooms: hither whatif --all, {cases} failures",
+            statistics.median(whatif_once(programs, port, geo, ROOMS) for _ in range(5)), "s",
+            WHATIF_S)
         reason = gdnsd_takes(geo)
         notes.append(f"gdnsd on {geo[0].name} as it is: {reason or 'takes it'}")
         if reason is None or "City-level" in reason:

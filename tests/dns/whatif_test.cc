@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "dns/view.h"
 #include "tests/dns/support.h"
 
@@ -112,6 +114,36 @@ TEST(WhatIf, RoomsWithoutCopiesGetNobody) {
   topology::Description description = testing::make_description();
   description.rooms[0].farms[0].copies = 0;
   EXPECT_EQ(WhatIfOf(description)->suppose({}).rooms[0].share, 0);
+}
+
+// Only the clients of rooms that are down are looked at again.
+TEST(WhatIf, ARoomThatIsDownIsLikeOneThatHasNoCopies) {
+  topology::Description description = testing::make_description();
+  description.policies = {{.name = "p", .rule = Rule::weighted, .of = {"nearest", "q"}},
+                          {.name = "q", .rule = Rule::weighted, .of = {"fra", "iad", "nrt"}}};
+  description.names = {{.name = "www.example.test", .farm = "web", .policy = "nearest"}};
+  for (const auto& [policy, answers] :
+       {std::pair{"nearest", 1}, {"p", 1}, {"nearest", 2}, {"weighted", 2}}) {
+    description.names[0].policy = policy;
+    description.names[0].answers = answers;
+    const WhatIfOf whatif(description);
+    for (const RoomSet& down : {rooms({0}), rooms({1}), rooms({2}), rooms({0, 1}), rooms({1, 2})}) {
+      topology::Description without = description;
+      for (std::size_t room = 0; room < 3; ++room) {
+        if (down[room]) without.rooms[room].farms[0].copies = 0;
+      }
+
+      const Outcome supposed = whatif->suppose(down);
+      const Outcome real = WhatIfOf(without)->suppose({});
+
+      for (std::size_t room = 0; room < 3; ++room) {
+        EXPECT_NEAR(supposed.rooms[room].share, real.rooms[room].share, 1e-12)
+            << policy << " without " << down << ": room " << room;
+      }
+      EXPECT_NEAR(supposed.mean_km, real.mean_km, 1e-6) << policy << " without " << down;
+      EXPECT_EQ(supposed.p95_km, real.p95_km) << policy << " without " << down;
+    }
+  }
 }
 
 /// Shares that are computed against those that a hundred thousand blocks are really given.
