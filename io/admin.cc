@@ -90,7 +90,7 @@ class AdminSession final : public Session {
       return false;
     }
     if (!reader.done()) return false;
-    const bool keep_alive = head.keep_alive;
+    const bool keep_alive = head.keep_alive && !server_.retired();
     auto request = parse_target(head.path);
     if (request) {
       request->method = head.method;
@@ -186,6 +186,11 @@ Result<void> AdminServer::listen_unix(const std::string& path) {
   if (!listener) return tl::unexpected(listener.error());
   server_.add_listener(std::move(*listener));
   return {};
+}
+
+void AdminServer::retire() {
+  retired_ = true;
+  server_.close_listeners();
 }
 
 Page AdminServer::answer(const PageRequest& request) const {

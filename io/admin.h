@@ -47,6 +47,16 @@ class AdminServer {
 
   [[nodiscard]] Result<Endpoint> listen(const Endpoint& endpoint);
   [[nodiscard]] Result<void> listen_unix(const std::string& path);
+  /// Takes clients from a socket that listens already.
+  void adopt(Fd listener) { server_.add_listener(std::move(listener)); }
+  /// Other descriptors of the sockets it listens at, for another process.
+  std::vector<Fd> lend_listeners() const { return server_.lend_listeners(); }
+  /// Whether it takes clients; those that come meanwhile wait. It does at first.
+  void set_accepting(bool accepting) { server_.set_accepting(accepting); }
+  /// Somebody else listens from now on: takes no more clients, and tells those it has to go.
+  void retire();
+
+  bool retired() const { return retired_; }
 
   /// The answer to one request, without a socket.
   Page answer(const PageRequest& request) const;
@@ -54,6 +64,7 @@ class AdminServer {
  private:
   std::map<std::string, Handler> pages_;
   std::map<std::string, Handler> actions_;
+  bool retired_ = false;
   StreamServer server_;
 };
 

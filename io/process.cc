@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +18,8 @@
 
 #include "base/text.h"
 #include "io/files.h"
+
+extern char** environ;
 
 namespace hither::io {
 namespace {
@@ -103,6 +106,28 @@ Result<Child> spawn(const SpawnRequest& request) {
     return fail(fmt::format("no pidfd: {}", error_text(errno)));
   }
   return Child{pid, std::move(pidfd), std::move(output->reading)};
+}
+
+Result<int> start_beside(const std::vector<std::string>& argv) {
+  if (argv.empty()) return fail("no program to start");
+  const Result<std::string> program = find_program(argv.front(), {});
+  if (!program) return tl::unexpected(program.error());
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  auto words = pointers(argv);
+  pid_t pid = 0;
+  const int error =
+      posix_spawn(&pid, program->c_str(), nullptr, &attributes, words.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) return fail(fmt::format("{}: {}", *program, error_text(error)));
+  return pid;
 }
 
 std::optional<ExitStatus> collect(int pid) {

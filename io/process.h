@@ -30,6 +30,11 @@ struct Child {
 /// later exit). Call from a thread that lives as long as the child should.
 [[nodiscard]] Result<Child> spawn(const SpawnRequest& request);
 
+/// Starts a program that is to take our place: with our environment, output and process group, and
+/// not ended when we end. argv[0] is a path or is looked for in $PATH. Its end is for
+/// collect_orphans() to collect. Returns its pid.
+[[nodiscard]] Result<int> start_beside(const std::vector<std::string>& argv);
+
 /// How a process ended.
 struct ExitStatus {
   int code = 0;    ///< of a normal exit

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "io/clock.h"
+#include "io/fd_passing.h"
 
 namespace hither::io {
 namespace {
@@ -63,6 +64,21 @@ StreamServer::~StreamServer() = default;
 
 void StreamServer::add_listener(Fd listener) {
   listeners_.push_back(std::make_unique<Listener>(*this, std::move(listener)));
+}
+
+std::vector<Fd> StreamServer::lend_listeners() const {
+  std::vector<Fd> lent;
+  for (const std::unique_ptr<Listener>& listener : listeners_) {
+    lent.push_back(duplicate(listener->fd.get()));
+  }
+  return lent;
+}
+
+void StreamServer::set_accepting(bool accepting) {
+  for (const std::unique_ptr<Listener>& listener : listeners_) {
+    listener->pause.cancel();
+    listener->watch.want_read(accepting);
+  }
 }
 
 void StreamServer::close_listeners() { listeners_.clear(); }

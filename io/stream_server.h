@@ -81,6 +81,10 @@ class StreamServer {
 
   /// Takes connections from this listener as well.
   void add_listener(Fd listener);
+  /// Other descriptors of all listeners.
+  std::vector<Fd> lend_listeners() const;
+  /// Whether connections are taken from the listeners there are.
+  void set_accepting(bool accepting);
   /// Closes all listeners; connections go on.
   void close_listeners();
   /// Closes all connections at once.
