@@ -244,6 +244,10 @@ class Farm {
 
   /// What its probes say. Main thread, as all that changes who may be picked.
   void set_usable(std::size_t index, bool usable);
+  /// What another process had observed of a server. Before anybody picks it.
+  void inherit_feedback(std::size_t index, const Feedback::Levels& levels, Instant now) {
+    servers_[index]->feedback_.inherit(levels, now);
+  }
   /// What its requests say: what Outliers decided.
   void set_standing(std::size_t index, Standing standing);
   /// What Outliers decides by, of each server. Main thread, at each step, for it forgets streaks.

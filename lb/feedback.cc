@@ -78,6 +78,12 @@ Duration MovingAverage::level(Instant now) const {
   return Duration(static_cast<std::int64_t>(average_of(seen) * decay(elapsed, forget_after)));
 }
 
+void Feedback::inherit(const Levels& levels, Instant now) {
+  if (levels.peak > Duration::zero()) peak_.observe(levels.peak, now);
+  if (levels.mean > Duration::zero()) mean_.observe(levels.mean, now);
+  if (levels.pace > Duration::zero()) pace_.observe(levels.pace, now);
+}
+
 void Feedback::observe(const Outcome& outcome, Instant now) {
   peak_.observe(outcome.cost, now);
   mean_.observe(outcome.cost, now);

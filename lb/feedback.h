@@ -54,6 +54,14 @@ struct Outcome {
 /// The averages of a server. Any thread.
 class Feedback {
  public:
+  struct Levels {
+    Duration peak{};  ///< zero: nothing was observed
+    Duration mean{};
+    Duration pace{};
+  };
+
+  /// What another process had observed is where these averages begin. Before anything is observed.
+  void inherit(const Levels& levels, Instant now);
   void observe(const Outcome& outcome, Instant now);
   Duration peak(Instant now) const { return peak_.level(now); }
   Duration mean(Instant now) const { return mean_.level(now); }

@@ -418,7 +418,7 @@ void HttpProxy::finish_exchange(Instant now) {
   phase_ = Phase::idle;
   scan_ = {};
   exchange_.status = 0;
-  deadline_ = now + farm().timeouts.idle;
+  await_request(now);
 }
 
 /// The exchange ends with an answer of ours, or, if a response has begun, without a proper end.

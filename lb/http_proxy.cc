@@ -106,7 +106,7 @@ void HttpProxy::sent(Side to, std::size_t size, Instant now) {
       if (response_.out.empty() && phase_ != Phase::head) end_trace(now);
     }
     if (phase_ == Phase::over || exchange_.status != 0) deadline_ = now + farm().timeouts.stall;
-    if (between_requests()) deadline_ = now + farm().timeouts.idle;
+    if (between_requests()) await_request(now);
   } else {
     exchange_.any_sent = true;
     if (exchange_.has_body && phase_ == Phase::exchange) attempts_.lease().request_sent(now);
@@ -193,8 +193,12 @@ void HttpProxy::unwritable(Side to, Instant now) {
   }
 }
 
-void HttpProxy::drain(Instant now) {
+void HttpProxy::drain(Instant now, Duration patience) {
   draining_ = true;
+  patience_ = patience;
+  if (phase_ == Phase::idle && response_.out.empty()) {
+    deadline_ = std::min(deadline_, now + patience);
+  }
   settle(now);
 }
 
@@ -207,6 +211,12 @@ void HttpProxy::on_deadline(Instant now) {
   }
   switch (phase_) {
     case Phase::idle:  // Nothing was asked, so there is nothing to answer.
+      if (draining_ && response_.out.empty()) {
+        // L22: what crosses our FIN is thrown away, lest it be answered by a reset.
+        end_after_sending(/*linger=*/true, now);
+        break;
+      }
+      [[fallthrough]];
     case Phase::over:
     case Phase::lingering:
       trace_.fault({'c', 'D'});
@@ -291,7 +301,7 @@ void HttpProxy::settle(Instant now) {
     // L16: all whole requests are answered, and no more will come, or be taken.
     const bool left = between_requests() && client_ended_;
     if (left && phase_ == Phase::head) trace_.fault({'C', 'R'});
-    if (left || (phase_ == Phase::idle && draining_)) close(now);
+    if (left || (phase_ == Phase::idle && patience_ <= Duration::zero())) close(now);
   }
 }
 
@@ -351,7 +361,11 @@ void HttpProxy::reply(int status, std::string_view why, Instant now) {
   }
   phase_ = Phase::idle;
   scan_ = {};
-  deadline_ = now + farm().timeouts.idle;
+  await_request(now);
+}
+
+void HttpProxy::await_request(Instant now) {
+  deadline_ = now + std::min(farm().timeouts.idle, patience_);
 }
 
 void HttpProxy::end_after_sending(bool linger, Instant now) {

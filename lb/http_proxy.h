@@ -67,7 +67,7 @@ class HttpProxy final : public Session {
   void parted(Instant now) override;
   Instant deadline() const override;
   void on_deadline(Instant now) override;
-  void drain(Instant now) override;
+  void drain(Instant now, Duration patience) override;
   bool finished() const override { return finished_; }
 
  private:
@@ -105,6 +105,7 @@ class HttpProxy final : public Session {
   void on_late_exchange(Instant now);
   void reply(int status, std::string_view why, Instant now);
   void end_after_sending(bool linger, Instant now);
+  void await_request(Instant now);
   void client_left(Instant now);
   void leave_queue(Instant now);
   void abort(Instant now);
@@ -148,6 +149,7 @@ class HttpProxy final : public Session {
   MinimumRate upload_;
   MinimumRate download_;
   Instant deadline_;
+  Duration patience_ = Duration::max();  ///< for the next request, once it is draining
   std::uint64_t up_in_kernel_ = 0;    ///< octets that are being relayed, to the server
   std::uint64_t down_in_kernel_ = 0;  ///< and to the client
   std::uint64_t bodies_counted_ = 0;  ///< octets that the traces so far were told of

@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "io/log_sink.h"
 #include "lb/buffer.h"
 #include "lb/server.h"
@@ -26,6 +28,8 @@ struct Options {
   std::string threads;
   std::string log;
   std::string log_format;
+  std::string handover;
+  std::string leave_within;
 };
 
 void add_options(CLI::App& app, Options& options) {
@@ -39,6 +43,12 @@ void add_options(CLI::App& app, Options& options) {
                  "DNS servers for the names of copies (those of /etc/resolv.conf)")
       ->envname("HITHER_RESOLVERS");
   app.add_option("--threads", options.threads, "worker threads (1)")->envname("HITHER_THREADS");
+  app.add_option("--handover", options.handover,
+                 "where a new process meets the running one to take its place: a path or @name")
+      ->envname("HITHER_HANDOVER");
+  app.add_option("--leave-within", options.leave_within,
+                 "how long clients may stay after that (the longest drain and 60s)")
+      ->envname("HITHER_LEAVE_WITHIN");
   app.add_option("--log", options.log, "debug, info, warning or error (info)")
       ->envname("HITHER_LOG");
   app.add_option("--log-format", options.log_format, "text or json (text)")
@@ -70,7 +80,23 @@ void raise_descriptor_limit() {
 /// instead of staying as holes between what is small and lives long.
 void map_blocks() { mallopt(M_MMAP_THRESHOLD, static_cast<int>(lb::block_bytes)); }
 
-int serve(const Options& options) {
+constexpr Duration leave_within_max = std::chrono::hours(24);
+
+Result<lb::Balancer::Succession> succession_of(const Options& options,
+                                               std::vector<std::string> argv) {
+  lb::Balancer::Succession succession{
+      .place = options.handover, .limit = std::nullopt, .argv = std::move(argv)};
+  if (options.leave_within.empty()) return succession;
+  const Result<Duration> limit = parse_duration(options.leave_within);
+  if (!limit || *limit > leave_within_max) {
+    return fail("HITHER_LEAVE_WITHIN is '" + options.leave_within +
+                "'; write a duration of at most 24h, such as 90s");
+  }
+  succession.limit = *limit;
+  return succession;
+}
+
+int serve(const Options& options, std::vector<std::string> argv) {
   if (const auto log = io::set_up_log(options.log, options.log_format); !log) {
     return complain(log.error());
   }
@@ -81,16 +107,17 @@ int serve(const Options& options) {
   }
   const lb::SetupReading first = lb::set_up(options.flags);
   if (!first.settings) return refuse(first.mistakes);
+  Result<lb::Balancer::Succession> succession = succession_of(options, std::move(argv));
+  if (!succession) return complain(succession.error());
   raise_descriptor_limit();
   map_blocks();
-  lb::Balancer balancer(*first.settings, *threads);
+  lb::Balancer balancer(*first.settings, *threads, std::move(*succession));
   balancer.follow([flags = options.flags] { return lb::set_up(flags); }, first);
   if (const Result<void> listening = balancer.listen(); !listening) {
     return complain(listening.error());
   }
   // Beyond this point every port is ours.
-  balancer.run();
-  return 0;
+  return balancer.run() ? 0 : 1;
 }
 
 }  // namespace
@@ -104,6 +131,8 @@ int main(int argc, char** argv) {
         "Examples:\n"
         "  HITHER_TOPOLOGY=world.toml HITHER_ROOM=fra hither-lb\n"
         "  hither-lb --topology world.toml --room fra --threads 2\n"
+        "  hither-lb --topology world.toml --room fra --handover /run/hither-lb/fra   takes over "
+        "from one that runs\n"
         "  curl http://127.10.0.1:7070/health               what the DNS reads: usable, capacity, "
         "load\n"
         "  curl http://127.10.0.1:7070/status               every farm and server");
@@ -112,7 +141,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
       return app.exit(error) == 0 ? 0 : status_bad_input;
     }
-    return serve(options);
+    return serve(options, {argv, argv + argc});
   } catch (const std::exception& error) {
     fmt::print(stderr, "hither-lb: {}\n", error.what());
     return 1;

@@ -95,6 +95,18 @@ void Outliers::forget(std::size_t server) {
   judged.length = Duration::zero();
 }
 
+Outliers::Record Outliers::record(std::size_t server) const {
+  const Judged& judged = judged_[server];
+  return {.copy = judged.copy, .length = judged.length, .returned = judged.returned};
+}
+
+void Outliers::inherit(std::size_t server, Record record) {
+  Judged& judged = judged_[server];
+  judged.copy = std::move(record.copy);
+  judged.length = record.length;
+  judged.returned = record.returned;
+}
+
 std::vector<Outliers::Change> Outliers::step(std::span<const Seen> seen, Instant now) {
   changes_.clear();
   for (std::size_t i = 0; i < judged_.size(); ++i) count(judged_[i], seen[i], now);

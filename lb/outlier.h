@@ -129,6 +129,13 @@ class Outliers {
     std::uint64_t ejections = 0;
   };
 
+  /// All that counts for or against a server but the window of its last requests.
+  struct Record {
+    Copy copy;
+    Duration length{};   ///< of its last ejection; zero: it never was out
+    Instant returned{};  ///< from it
+  };
+
   Outliers(const topology::OutlierRule& rule, std::size_t servers) {
     change(rule, servers, servers);
   }
@@ -143,6 +150,10 @@ class Outliers {
   std::vector<Change> step(std::span<const Seen> seen, Instant now);
 
   const Copy& copy(std::size_t server) const { return judged_[server].copy; }
+  Record record(std::size_t server) const;
+  /// What another process knew of this server is true from now on. The caller makes its standing
+  /// true.
+  void inherit(std::size_t server, Record record);
   /// How many may be out at once.
   std::size_t most() const { return most_; }
 

@@ -62,6 +62,18 @@ void Prober::change(const HealthLimits& limits, const GuardRule& guard, const Co
   guard_ = guard_.moved_to(guard, before);
 }
 
+void Prober::inherit(std::size_t server, Known known, Instant now) {
+  Probed& probed = probed_[server];
+  probed.health = Health(limits_, known.since);
+  probed.health.on_probe(known.up, known.since);
+  probed.failure = std::move(known.failure);
+  probed.was_up = known.up;
+  probed.belief = known.up ? Belief::up : Belief::down;
+  const auto place = static_cast<Duration::rep>(server + 1);
+  const auto places = static_cast<Duration::rep>(probed_.size());
+  probed.next = now + limits_.interval * place / places;
+}
+
 std::vector<std::size_t> Prober::due(Instant now) {
   std::vector<std::size_t> servers;
   for (std::size_t i = 0; i < probed_.size(); ++i) {

@@ -82,6 +82,15 @@ class Prober {
   void change(const HealthLimits& limits, const GuardRule& guard, const CopyPlan& plan,
               Instant now);
 
+  /// What another process knew of a server.
+  struct Known {
+    bool up = false;
+    Instant since{};
+    std::string failure;  ///< of its last failed probe
+  };
+  /// It is true from now on: the server is probed next within the interval, each at another time.
+  void inherit(std::size_t server, Known known, Instant now);
+
   /// The servers to probe now; each must be answered by on_result(), unless it leaves before.
   std::vector<std::size_t> due(Instant now);
   /// Probes it sooner: it may have become another. Nothing if a probe is under way.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lb/server.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,15 +38,17 @@ Portion portion_of(unsigned threads) {
 
 }  // namespace
 
-Balancer::Balancer(Settings settings, unsigned threads)
+Balancer::Balancer(Settings settings, unsigned threads, Succession succession)
     : settings_(std::move(settings)),
       threads_count_(threads),
       resolver_(loop_, settings_.resolvers),
       admin_(loop_),
       access_log_(STDOUT_FILENO),
-      drain_limit_(loop_, [this] { stop(); }),
+      succession_(std::move(succession)),
+      drain_limit_(loop_, [this] { cut_stragglers(); }),
       judge_timer_(loop_, [this] { judge_outliers(); }),
-      file_timer_(loop_, [this] { look_at_files(); }) {
+      file_timer_(loop_, [this] { look_at_files(); }),
+      leave_timer_(loop_, [this] { end_farms(); }) {
   const Portion portion = portion_of(threads);
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
@@ -64,11 +67,10 @@ Balancer::~Balancer() {
 }
 
 Result<void> Balancer::listen() {
+  if (Result<void> met = meet_predecessor(); !met) return met;
   if (Result<void> taken = change(settings_); !taken) return taken;
   add_pages();
-  const Result<Endpoint> admin = admin_.listen(settings_.admin);
-  if (!admin) return tl::unexpected(admin.error());
-  return {};
+  return open_pages();
 }
 
 void Balancer::add_pages() {
@@ -116,12 +118,13 @@ RoomView Balancer::view() const {
   return {.room = settings_.room, .draining = draining_, .farms = views_, .reloads = &reloads_};
 }
 
-void Balancer::run() {
-  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT, SIGHUP},
+bool Balancer::run() {
+  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR2},
                                 [this](int number) { on_signal(number); });
   running_ = true;
   for (std::size_t farm = 0; farm < farms_.size(); ++farm) watch_farm(farm);
   rebuild_views();
+  recall();
   for (const std::unique_ptr<io::Loop>& loop : loops_) {
     threads_.emplace_back([&loop] { loop->run(); });
   }
@@ -134,6 +137,7 @@ void Balancer::run() {
   threads_.clear();
   access_log_.stop();
   io::write_log(log_info("stopped").with("room", settings_.room));
+  return !gave_up_;
 }
 
 void Balancer::watch_farm(std::size_t farm) {
@@ -223,6 +227,15 @@ void Balancer::say_ready_once() {
   }
   if (probes_.size() < farms_.size()) return;
   ready_ = true;
+  if (predecessor_) {
+    predecessor_->say_ready(doors_);
+  } else {
+    serve();
+  }
+}
+
+/// Every copy is known, and the room is ours.
+void Balancer::serve() {
   const RoomReport report = make_report(view(), io::monotonic_now());
   LogRecord record = log_info("ready").with("room", settings_.room);
   for (const FarmReport& farm : report.farms) {
@@ -234,31 +247,20 @@ void Balancer::say_ready_once() {
       if (!farms_[farm]->server(server).usable()) log_down(farm, server);
     }
   }
-  io::notify("READY=1");
+  if (post_) post_->open();
+  // Who supervises may have started another process than this one.
+  io::notify(fmt::format("READY=1\nMAINPID={}", getpid()));
 }
 
 void Balancer::on_signal(int number) {
   if (number == SIGHUP) {
     if (reloader_ && !draining_) reloader_->read();
-  } else if (draining_) {
+  } else if (number == SIGUSR2) {
+    start_successor();
+  } else if (stopping_) {
     stop();
   } else {
     drain();
-  }
-}
-
-void Balancer::drain() {
-  draining_ = true;
-  io::notify("STOPPING=1");
-  io::write_log(log_info("draining").with("room", settings_.room));
-  drain_limit_.set(io::monotonic_now() + drain_max);
-  workers_busy_ = workers_.size();
-  for (const std::unique_ptr<Worker>& worker : workers_) {
-    worker->drain([this] {
-      loop_.post([this] {
-        if (--workers_busy_ == 0) stop();
-      });
-    });
   }
 }
 

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/text.h"
 #include "io/clock.h"
+#include "io/fd_passing.h"
 #include "io/log_sink.h"
 #include "lb/server.h"
 #include "lb/server_turns.h"
@@ -67,7 +69,9 @@ void Balancer::refuse(const std::vector<Error>& mistakes) {
 
 void Balancer::on_read(SetupReading reading, Duration took) {
   if (draining_) return;
-  if (workers_behind_ > 0) {  // Doors of the last change may still be open: after it, then.
+  // Doors of the last change may still be open: after it, then. And nobody gives away, or gets,
+  // what changes meanwhile.
+  if (workers_behind_ > 0 || predecessor_ || (post_ && post_->busy())) {
     read_again_ = true;
     return;
   }
@@ -108,6 +112,7 @@ Result<Balancer::Opened> Balancer::open_doors(const Settings& fresh) const {
   const bool shared = workers_.size() > 1;
   for (const Endpoint& endpoint : opened.endpoints) {
     if (contains(doors_, endpoint)) continue;
+    if (hand_out(endpoint, opened)) continue;
     if (const Result<io::Fd> alone = io::listen_tcp(endpoint); !alone) {
       return tl::unexpected(alone.error());
     }
@@ -118,6 +123,22 @@ Result<Balancer::Opened> Balancer::open_doors(const Settings& fresh) const {
     }
   }
   return opened;
+}
+
+/// Gives the workers the sockets that a predecessor had at this endpoint. Every one of them, for in
+/// each there may be clients who wait; where there are more workers some listen at one together.
+bool Balancer::hand_out(const Endpoint& endpoint, Opened& opened) const {
+  if (!predecessor_) return false;
+  std::vector<io::Fd> handed = predecessor_->take_sockets(HandoverMessage::Use::clients, endpoint);
+  if (handed.empty()) return false;
+  const std::size_t count = handed.size();
+  for (std::size_t i = count; i < workers_.size(); ++i) {
+    handed.push_back(io::duplicate(handed[i % count].get()));
+  }
+  for (std::size_t i = 0; i < handed.size(); ++i) {
+    opened.sockets[i % workers_.size()].emplace_back(endpoint, std::move(handed[i]));
+  }
+  return true;
 }
 
 /// farms_.size() if there was never one of this name.
@@ -194,12 +215,9 @@ Result<void> Balancer::change(Settings fresh) {
     }
   }
   std::vector<std::size_t> ended;
-  for (const std::size_t farm : before) {
-    if (contains(present_, farm)) continue;
-    ended.push_back(farm);
-    const FarmSettings empty{.farm = farms_[farm]->settings(), .servers = {}};
-    change_farm(farm, empty, *farms_[farm]->plan(empty.farm, {}));
-  }
+  std::ranges::copy_if(before, std::back_inserter(ended),
+                       [this](std::size_t farm) { return !contains(present_, farm); });
+  const DrainRule ended_by = let_go(ended);
   settings_ = std::move(fresh);
   doors_ = opened->endpoints;
   std::vector<Door> doors;
@@ -211,7 +229,7 @@ Result<void> Balancer::change(Settings fresh) {
   }
   workers_behind_ = running_ ? workers_.size() : 0;
   for (unsigned thread = 0; thread < workers_.size(); ++thread) {
-    Worker::Change change{.doors = doors, .ended = ended};
+    Worker::Change change{.doors = doors, .ended = ended, .ended_by = ended_by};
     change.sockets = std::move(opened->sockets[thread]);
     for (std::size_t farm = known; farm < farms_.size(); ++farm) {
       change.farms.push_back(
@@ -231,6 +249,8 @@ Result<void> Balancer::change(Settings fresh) {
     });
   }
   rebuild_views();
+  // Not before every worker has let in who waits at their ports.
+  if (!leaving_.empty()) leave_timer_.set(io::monotonic_now() + leaving_interval);
   return {};
 }
 

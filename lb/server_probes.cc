@@ -53,6 +53,12 @@ void FarmProbes::change(const CopyPlan& plan) {
   wait();
 }
 
+std::size_t FarmProbes::recall(const FarmMemory& memory, Outliers& outliers) {
+  const std::size_t recalled = lb::recall(memory, farm_, prober_, outliers, io::monotonic_now());
+  wait();
+  return recalled;
+}
+
 void FarmProbes::wait() {
   timer_.set(prober_.next());
   if (prober_.asking() == 0) {

@@ -10,6 +10,7 @@
 #include "io/resolver.h"
 #include "io/tls_probe.h"
 #include "lb/farm.h"
+#include "lb/handover_memory.h"
 #include "lb/probe.h"
 #include "lb/server_copy_probe.h"
 #include "lb/server_names.h"
@@ -40,6 +41,10 @@ class FarmProbes {
 
   /// After Farm::change() of the same plan.
   void change(const CopyPlan& plan);
+
+  /// What another process knew of these servers (lb/handover_memory.h). Before the loop runs.
+  /// Returns how many servers it knew.
+  std::size_t recall(const FarmMemory& memory, Outliers& outliers);
 
   const Prober& prober() const { return prober_; }
   const ServerNames& names() const { return names_; }

@@ -42,7 +42,13 @@ std::unique_ptr<Session> Worker::Share::new_session(const Endpoint& peer, int fd
 }
 
 Worker::Worker(io::Loop& loop, unsigned thread, std::uint64_t seed)
-    : loop_(loop), thread_(thread), seed_(seed), timer_(loop, [this] { on_time(); }) {}
+    : loop_(loop),
+      thread_(thread),
+      seed_(seed),
+      timer_(loop, [this] { on_time(); }),
+      turn_timer_(loop, [this] { take_turns(); }) {
+  take_turns();
+}
 
 Worker::~Worker() {
   flows_.clear();
@@ -90,6 +96,7 @@ void Worker::start_flow(const std::shared_ptr<const Port>& port, io::Accepted ac
     return;
   }
   flow.preface = std::make_unique<Preface>(blocks_, wanted, io::monotonic_now());
+  flow.since = io::monotonic_now();
   flow.watch.want_read(true);
   deadlines_.set(flow.deadline, flow.preface->deadline());
   wake_by(flow.preface->deadline());
@@ -119,6 +126,7 @@ void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface)
   const Instant now = io::monotonic_now();
   Share& share = *shares_[farm];
   flow.share = &share;
+  if (flow.since == Instant{}) flow.since = now;
   share.farm.clients().raise();
   share.picker.totals().clients.add();
   if (preface != nullptr && preface->header().has_addresses) flow.peer = preface->header().source;

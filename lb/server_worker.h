@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "io/socket.h"
 #include "lb/buffer.h"
 #include "lb/deadlines.h"
+#include "lb/drain.h"
 #include "lb/farm.h"
 #include "lb/http_proxy.h"
 #include "lb/idle_pool.h"
@@ -35,7 +37,8 @@ struct Door {
 /// connections they accept, the connections to servers, and the idle ones among these. Shares only
 /// the farms with other threads, and what is idle: a thread that has no idle connection to a server
 /// takes over one of another thread's before it opens one (lb/shared_idle.h). Everything but
-/// take(), drain(), drop_idle() and stop() belongs to the loop's thread.
+/// take(), drop_idle(), stop() and what stands in server_worker_drain.cc belongs to the loop's
+/// thread.
 ///
 /// The hot path: one recv per readiness, straight into the session's buffer; the clock is read once
 /// behind it; send at once after the session saw the bytes; write readiness is asked for only after
@@ -54,7 +57,8 @@ class Worker {
     std::vector<Door> doors;  ///< all there are from now on
     /// For doors that were not there before. One that has none is left shut.
     std::vector<std::pair<Endpoint, io::Fd>> sockets;
-    std::vector<std::size_t> ended;  ///< farms whose clients are to go at their next polite moment
+    std::vector<std::size_t> ended;  ///< farms whose clients are to leave, by `ended_by`
+    DrainRule ended_by;
     std::vector<std::pair<std::size_t, AccessSink*>> logs;  ///< of farms, where they changed
   };
 
@@ -78,9 +82,23 @@ class Worker {
   /// Pipes for bulk in use at once, two descriptors each. Before the loop runs.
   void limit_pipes(std::size_t most) { pipes_.limit(most); }
 
-  /// Stops accepting and ends every session at its next polite moment; `when_empty` is called on
-  /// this thread once none is left. Any thread, once.
-  void drain(std::function<void()> when_empty);
+  // server_worker_drain.cc
+
+  /// Accepts nothing until set_accepting(true). Before the loop runs.
+  void hold() { held_ = true; }
+  /// Whether it takes connections; those that come meanwhile wait. It does at first. Any thread.
+  void set_accepting(bool accepting);
+  /// Other descriptors of all the sockets it listens at, on this thread. Any thread.
+  using Sockets = std::vector<std::pair<Endpoint, io::Fd>>;
+  void lend_sockets(std::function<void(Sockets)> give);
+  /// Closes its sockets, those that are not `handed_over` once everybody who waits behind them is
+  /// let in, and lets all clients leave by `rule`; `when_empty` is called on this thread once none
+  /// is left. A second call replaces the rule. Any thread.
+  void drain(const DrainRule& rule, std::vector<Endpoint> handed_over,
+             std::function<void()> when_empty);
+  /// Cuts all clients that are left, or those of one farm. `tell` is called first, on this thread.
+  /// Any thread.
+  void cut(std::optional<std::size_t> farm, std::function<void(std::vector<Straggler>)> tell);
   /// Closes the idle connections to a server that went down. Any thread.
   void drop_idle(std::size_t farm, std::size_t server);
   void stop() { loop_.stop(); }
@@ -91,12 +109,19 @@ class Worker {
   struct Share;
   struct Backend;
   struct Flow;
+  /// When a client is asked to leave.
+  struct Turn {
+    Instant when;
+    std::uint64_t flow = 0;
+    Duration patience{};
+  };
 
   bool accept_some(Listener& listener);
   void start_flow(const std::shared_ptr<const Port>& port, io::Accepted accepted);
   void change_doors(const std::vector<Door>& doors,
                     std::vector<std::pair<Endpoint, io::Fd>>& sockets);
-  void drain_flows(const std::function<bool(const Flow&)>& which);
+  void give_turns(const DrainRule& rule, const std::function<bool(const Flow&)>& which);
+  void take_turns();
   void read_preface(Flow& flow);
   void start_session(Flow& flow, std::size_t farm, const Preface* preface);
   void on_readable(Flow& flow, Side side);
@@ -138,10 +163,13 @@ class Worker {
   std::vector<Deadlines::Entry*> due_;  ///< scratch
   std::function<void()> when_empty_;
   bool draining_ = false;
+  bool held_ = false;        ///< it accepts nothing
+  std::vector<Turn> turns_;  ///< a heap, the next on top
   Instant wake_at_ = never;
   Instant trim_at_{};     ///< when blocks that nobody needs may go
   Instant complained_{};  ///< when the log last heard of exhausted descriptors
   io::Timer timer_;
+  io::Timer turn_timer_;  ///< always set: a loop that waits for nothing ends
 };
 
 }  // namespace hither::lb

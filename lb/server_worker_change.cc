@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What other threads ask of a worker: other settings, to let go of a server, to end.
+// What other threads ask of a worker: other settings, to let go of a server.
 #include <algorithm>
 #include <utility>
 
@@ -34,7 +34,8 @@ void Worker::apply(Change change) {
   if (draining_) return;
   change_doors(change.doors, change.sockets);
   for (const std::size_t farm : change.ended) {
-    drain_flows([share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
+    give_turns(change.ended_by,
+               [share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
   }
 }
 
@@ -54,37 +55,6 @@ void Worker::change_doors(const std::vector<Door>& doors,
     const auto door = std::ranges::find(doors, endpoint, &Door::endpoint);
     if (door == doors.end()) continue;
     listeners_.push_back(std::make_unique<Listener>(*this, *door, std::move(socket)));
-  }
-}
-
-void Worker::drain(std::function<void()> when_empty) {
-  loop_.post([this, when_empty = std::move(when_empty)] {
-    draining_ = true;
-    when_empty_ = when_empty;
-    listeners_.clear();
-    drain_flows([](const Flow&) { return true; });
-    if (flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
-  });
-}
-
-/// In the order they came, each at its next polite moment.
-void Worker::drain_flows(const std::function<bool(const Flow&)>& which) {
-  std::vector<std::uint64_t> ids;
-  for (const auto& [id, flow] : flows_) {
-    if (which(*flow)) ids.push_back(id);
-  }
-  std::ranges::sort(ids);
-  for (const std::uint64_t id : ids) {
-    const auto found = flows_.find(id);
-    if (found == flows_.end()) continue;
-    Flow& flow = *found->second;
-    if (flow.session == nullptr) {
-      remove(flow);
-      continue;
-    }
-    const Instant now = io::monotonic_now();
-    flow.session->drain(now);
-    drive(flow, now);
   }
 }
 

@@ -19,7 +19,7 @@ void Worker::give_back(Flow& flow, Instant now) {
   const bool settled = loops_.size() < 2 || backend.watch.settle();
   const Server& server = share.farm.server(backend.server);
   const bool moved = server.endpoint() != backend.endpoint;
-  if (draining_ || !settled || moved || !server.usable()) {
+  if (!settled || moved || !server.usable()) {
     close_backend(backend.id);
     return;
   }

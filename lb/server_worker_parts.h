@@ -46,8 +46,8 @@ struct Worker::Listener {
       : door(std::move(d)),
         fd(std::move(socket)),
         watch(worker.loop_, fd.get(), [&worker, this] { worker.accept_some(*this); }),
-        pause(worker.loop_, [this] { watch.want_read(true); }) {
-    watch.want_read(true);
+        pause(worker.loop_, [&worker, this] { watch.want_read(!worker.held_); }) {
+    watch.want_read(!worker.held_);
   }
 
   Door door;
@@ -102,6 +102,7 @@ struct Worker::Flow {
   std::uint64_t id;
   std::shared_ptr<const Port> port;  ///< as it was when the client came
   Endpoint peer;
+  Instant since{};  ///< when it came
   std::unique_ptr<Preface> preface;
   Share* share = nullptr;            ///< of the farm, as soon as that is known
   std::unique_ptr<Session> session;  ///< likewise

@@ -82,8 +82,9 @@ class Session {
 
   virtual Instant deadline() const = 0;
   virtual void on_deadline(Instant now) = 0;
-  /// The balancer is to stop: end at the next polite moment.
-  virtual void drain(Instant now) = 0;
+  /// The client is to leave: from now on responses say so, and it has `patience` to ask once more
+  /// (none: it is closed at once if it asks nothing). What cannot be ended politely stays.
+  virtual void drain(Instant now, Duration patience) = 0;
   /// Close the client's connection and forget the session.
   virtual bool finished() const = 0;
 };

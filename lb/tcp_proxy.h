@@ -61,7 +61,7 @@ class TcpProxy final : public Session {
   void parted(Instant now) override;
   Instant deadline() const override { return deadline_; }
   void on_deadline(Instant now) override;
-  void drain(Instant) override {}
+  void drain(Instant, Duration) override {}  // There is no polite moment.
   bool finished() const override { return finished_; }
 
  private:

@@ -480,6 +480,46 @@ TEST(HttpProxy, SaysThatTheConnectionClosesWhileDraining) {
   expect_at_rest(story);
 }
 
+TEST(HttpProxy, L22_AClientWhoseTurnHasComeMayAskOnceMore) {
+  Story story;
+  story.client_says(get).backend_says(hello).drain(2s);
+  EXPECT_FALSE(story.closed());
+
+  story.time_passes(1900ms).client_says(get).backend_says(hello);
+
+  EXPECT_NE(story.client_got().find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(HttpProxy, L22_AClientThatAsksNothingMoreGetsAnEndAndNoReset) {
+  Story story;
+  story.client_says(get).backend_says(hello).drain(2s);
+
+  story.time_passes(2100ms);
+  EXPECT_TRUE(story.client_got_end());
+  EXPECT_FALSE(story.closed()) << "what crosses it is still read";
+  story.client_says(get);
+  EXPECT_EQ(story.unread_by_session(), 0U);
+  EXPECT_EQ(story.backends_got().find("GET", 4), std::string::npos) << "and reaches no server";
+  story.client_ends();
+
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(HttpProxy, L22_AResponseThatHadBegunBeforeTheTurnIsFollowedByAnother) {
+  Story story;
+  story.client_says(get).backend_says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+
+  story.drain(2s).time_passes(5s).backend_says("llo");
+  EXPECT_FALSE(story.closed()) << "it was not told yet";
+  story.client_says(get).backend_says(hello);
+
+  EXPECT_NE(story.client_got().find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(story.closed());
+}
+
 TEST(HttpProxy, ClosesAnIdleConnectionWhenDraining) {
   Story story;
 

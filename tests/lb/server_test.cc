@@ -48,6 +48,7 @@ class LiveBalancer : public testing::Test {
     farm.name = name;
     farm.mode = mode;
     if (mode == topology::Mode::tcp) farm.health.kind = topology::HealthRule::Kind::tcp;
+    farm.timeouts.drain = 0s;
     farm.health.limits = {.interval = 1h, .fast_interval = 1h, .timeout = 5s, .fall = 1, .rise = 1};
     return farm;
   }

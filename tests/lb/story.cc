@@ -156,8 +156,8 @@ Story& Story::connects(std::string_view outcome) {
   return *this;
 }
 
-Story& Story::drain() {
-  session_->drain(now_);
+Story& Story::drain(Duration patience) {
+  session_->drain(now_, patience);
   return settle();
 }
 

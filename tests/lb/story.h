@@ -65,7 +65,8 @@ class Story {
   Story& time_passes(Duration time);
   /// Connects from now on: refused, never answered, or (the default) taken.
   Story& connects(std::string_view outcome);
-  Story& drain();
+  /// The client is to leave; without patience at once, where it asks nothing.
+  Story& drain(Duration patience = Duration::zero());
 
   /// What came out so far. Request ids are written as "ID".
   std::string client_got() const;

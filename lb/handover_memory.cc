@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lb/handover_memory.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace hither::lb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+/// No document makes anything older than a year.
+constexpr double seconds_max = 366.0 * 86'400;
+
+Duration duration_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_number()) return Duration::zero();
+  const double value = std::clamp(found->get<double>(), 0.0, seconds_max);
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
+}
+
+std::string text_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::uint64_t number_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+const Json& list_in(const Json& json, const char* key) {
+  static const Json none = Json::array();
+  const auto found = json.find(key);
+  return found != json.end() && found->is_array() ? *found : none;
+}
+
+Json json_of(const CopyMemory& copy) {
+  Json json = {{"name", copy.name}, {"address", copy.address}};
+  if (!copy.endpoint.empty()) json["endpoint"] = copy.endpoint;
+  if (copy.known) {
+    json["state"] = copy.up ? "up" : "down";
+    json["in_state_s"] = seconds(copy.in_state);
+  }
+  if (!copy.failure.empty()) json["failure"] = copy.failure;
+  json["outlier"] = {{"standing", to_text(copy.standing)},   {"reason", copy.reason},
+                     {"out_for_s", seconds(copy.out_for)},   {"backoff_s", seconds(copy.backoff)},
+                     {"back_for_s", seconds(copy.back_for)}, {"ejections", copy.ejections}};
+  json["response"] = {{"peak_s", seconds(copy.peak)},
+                      {"mean_s", seconds(copy.mean)},
+                      {"pace_s", seconds(copy.pace)}};
+  return json;
+}
+
+CopyMemory copy_of(const Json& json) {
+  CopyMemory copy;
+  copy.name = text_in(json, "name");
+  copy.address = text_in(json, "address");
+  copy.endpoint = text_in(json, "endpoint");
+  const std::string state = text_in(json, "state");
+  copy.known = state == "up" || state == "down";
+  copy.up = state == "up";
+  copy.in_state = duration_in(json, "in_state_s");
+  copy.failure = text_in(json, "failure");
+  if (const auto outlier = json.find("outlier"); outlier != json.end() && outlier->is_object()) {
+    const bool out = text_in(*outlier, "standing") == to_text(Standing::ejected);
+    copy.standing = out ? Standing::ejected : Standing::good;
+    copy.reason = text_in(*outlier, "reason");
+    copy.out_for = duration_in(*outlier, "out_for_s");
+    copy.backoff = duration_in(*outlier, "backoff_s");
+    copy.back_for = duration_in(*outlier, "back_for_s");
+    copy.ejections = number_in(*outlier, "ejections");
+  }
+  if (const auto times = json.find("response"); times != json.end() && times->is_object()) {
+    copy.peak = duration_in(*times, "peak_s");
+    copy.mean = duration_in(*times, "mean_s");
+    copy.pace = duration_in(*times, "pace_s");
+  }
+  return copy;
+}
+
+CopyMemory remember(const FarmView& view, std::size_t place, Instant now) {
+  const Server& server = view.farm->server(place);
+  const Health& health = view.prober->health(place);
+  const Outliers::Record outlier = view.outliers->record(place);
+  CopyMemory copy;
+  copy.name = server.name();
+  copy.address = server.address();
+  if (const auto endpoint = server.endpoint()) copy.endpoint = to_text(*endpoint);
+  copy.known = health.known();
+  copy.up = health.up();
+  copy.in_state = now - health.since();
+  copy.failure = view.prober->last_failure(place);
+  copy.standing = outlier.copy.standing == Standing::good ? Standing::good : Standing::ejected;
+  copy.reason = outlier.copy.reason;
+  if (copy.standing == Standing::ejected) {
+    copy.out_for = std::max(outlier.copy.until - now, Duration::zero());
+  } else if (outlier.length > Duration::zero()) {
+    copy.back_for = now - outlier.returned;
+  }
+  copy.backoff = outlier.length;
+  copy.ejections = outlier.copy.ejections;
+  copy.peak = server.feedback().peak(now);
+  copy.mean = server.feedback().mean(now);
+  copy.pace = server.feedback().pace(now);
+  return copy;
+}
+
+Outliers::Record record_of(const CopyMemory& copy, Instant now) {
+  Outliers::Record record;
+  record.copy.standing = copy.standing;
+  record.copy.reason = copy.reason;
+  record.copy.until = now + copy.out_for;
+  record.copy.ejections = copy.ejections;
+  record.length = copy.backoff;
+  record.returned = now - copy.back_for;
+  return record;
+}
+
+}  // namespace
+
+RoomMemory remember(const RoomView& room, Instant now) {
+  RoomMemory memory{.room = std::string(room.room), .generation = 0, .farms = {}};
+  for (const FarmView& view : room.farms) {
+    FarmMemory& farm = memory.farms.emplace_back();
+    farm.name = view.farm->name();
+    for (const std::size_t place : view.farm->order()) {
+      farm.copies.push_back(remember(view, place, now));
+    }
+  }
+  return memory;
+}
+
+std::size_t recall(const FarmMemory& memory, Farm& farm, Prober& prober, Outliers& outliers,
+                   Instant now) {
+  std::size_t recalled = 0;
+  for (const std::size_t place : farm.order()) {
+    Server& server = farm.server(place);
+    const auto found = std::ranges::find_if(memory.copies, [&server](const CopyMemory& copy) {
+      return copy.name == server.name() && copy.address == server.address();
+    });
+    if (found == memory.copies.end() || !found->known) continue;
+    const Result<Endpoint> endpoint = parse_endpoint(found->endpoint);
+    if (found->up && !endpoint) continue;  // Nobody could be sent there.
+    if (endpoint) server.resolve(*endpoint);
+    prober.inherit(
+        place, {.up = found->up, .since = now - found->in_state, .failure = found->failure}, now);
+    farm.set_usable(place, found->up);
+    farm.inherit_feedback(place, {.peak = found->peak, .mean = found->mean, .pace = found->pace},
+                          now);
+    outliers.inherit(place, record_of(*found, now));
+    if (found->standing != Standing::good) farm.set_standing(place, found->standing);
+    ++recalled;
+  }
+  return recalled;
+}
+
+std::string to_json(const RoomMemory& memory) {
+  Json farms = Json::array();
+  for (const FarmMemory& farm : memory.farms) {
+    Json copies = Json::array();
+    for (const CopyMemory& copy : farm.copies) copies.push_back(json_of(copy));
+    farms.push_back({{"name", farm.name}, {"copies", std::move(copies)}});
+  }
+  const Json json = {{"room", memory.room}, {"generation", memory.generation}, {"farms", farms}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<RoomMemory> parse_room_memory(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || text_in(json, "room").empty()) return std::nullopt;
+  RoomMemory memory{
+      .room = text_in(json, "room"), .generation = number_in(json, "generation"), .farms = {}};
+  for (const Json& farm : list_in(json, "farms")) {
+    if (!farm.is_object()) continue;
+    FarmMemory& read = memory.farms.emplace_back();
+    read.name = text_in(farm, "name");
+    for (const Json& copy : list_in(farm, "copies")) {
+      if (copy.is_object()) read.copies.push_back(copy_of(copy));
+    }
+  }
+  return memory;
+}
+
+}  // namespace hither::lb
