@@ -204,6 +204,11 @@ class Table {
       }
     }
     rows_.push_back(std::move(row));
+    for (const Json& one : process.value("leaving", Json::array())) {
+      rows_.push_back({"  " + short_name, state_cell("leaving"), rough(one["since_s"]),
+                       std::to_string(one["pid"].get<int>()), "", "", "",
+                       "its clients leave; another took its place"});
+    }
   }
 
   const Json& world_;

@@ -16,6 +16,7 @@
 #include "tools/cmd_override.h"
 #include "tools/cmd_status.h"
 #include "tools/cmd_up.h"
+#include "tools/cmd_upgrade.h"
 #include "tools/cmd_whatif.h"
 
 namespace {
@@ -36,6 +37,7 @@ struct Arguments {
   std::string target;
   std::string over;
   std::string reason;
+  std::vector<std::string> rooms;
   bool json = false;
 };
 
@@ -216,6 +218,13 @@ int dispatch(int argc, char** argv) {
                          "  hither status\n  hither status --json | jq .rooms\n");
   add_world_options(*status, arguments);
   status->callback([&] { run = [&] { return cmd_status(arguments.world, arguments.json); }; });
+
+  CLI::App* upgrade =
+      add(app, "upgrade", "Let new processes of balancers take over, without losing a request",
+          "  hither upgrade\n  hither upgrade fra iad\n");
+  upgrade->add_option("rooms", arguments.rooms, "Which rooms; all if none is named");
+  add_world(*upgrade, arguments);
+  upgrade->callback([&] { run = [&] { return cmd_upgrade(arguments.world, arguments.rooms); }; });
 
   ExplainOptions explain_options;
   ExplainPicksOptions picks_options;

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "io/clock.h"
+#include "lb/drain.h"
 #include "lb/server_copy_probe.h"
 #include "tools/state_folder.h"
 #include "tools/world_status.h"
@@ -26,6 +27,8 @@ constexpr std::size_t last_lines_max = 20;
 // One that speaks sd_notify is ready long before it is asked; the others are asked ever less often.
 constexpr Duration ask_first = std::chrono::milliseconds(50);
 constexpr Duration ask_most = std::chrono::milliseconds(500);
+// For one that was succeeded to end by itself at the limit it has.
+constexpr Duration leave_margin = std::chrono::seconds(10);
 constexpr Duration one_stop = std::chrono::milliseconds(300);
 
 std::vector<std::string> names_of(const std::vector<Process>& plan) {
@@ -56,8 +59,10 @@ Colour colour_of(LogLevel level) {
 }  // namespace
 
 struct World::Run {
-  Run(io::Loop& loop, std::function<void()> ask) : ask_timer(loop, std::move(ask)) {}
+  Run(io::Loop& loop, std::size_t process, std::function<void()> ask)
+      : index(process), ask_timer(loop, std::move(ask)) {}
 
+  std::size_t index;  // in the plan
   io::Child child;
   std::optional<io::FdWatch> exit_watch;
   std::unique_ptr<io::LineReader> output;
@@ -84,8 +89,10 @@ World::World(topology::Description description, std::vector<Process> plan,
       timer_(loop_, [this] { carry_out(supervisor_.on_time(io::monotonic_now())); }),
       inherited_(inheritable_environment()) {
   for (std::size_t i = 0; i < supervisor_.plan().size(); ++i) {
-    runs_.push_back(std::make_unique<Run>(loop_, [this, i] { ask_if_ready(i); }));
+    runs_.push_back(std::make_unique<Run>(loop_, i, [this, i] { ask_if_ready(i); }));
   }
+  // In the abstract namespace: it leaves no file behind, and both ends ask whose the other is.
+  handover_name_ = fmt::format("@hither-{}-{:x}-", getpid(), io::random_seed());
 }
 
 World::~World() = default;
@@ -101,6 +108,8 @@ Result<void> World::open() {
     return io::Page{200, "application/json",
                     world_status(description_, supervisor_, started_, io::monotonic_now())};
   });
+  admin_.add_action("/upgrade",
+                    [this](const io::PageRequest& request) { return upgrade(request); });
   if (auto listening = admin_.listen_unix(path); !listening) return listening;
   auto socket = io::NotifyListener::open(notify_name_);
   if (!socket) return tl::unexpected(socket.error());
@@ -123,10 +132,13 @@ int World::run() {
 
 void World::carry_out(const Supervisor::Actions& actions) {
   for (const Supervisor::Action& action : actions) {
-    const int pid = supervisor_.status(action.process).pid;
+    const int pid = action.pid;
     switch (action.kind) {
       case Supervisor::Action::Kind::start:
         start(action.process);
+        break;
+      case Supervisor::Action::Kind::start_beside:
+        start_beside(action.process);
         break;
       case Supervisor::Action::Kind::terminate:
         io::signal_group(pid, SIGTERM);
@@ -163,52 +175,135 @@ std::vector<std::string> World::environment_of(const Process& process) const {
   if (process.kind == Process::Kind::dns) {
     set("HITHER_OVERRIDES=" + overrides_of_world(description_.name));
   }
+  if (process.kind == Process::Kind::balancer) {
+    set("HITHER_HANDOVER=" + handover_name_ + process.room);
+  }
   for (const std::string& entry : process.environment) set(entry);
   return environment;
 }
 
-void World::start(std::size_t index) {
+/// Starts the program of a process and hears of its output and its end.
+Result<int> World::spawn(std::size_t index, Run& run) {
   const Process& process = supervisor_.plan()[index];
-  Run& run = *runs_[index];
   run.last_lines.clear();
   std::vector<std::string> argv = process.argv;
   argv.front() = programs_[index];
   auto child = io::spawn({.argv = std::move(argv), .environment = environment_of(process)});
-  if (!child) {
-    carry_out(supervisor_.on_start_failed(index, child.error().message, io::monotonic_now()));
-    return;
-  }
+  if (!child) return tl::unexpected(child.error());
   run.child = std::move(*child);
   run.output = std::make_unique<io::LineReader>(
       loop_, std::move(run.child.output),
-      [this, index](std::string_view line) {
-        log_.line(supervisor_.plan()[index].name, line);
-        auto& lines = runs_[index]->last_lines;
-        lines.emplace_back(line);
-        if (lines.size() > last_lines_max) lines.pop_front();
+      [this, &run](std::string_view line) {
+        log_.line(supervisor_.plan()[run.index].name, line);
+        run.last_lines.emplace_back(line);
+        if (run.last_lines.size() > last_lines_max) run.last_lines.pop_front();
       },
       [] {});
-  run.exit_watch.emplace(loop_, run.child.pidfd.get(), [this, index] { on_exit(index); });
+  run.exit_watch.emplace(loop_, run.child.pidfd.get(), [this, &run] { on_exit(run.index, &run); });
   run.exit_watch->want_read(true);
-  run.ask_delay = ask_first;
-  if (process.ready.how != Process::Ready::How::notify) {
-    run.ask_timer.set(io::monotonic_now() + ask_first);
-  }
-  carry_out(supervisor_.on_started(index, run.child.pid, io::monotonic_now()));
+  return run.child.pid;
 }
 
-void World::on_exit(std::size_t index) {
+void World::start(std::size_t index) {
   Run& run = *runs_[index];
+  const Result<int> pid = spawn(index, run);
+  if (!pid) {
+    carry_out(supervisor_.on_start_failed(index, pid.error().message, io::monotonic_now()));
+    return;
+  }
+  run.ask_delay = ask_first;
+  if (supervisor_.plan()[index].ready.how != Process::Ready::How::notify) {
+    run.ask_timer.set(io::monotonic_now() + ask_first);
+  }
+  carry_out(supervisor_.on_started(index, *pid, io::monotonic_now()));
+}
+
+/// A successor always says itself that it is ready: its port answers before, by the other process.
+void World::start_beside(std::size_t index) {
+  beside_.push_back(std::make_unique<Run>(loop_, index, [] {}));
+  const Result<int> pid = spawn(index, *beside_.back());
+  if (!pid) {
+    beside_.pop_back();
+    carry_out(supervisor_.on_successor_gone(index, pid.error().message, io::monotonic_now()));
+    return;
+  }
+  carry_out(supervisor_.on_successor_started(index, *pid, io::monotonic_now()));
+}
+
+/// After a successor has come to be the process: its run is that of the process as well.
+void World::align(std::size_t index) {
+  const int pid = supervisor_.status(index).pid;
+  if (pid == 0 || runs_[index]->child.pid == pid) return;
+  const auto found = std::ranges::find_if(
+      beside_, [pid](const std::unique_ptr<Run>& run) { return run->child.pid == pid; });
+  if (found == beside_.end()) return;
+  std::swap(runs_[index], *found);
+  if ((*found)->child.pid == 0) beside_.erase(found);
+}
+
+void World::on_exit(std::size_t index, const Run* which) {
+  const auto place = std::ranges::find_if(
+      beside_, [which](const std::unique_ptr<Run>& run) { return run.get() == which; });
+  const bool beside = place != beside_.end();
+  Run& run = beside ? **place : *runs_[index];
   const auto status = io::collect(run.child.pid);
   if (!status) return;
   run.exit_watch.reset();
   run.forget_questions();
   // What it had started in its group ends with it.
-  io::signal_group(std::exchange(run.child.pid, 0), SIGKILL);
+  const int pid = std::exchange(run.child.pid, 0);
+  io::signal_group(pid, SIGKILL);
   run.child.pidfd.close();
   if (run.output) run.output->drain();
   run.output.reset();
-  carry_out(supervisor_.on_exited(index, io::to_text(*status), io::monotonic_now()));
+  const std::string how = io::to_text(*status);
+  const Instant now = io::monotonic_now();
+  if (!beside) {
+    const Supervisor::Actions actions = supervisor_.on_exited(index, how, now);
+    align(index);
+    carry_out(actions);
+    return;
+  }
+  const std::string last = run.last_lines.empty() ? "" : ": " + run.last_lines.back();
+  beside_.erase(place);
+  const auto& successor = supervisor_.status(index).successor;
+  if (successor && successor->pid == pid) {
+    carry_out(supervisor_.on_successor_gone(index, how + last, now));
+  } else {
+    carry_out(supervisor_.on_left(index, pid, now));
+  }
+}
+
+/// POST /upgrade?room=NAME: begins it; /status tells what becomes of it.
+io::Page World::upgrade(const io::PageRequest& request) {
+  const auto refuse = [](int status, const std::string& why) {
+    return io::Page{status, "text/plain; charset=utf-8", why + "\n"};
+  };
+  const auto asked = request.query.find("room");
+  const std::string name = asked == request.query.end() ? "" : asked->second;
+  for (std::size_t i = 0; i < supervisor_.plan().size(); ++i) {
+    const Process& process = supervisor_.plan()[i];
+    if (process.kind != Process::Kind::balancer || process.room != name) continue;
+    if (!supervisor_.may_upgrade(i)) {
+      return refuse(409, fmt::format("{} is {}; it can be upgraded once it is ready, and no other "
+                                     "upgrade of it is under way",
+                                     process.name, to_text(supervisor_.status(i).state)));
+    }
+    Duration window = Duration::zero();
+    for (const topology::Room& room : description_.rooms) {
+      if (room.name != name) continue;
+      for (const topology::Farm& farm : room.farms) {
+        window = std::max(window, farm.timeouts.drain);
+      }
+    }
+    const Duration leave_max = lb::rule_for_leaving(window).limit + leave_margin;
+    // Not here: the answer comes first.
+    loop_.post([this, i, leave_max] {
+      carry_out(supervisor_.on_upgrade(i, leave_max, io::monotonic_now()));
+    });
+    return io::Page{202, "application/json", "{}\n"};
+  }
+  return refuse(404, fmt::format("there is no balancer of a room '{}' here", name));
 }
 
 void World::on_notify(int pid, std::string_view message) {
@@ -216,6 +311,13 @@ void World::on_notify(int pid, std::string_view message) {
   if (std::ranges::find(lines, "READY=1") == lines.end()) return;
   const int leader = getpgid(pid);  // the one that speaks may be a child of the one we started
   for (std::size_t i = 0; i < runs_.size(); ++i) {
+    const auto& successor = supervisor_.status(i).successor;
+    if (successor && successor->pid == leader && leader > 0) {
+      const Supervisor::Actions actions = supervisor_.on_successor_ready(i, io::monotonic_now());
+      align(i);
+      carry_out(actions);
+      return;
+    }
     if (supervisor_.status(i).pid != leader || leader <= 0) continue;
     runs_[i]->forget_questions();
     carry_out(supervisor_.on_ready(i, io::monotonic_now()));
@@ -249,7 +351,8 @@ void World::ask_if_ready(std::size_t index) {
 void World::on_signal(int number) {
   if (number == SIGCHLD) {  // ours are heard of through their pidfds; others are orphans we adopted
     io::collect_orphans([this](int pid) {
-      return std::ranges::any_of(runs_, [pid](const auto& run) { return run->child.pid == pid; });
+      const auto is_it = [pid](const auto& run) { return run->child.pid == pid; };
+      return std::ranges::any_of(runs_, is_it) || std::ranges::any_of(beside_, is_it);
     });
     return;
   }

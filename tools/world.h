@@ -23,7 +23,7 @@ namespace hither::tools {
 /// A running world: carries out what topology::Supervisor decides, with real processes. It starts
 /// them, merges their output behind their names, listens for READY=1 and asks those that do not
 /// speak it, hears of their ends through pidfds, and shows all this on a unix socket for `hither
-/// status`. One thread.
+/// status`; there it also hears `hither upgrade`. One thread.
 class World {
  public:
   /// `programs` are the paths to execute, one per process of the plan. Says nothing and starts
@@ -45,8 +45,12 @@ class World {
 
   void carry_out(const topology::Supervisor::Actions& actions);
   void start(std::size_t index);
+  void start_beside(std::size_t index);
+  [[nodiscard]] Result<int> spawn(std::size_t index, Run& run);
+  void align(std::size_t index);
+  io::Page upgrade(const io::PageRequest& request);
   void tell(const topology::Supervisor::Action& action);
-  void on_exit(std::size_t index);
+  void on_exit(std::size_t index, const Run* which);
   void on_notify(int pid, std::string_view message);
   void ask_if_ready(std::size_t index);
   void on_signal(int number);
@@ -66,8 +70,10 @@ class World {
   std::optional<io::NotifyListener> notify_;
   std::optional<io::SignalWatch> signals_;
   std::unique_ptr<io::TlsClient> tls_;  // null until a copy is asked over TLS
-  std::vector<std::unique_ptr<Run>> runs_;
-  std::vector<std::string> inherited_;  // environment that all children get
+  std::vector<std::unique_ptr<Run>> runs_;    // by process
+  std::vector<std::unique_ptr<Run>> beside_;  // successors, and those that are leaving
+  std::string handover_name_;                 // where balancers meet theirs, the room goes behind
+  std::vector<std::string> inherited_;        // environment that all children get
   Instant stop_asked_{};
   bool greeted_ = false;
 };

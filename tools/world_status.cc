@@ -27,6 +27,16 @@ Json process_json(const topology::Process& process, const topology::Supervisor::
                {"overdue", status.overdue},
                {"ready_after_s", seconds(status.ready_after)},
                {"last_exit", status.last_exit}};
+  Json leaving = Json::array();
+  for (const topology::Supervisor::Beside& one : status.leaving) {
+    leaving.push_back({{"pid", one.pid}, {"since_s", seconds(now - one.since)}});
+  }
+  json["leaving"] = leaving;
+  json["upgrade"] = {{"successor", status.successor ? status.successor->pid : 0},
+                     {"under_way", status.successor.has_value()},
+                     {"done", status.upgrades},
+                     {"failed", status.upgrades_failed},
+                     {"error", status.upgrade_error}};
   Json listen = Json::array();
   for (const auto& socket : process.listen) {
     listen.push_back(to_text(socket.endpoint) + (socket.udp ? "/udp" : "/tcp"));

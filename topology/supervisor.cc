@@ -16,6 +16,10 @@ Action report(std::size_t process, LogRecord record) {
   return {.kind = Action::Kind::report, .process = process, .record = std::move(record)};
 }
 
+Action signal(std::size_t process, Action::Kind kind, int pid) {
+  return {.kind = kind, .process = process, .record = {}, .pid = pid};
+}
+
 std::string rounded(Duration duration) {
   return hither::to_text(Duration(std::chrono::duration_cast<std::chrono::milliseconds>(duration)));
 }
@@ -97,8 +101,9 @@ Supervisor::Actions Supervisor::on_time(Instant now) {
     killed_ = true;
     for (std::size_t i = 0; i < states_.size(); ++i) {
       const Status& status = states_[i].status;
+      signal_beside(i, Action::Kind::kill, actions);
       if (status.state != State::stopping || status.pid == 0) continue;
-      actions.push_back({.kind = Action::Kind::kill, .process = i});
+      actions.push_back(signal(i, Action::Kind::kill, status.pid));
       actions.push_back(report(i, log_warning("killed")
                                       .with("process", plan_[i].name)
                                       .with("after", hither::to_text(limits_.stop_timeout))));
@@ -111,6 +116,7 @@ Supervisor::Actions Supervisor::on_time(Instant now) {
       ++entry.status.restarts;
       start(i, now, actions);
     }
+    look_beside(i, now, actions);
     const Duration timeout = plan_[i].ready.timeout;
     if (entry.status.state != State::starting || entry.status.overdue ||
         now < entry.status.since + timeout) {
@@ -133,8 +139,7 @@ Supervisor::Actions Supervisor::on_started(std::size_t process, int pid, Instant
   if (status.state != State::starting && status.state != State::stopping) return actions;
   status.pid = pid;
   if (status.state == State::stopping) {  // A stop came while it was being started.
-    actions.push_back(
-        {.kind = killed_ ? Action::Kind::kill : Action::Kind::terminate, .process = process});
+    actions.push_back(signal(process, killed_ ? Action::Kind::kill : Action::Kind::terminate, pid));
     return actions;
   }
   status.since = now;
@@ -186,6 +191,17 @@ void Supervisor::on_gone(std::size_t process, std::string_view how, Instant now,
     status.state = State::stopped;
     return;
   }
+  if (status.successor && status.successor->pid != 0) {
+    status.state = State::starting;
+    status.pid = status.successor->pid;
+    status.since = status.successor->since;
+    status.successor.reset();
+    actions.push_back(report(process, log_warning("ended")
+                                          .with("process", plan_[process].name)
+                                          .with("how", how)
+                                          .with("successor", status.pid)));
+    return;
+  }
   const Duration delay = entry.restart.on_exit(ready_for, rng_);
   entry.restart_at = now + delay;
   status.state = State::backoff;
@@ -212,13 +228,121 @@ Supervisor::Actions Supervisor::on_stop(Instant now) {
     } else if (state == State::starting || state == State::ready) {
       entry.status.state = State::stopping;
       entry.status.since = now;
-      if (entry.status.pid == 0) continue;
-      actions.push_back({.kind = Action::Kind::terminate, .process = i});
+      if (entry.status.pid != 0) {
+        actions.push_back(signal(i, Action::Kind::terminate, entry.status.pid));
+      }
     } else if (state == State::stopping && again && entry.status.pid != 0) {
-      actions.push_back({.kind = Action::Kind::kill, .process = i});
+      actions.push_back(signal(i, Action::Kind::kill, entry.status.pid));
     }
+    signal_beside(i, again ? Action::Kind::kill : Action::Kind::terminate, actions);
   }
   return actions;
+}
+
+void Supervisor::signal_beside(std::size_t process, Action::Kind kind, Actions& actions) const {
+  const Status& status = states_[process].status;
+  if (status.successor && status.successor->pid != 0) {
+    actions.push_back(signal(process, kind, status.successor->pid));
+  }
+  for (const Beside& one : status.leaving) actions.push_back(signal(process, kind, one.pid));
+}
+
+// ---- Rule 5
+
+bool Supervisor::may_upgrade(std::size_t process) const {
+  const Status& status = states_[process].status;
+  return !stop_at_ && status.state == State::ready && !status.successor;
+}
+
+Supervisor::Actions Supervisor::on_upgrade(std::size_t process, Duration leave_max, Instant now) {
+  Actions actions;
+  if (!may_upgrade(process)) return actions;
+  Entry& entry = states_[process];
+  entry.leave_max = leave_max;
+  entry.status.upgrade_error.clear();
+  entry.status.successor =
+      Beside{.pid = 0, .since = now, .until = now + plan_[process].ready.timeout};
+  actions.push_back(
+      {.kind = Action::Kind::start_beside, .process = process, .record = {}, .pid = 0});
+  return actions;
+}
+
+Supervisor::Actions Supervisor::on_successor_started(std::size_t process, int pid, Instant) {
+  Actions actions;
+  Status& status = states_[process].status;
+  if (!status.successor) return actions;
+  status.successor->pid = pid;
+  if (stop_at_) {  // It came while the successor was being started.
+    actions.push_back(signal(process, killed_ ? Action::Kind::kill : Action::Kind::terminate, pid));
+  }
+  return actions;
+}
+
+Supervisor::Actions Supervisor::on_successor_ready(std::size_t process, Instant now) {
+  Actions actions;
+  Entry& entry = states_[process];
+  Status& status = entry.status;
+  if (!status.successor || status.state != State::ready) return actions;
+  status.leaving.push_back({.pid = status.pid, .since = now, .until = now + entry.leave_max});
+  status.ready_after = now - status.successor->since;
+  status.pid = status.successor->pid;
+  status.since = now;
+  status.successor.reset();
+  ++status.upgrades;
+  actions.push_back(report(process, log_info("upgraded")
+                                        .with("process", plan_[process].name)
+                                        .with("pid", status.pid)
+                                        .with("leaving", status.leaving.back().pid)));
+  return actions;
+}
+
+Supervisor::Actions Supervisor::on_successor_gone(std::size_t process, std::string_view how,
+                                                  Instant) {
+  Actions actions;
+  Status& status = states_[process].status;
+  if (!status.successor) return actions;
+  status.successor.reset();
+  if (stop_at_) return actions;
+  ++status.upgrades_failed;
+  if (status.upgrade_error.empty()) status.upgrade_error = how;
+  actions.push_back(report(process, log_error("upgrade-failed")
+                                        .with("process", plan_[process].name)
+                                        .with("reason", status.upgrade_error)
+                                        .with("pid", status.pid)));
+  return actions;
+}
+
+Supervisor::Actions Supervisor::on_left(std::size_t process, int pid, Instant now) {
+  Actions actions;
+  auto& leaving = states_[process].status.leaving;
+  const auto found = std::ranges::find(leaving, pid, &Beside::pid);
+  if (found == leaving.end()) return actions;
+  actions.push_back(report(process, log_info("left")
+                                        .with("process", plan_[process].name)
+                                        .with("pid", pid)
+                                        .with("after", rounded(now - found->since))));
+  leaving.erase(found);
+  return actions;
+}
+
+/// Whose time is over.
+void Supervisor::look_beside(std::size_t process, Instant now, Actions& actions) {
+  Status& status = states_[process].status;
+  if (status.successor && status.successor->pid != 0 && now >= status.successor->until) {
+    status.successor->until = never;
+    status.upgrade_error =
+        "it was not ready within " + hither::to_text(plan_[process].ready.timeout);
+    actions.push_back(signal(process, Action::Kind::kill, status.successor->pid));
+  }
+  for (Beside& one : status.leaving) {
+    if (now < one.until) continue;
+    one.until = never;
+    actions.push_back(signal(process, Action::Kind::kill, one.pid));
+    actions.push_back(report(process, log_warning("killed")
+                                          .with("process", plan_[process].name)
+                                          .with("pid", one.pid)
+                                          .with("after", rounded(now - one.since))));
+  }
 }
 
 Instant Supervisor::deadline() const {
@@ -229,6 +353,11 @@ Instant Supervisor::deadline() const {
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const Entry& entry = states_[i];
     next = std::min(next, entry.restart_at);
+    const Status& status = entry.status;
+    if (status.successor && status.successor->pid != 0) {
+      next = std::min(next, status.successor->until);
+    }
+    for (const Beside& one : status.leaving) next = std::min(next, one.until);
     if (entry.status.state != State::starting || entry.status.overdue) continue;
     next = std::min(next, entry.status.since + plan_[i].ready.timeout);
     const Instant held_until = entry.status.since + limits_.hold_max;
@@ -238,8 +367,10 @@ Instant Supervisor::deadline() const {
 }
 
 bool Supervisor::all_stopped() const {
-  return std::ranges::all_of(
-      states_, [](const Entry& entry) { return entry.status.state == State::stopped; });
+  return std::ranges::all_of(states_, [](const Entry& entry) {
+    const Status& status = entry.status;
+    return status.state == State::stopped && !status.successor && status.leaving.empty();
+  });
 }
 
 }  // namespace hither::topology

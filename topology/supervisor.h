@@ -45,6 +45,12 @@ struct SupervisorLimits {
 /// first, so that nobody is sent to what is going. What has not ended after `stop_timeout` is
 /// killed, and a second stop kills at once.
 ///
+/// 5. An upgrade starts a successor beside a process that is ready. When that is ready it counts as
+/// the process, and the one it succeeded is leaving: left alone until it ends, or its time is over;
+/// then it is killed. A successor that ends before, or is not ready within the process's own
+/// timeout (then it is killed), changes nothing but what upgrade_error says. If the process itself
+/// ends meanwhile, the successor is in its place.
+///
 /// A driver may be late: what it says about a process that is in no state to have it happen is
 /// ignored, and no signal is asked for before on_started() has told the pid.
 class Supervisor {
@@ -57,6 +63,12 @@ class Supervisor {
     stopping,  ///< was told to end
     stopped,
   };
+  /// A process beside the one that counts.
+  struct Beside {
+    int pid = 0;  ///< 0: not started yet
+    Instant since{};
+    Instant until = never;  ///< when it is killed
+  };
   struct Status {
     State state = State::waiting;
     Instant since{};  ///< of this state
@@ -65,17 +77,24 @@ class Supervisor {
     bool overdue = false;    ///< starting for longer than its timeout
     std::string last_exit;   ///< "killed by SIGKILL"; empty if it never ended
     Duration ready_after{};  ///< of its present or last run
+    std::optional<Beside> successor;
+    std::vector<Beside> leaving;
+    int upgrades = 0;           ///< that came about
+    int upgrades_failed = 0;    ///< that did not
+    std::string upgrade_error;  ///< why the last of them did not
   };
   struct Action {
     enum class Kind {
-      start,      ///< start it, then say on_started or on_start_failed; watch for its readiness
-      terminate,  ///< SIGTERM to its process group
-      kill,       ///< SIGKILL to its process group
-      report,     ///< tell people; for `overdue` and exits with the last lines of its output
+      start_beside,  ///< the same for its successor: on_successor_started or on_successor_gone
+      start,         ///< start it, then say on_started or on_start_failed; watch for its readiness
+      terminate,     ///< SIGTERM to its process group
+      kill,          ///< SIGKILL to its process group
+      report,        ///< tell people; for `overdue` and exits with the last lines of its output
     };
     Kind kind;
     std::size_t process;  ///< index in the plan
     LogRecord record;     ///< for report
+    int pid = 0;          ///< for signals
   };
   using Actions = std::vector<Action>;
 
@@ -89,6 +108,17 @@ class Supervisor {
   [[nodiscard]] Actions on_ready(std::size_t process, Instant now);
   [[nodiscard]] Actions on_exited(std::size_t process, std::string_view how, Instant now);
   [[nodiscard]] Actions on_stop(Instant now);
+
+  /// Rule 5. What is succeeded has `leave_max` to end. Nothing happens unless may_upgrade().
+  [[nodiscard]] Actions on_upgrade(std::size_t process, Duration leave_max, Instant now);
+  /// It is ready, and no successor of it is on its way.
+  bool may_upgrade(std::size_t process) const;
+  [[nodiscard]] Actions on_successor_started(std::size_t process, int pid, Instant now);
+  [[nodiscard]] Actions on_successor_ready(std::size_t process, Instant now);
+  /// It ended, or could not be started.
+  [[nodiscard]] Actions on_successor_gone(std::size_t process, std::string_view how, Instant now);
+  /// One that was succeeded ended.
+  [[nodiscard]] Actions on_left(std::size_t process, int pid, Instant now);
 
   /// When on_time() wants to be called next.
   Instant deadline() const;
@@ -109,12 +139,15 @@ class Supervisor {
     Restart restart;
     Instant restart_at = never;
     std::vector<std::size_t> after;
+    Duration leave_max{};  ///< for what the present successor succeeds
     bool settled = false;
   };
 
   bool released(const Entry& entry, Instant now) const;
   void start_what_may(Instant now, Actions& actions);
   void start(std::size_t process, Instant now, Actions& actions);
+  void look_beside(std::size_t process, Instant now, Actions& actions);
+  void signal_beside(std::size_t process, Action::Kind kind, Actions& actions) const;
   void on_gone(std::size_t process, std::string_view how, Instant now, Actions& actions);
   void settle(Entry& entry);
 

@@ -58,6 +58,16 @@ class Machine {
     take(supervisor_.on_exited(index(name), "exit status 1", now_));
   }
   void stop() { take(supervisor_.on_stop(now_)); }
+  void upgrade(const std::string& name) {
+    take(supervisor_.on_upgrade(index(name), std::chrono::seconds(65), now_));
+  }
+  void successor_ready(const std::string& name) {
+    take(supervisor_.on_successor_ready(index(name), now_));
+  }
+  void successor_gone(const std::string& name) {
+    take(supervisor_.on_successor_gone(index(name), "exit status 2", now_));
+  }
+  void left(const std::string& name, int pid) { take(supervisor_.on_left(index(name), pid, now_)); }
   /// Everything is started and ready.
   void come_up() {
     for (const auto& process : supervisor_.plan()) ready(process.name);
@@ -91,6 +101,14 @@ class Machine {
             take(supervisor_.on_start_failed(action.process, "no such program", now_));
           }
           break;
+        case Kind::start_beside:
+          done_ += "beside " + name + "\n";
+          if (starts_ == Starts::work) {
+            take(supervisor_.on_successor_started(action.process, ++last_pid_, now_));
+          } else if (starts_ == Starts::fail) {
+            take(supervisor_.on_successor_gone(action.process, "no such program", now_));
+          }
+          break;
         case Kind::terminate:
           signal("term ", action);
           break;
@@ -106,7 +124,7 @@ class Machine {
 
   void signal(const char* what, const Supervisor::Action& action) {
     done_ += what + supervisor_.plan()[action.process].name + "\n";
-    EXPECT_NE(supervisor_.status(action.process).pid, 0) << "a signal to our own group";
+    EXPECT_NE(action.pid, 0) << "a signal to our own group";
   }
 
   Instant now_ = Instant(1h);
@@ -378,6 +396,131 @@ TEST(Supervisor, ReportsSayNameAndReason) {
   ASSERT_FALSE(ended.empty());
   EXPECT_EQ(to_text(ended.at(0).record).substr(0, 48),
             "ended process=fra/web-1 how=\"killed by SIGKILL\" ");
+}
+
+TEST(Supervisor, ASuccessorCountsOnceItIsReadyAndTheOtherLeaves) {
+  Machine machine;
+  machine.come_up();
+  const int old = machine.status("fra/balancer").pid;
+
+  machine.upgrade("fra/balancer");
+  EXPECT_EQ(machine.done(), "beside fra/balancer\n");
+  EXPECT_EQ(machine.status("fra/balancer").pid, old);
+  const int fresh = machine.status("fra/balancer").successor->pid;
+  machine.pass(3s);
+  machine.successor_ready("fra/balancer");
+
+  EXPECT_EQ(machine.done(), "report upgraded fra/balancer\n");
+  EXPECT_EQ(machine.status("fra/balancer").pid, fresh);
+  EXPECT_EQ(machine.state("fra/balancer"), State::ready);
+  EXPECT_EQ(machine.status("fra/balancer").restarts, 0);
+  EXPECT_EQ(machine.status("fra/balancer").upgrades, 1);
+  ASSERT_EQ(machine.status("fra/balancer").leaving.size(), 1U);
+  EXPECT_EQ(machine.status("fra/balancer").leaving[0].pid, old);
+  machine.left("fra/balancer", old);
+  EXPECT_EQ(machine.done(), "report left fra/balancer\n");
+  EXPECT_TRUE(machine.status("fra/balancer").leaving.empty());
+  EXPECT_EQ(machine.supervisor().deadline(), never);
+}
+
+TEST(Supervisor, WhatLeavesIsKilledOnlyAfterItsTime) {
+  Machine machine;
+  machine.come_up();
+  machine.upgrade("fra/balancer");
+  machine.successor_ready("fra/balancer");
+  machine.done();
+
+  machine.pass(65s - 1ms);
+  EXPECT_EQ(machine.done(), "");
+  machine.pass(1ms);
+
+  EXPECT_EQ(machine.done(), "kill fra/balancer\nreport killed fra/balancer\n");
+  machine.pass(1h);
+  EXPECT_EQ(machine.done(), "");
+}
+
+TEST(Supervisor, ASuccessorThatEndsChangesNothing) {
+  Machine machine;
+  machine.come_up();
+  const int old = machine.status("fra/balancer").pid;
+  machine.upgrade("fra/balancer");
+  machine.done();
+
+  machine.successor_gone("fra/balancer");
+
+  EXPECT_EQ(machine.done(), "report upgrade-failed fra/balancer\n");
+  EXPECT_EQ(machine.status("fra/balancer").pid, old);
+  EXPECT_EQ(machine.status("fra/balancer").upgrade_error, "exit status 2");
+  EXPECT_EQ(machine.status("fra/balancer").upgrades_failed, 1);
+  EXPECT_TRUE(machine.supervisor().may_upgrade(2));
+  machine.break_starting();
+  machine.upgrade("fra/balancer");
+  EXPECT_EQ(machine.status("fra/balancer").upgrade_error, "no such program");
+}
+
+TEST(Supervisor, ASuccessorThatIsNotReadyInTimeIsKilled) {
+  Machine machine;
+  machine.come_up();
+  machine.upgrade("fra/balancer");
+  machine.done();
+
+  machine.pass(10s);
+  EXPECT_EQ(machine.done(), "kill fra/balancer\n");
+  machine.successor_gone("fra/balancer");
+
+  EXPECT_EQ(machine.status("fra/balancer").upgrade_error, "it was not ready within 10s");
+  EXPECT_EQ(machine.state("fra/balancer"), State::ready);
+}
+
+TEST(Supervisor, ASuccessorStandsInForAProcessThatEnds) {
+  Machine machine;
+  machine.come_up();
+  machine.upgrade("fra/balancer");
+  const int fresh = machine.status("fra/balancer").successor->pid;
+  machine.done();
+
+  machine.exit("fra/balancer");
+
+  EXPECT_EQ(machine.done(), "report ended fra/balancer\n");
+  EXPECT_EQ(machine.status("fra/balancer").pid, fresh);
+  EXPECT_EQ(machine.state("fra/balancer"), State::starting);
+  machine.ready("fra/balancer");
+  EXPECT_EQ(machine.state("fra/balancer"), State::ready);
+}
+
+TEST(Supervisor, OnlyWhatIsReadyIsUpgradedAndNotTwiceAtOnce) {
+  Machine machine;
+  machine.done();
+  machine.upgrade("fra/balancer");
+  EXPECT_EQ(machine.done(), "");
+  machine.come_up();
+
+  machine.upgrade("fra/balancer");
+  machine.done();
+  machine.upgrade("fra/balancer");
+
+  EXPECT_EQ(machine.done(), "");
+}
+
+TEST(Supervisor, AStopEndsSuccessorsAndThoseThatLeaveToo) {
+  Machine machine;
+  machine.come_up();
+  machine.upgrade("fra/balancer");
+  const int old = machine.status("fra/balancer").pid;
+  machine.successor_ready("fra/balancer");
+  machine.upgrade("fra/balancer");
+  machine.done();
+
+  machine.stop();
+  EXPECT_EQ(machine.done(),
+            "term dns\nterm fra/balancer\nterm fra/balancer\nterm fra/balancer\n"
+            "term fra/web-2\nterm fra/web-1\n");
+  for (const char* name : {"fra/web-1", "fra/web-2", "dns", "fra/balancer"}) machine.exit(name);
+  EXPECT_FALSE(machine.supervisor().all_stopped());
+  machine.successor_gone("fra/balancer");
+  machine.left("fra/balancer", old);
+
+  EXPECT_TRUE(machine.supervisor().all_stopped());
 }
 
 }  // namespace
