@@ -8,8 +8,10 @@ foreach(page hither.1 hither-topology.5 hither-backend.8 hither-dns.8 hither-lb.
   install(FILES ${PROJECT_SOURCE_DIR}/docs/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
 
-configure_file(${PROJECT_SOURCE_DIR}/cmake/hither-dns.service.in ${PROJECT_BINARY_DIR}/hither-dns.service @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/hither-dns.service DESTINATION lib/systemd/system)
+foreach(program hither-dns hither-lb)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/${program}.service.in ${PROJECT_BINARY_DIR}/${program}.service @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${program}.service DESTINATION lib/systemd/system)
+endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME hither)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The systemd unit of hither-dns: systemd takes it, and it gives away as little as we say.
+"""The systemd unit of a program: systemd takes it, and it gives away as little as we say.
 
 usage: unit_file_test.py UNIT PROGRAM
 """
@@ -19,7 +19,14 @@ WANTED = {
     "ProtectSystem": "strict",
     "MemoryDenyWriteExecute": "yes",
     "SystemCallArchitectures": "native",
-    "SystemCallFilter": "capset",  # the last one: without it the program refuses to start
+}
+WANTED_OF = {
+    # The last filter: without it the program refuses to start.
+    "hither-dns.service": {"SystemCallFilter": "capset"},
+    # A successor is another process than the one that systemd started.
+    "hither-lb.service": {"SystemCallFilter": "~@privileged @resources", "NotifyAccess": "all",
+                          "RuntimeDirectory": "hither-lb", "TimeoutStopSec": "15",
+                          "Environment": "HITHER_HANDOVER=/run/hither-lb/handover"},
 }
 EXPOSURE_MOST = 20  # tenths, as `systemd-analyze security` counts: 10.0 is all open
 
@@ -28,8 +35,9 @@ def main():
     unit, program = pathlib.Path(sys.argv[1]), sys.argv[2]
     text = unit.read_text(encoding="utf-8")
     settings = dict(re.findall(r"(?m)^(\w+)=(.*)$", text))
+    wanted = WANTED | WANTED_OF[unit.name]
     mistakes = [f"{key}={settings.get(key)}, wanted {value}"
-                for key, value in WANTED.items() if settings.get(key) != value]
+                for key, value in wanted.items() if settings.get(key) != value]
     if "@CMAKE" in text or not settings["ExecStart"].startswith("/"):
         mistakes.append(f"ExecStart={settings['ExecStart']} is no installed program")
     with tempfile.TemporaryDirectory() as folder:
