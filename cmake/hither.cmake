@@ -16,6 +16,9 @@ function(hither_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
+# All tests that have more than one thread or start programs: what is worth a thread sanitizer.
+add_custom_target(threads)
+
 # hither_test(NAME SOURCES ... LINK ... LABELS ... PROPERTIES ...): a GoogleTest program, one ctest per TEST. Unit
 # tests under a sanitizer are one ctest for the whole program: there a process takes longer to start than most of its
 # tests to run, and gtest names the one that fails.
@@ -23,11 +26,15 @@ function(hither_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;LABELS;PROPERTIES")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE hither_flags ${arg_LINK} GTest::gtest_main)
-  if(HITHER_SANITIZE AND arg_LABELS STREQUAL unit)
+  if(arg_LABELS MATCHES "live|threads")
+    add_dependencies(threads ${name})
+  endif()
+  if(HITHER_SANITIZE AND arg_LABELS MATCHES unit)
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 900 COST 100 ${arg_PROPERTIES})
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 900 COST 100 ${arg_PROPERTIES})
   else()
+    list(GET arg_LABELS 0 label)  # gtest_discover_tests takes no list for one
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
-      PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 120 ${arg_PROPERTIES})
+      PROPERTIES LABELS ${label} TIMEOUT 120 ${arg_PROPERTIES})
   endif()
 endfunction()
