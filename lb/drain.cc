@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t connection_step = 0x9E3779B97F4A7C15;
 constexpr std::uint64_t thread_step = 0xB504F333F9DE6484;
 
-constexpr Duration stop_patience = 2s;
-constexpr Duration stop_rest = 1s;  // for what is in flight
+constexpr Duration stop_patience = 1500ms;
+constexpr Duration stop_rest = 1500ms;  // for what is in flight, and to linger (lb/http_proxy.h)
 
 }  // namespace
 

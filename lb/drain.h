@@ -38,7 +38,7 @@ constexpr Duration rest_after_window = std::chrono::seconds(60);
 constexpr Duration patience_max = std::chrono::seconds(30);
 
 /// When told to stop, where no farm's window is longer than `window`: it counts up to 6 s, idle
-/// connections have 2 s after their turn, and the last second is for what is in flight.
+/// connections have 1.5 s after their turn, and as long is left for what is in flight.
 DrainRule rule_for_stop(Duration window);
 /// When a successor or nobody serves what comes: `window` and a minute more, or `limit` in all.
 DrainRule rule_for_leaving(Duration window, std::optional<Duration> limit = std::nullopt);
