@@ -262,8 +262,7 @@ void HttpProxy::backend_lost(std::string_view why, bool clean, Instant now) {
   }
   if (clean) response_.on_end();
   if (!clean || !response_.done()) {
-    trace_.fault({'S', 'D'});
-    abort(now);  // L15: the client must not take a part for the whole.
+    break_off(why, now);
     return;
   }
   exchange_.keepable = false;
@@ -389,8 +388,7 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
 bool HttpProxy::move_response(Instant now) {
   const bool moved = response_.move();
   if (response_.broken()) {
-    trace_.fault({'S', 'D'});
-    abort(now);
+    break_off("sent a broken body", now);
     return true;
   }
   if (!response_.done()) return moved;
@@ -419,6 +417,22 @@ void HttpProxy::finish_exchange(Instant now) {
   scan_ = {};
   exchange_.status = 0;
   await_request(now);
+}
+
+/// L15: the response that has begun will never be whole, and the client must not take a part for
+/// the whole. One that has not left yet is taken back.
+void HttpProxy::break_off(std::string_view why, Instant now) {
+  if (exchange_.begun) {
+    trace_.fault({'S', 'D'});
+    abort(now);
+    return;
+  }
+  response_.out.clear();
+  response_.begin(BodyFraming::none, 0, HttpStream::Shape::bytes);
+  exchange_.status = 0;
+  fail_exchange(502, {'S', 'D'},
+                fmt::format("{} {} within its response", attempts_.lease().server().name(), why),
+                now);
 }
 
 /// The exchange ends with an answer of ours, or, if a response has begun, without a proper end.

@@ -105,6 +105,7 @@ void HttpProxy::sent(Side to, std::size_t size, Instant now) {
       // The last response is out as a whole.
       if (response_.out.empty() && phase_ != Phase::head) end_trace(now);
     }
+    if (exchange_.status != 0) exchange_.begun = true;
     if (phase_ == Phase::over || exchange_.status != 0) deadline_ = now + farm().timeouts.stall;
     if (between_requests()) await_request(now);
   } else {
@@ -159,7 +160,7 @@ void HttpProxy::ended(Side from, Instant now) {
       close(now);
     } else if (link_ == Link::queued) {
       leave_queue(now);
-    } else if (phase_ == Phase::exchange && !(request_.done() && serve)) {
+    } else if (phase_ == Phase::exchange && !serve) {
       client_left(now);
     }
   }
@@ -281,9 +282,10 @@ void HttpProxy::advance(Instant now) {
   settle(now);
 }
 
-/// L16, of a request that came ahead: its client had ended its side before its turn came.
+/// L16: the client has ended its side; all that it said is on its way, and is no whole request.
 bool HttpProxy::lacks_its_end() const {
   if (phase_ != Phase::exchange || !client_ended_ || request_.done()) return false;
+  if (up_in_kernel_ > 0) return false;
   return request_.in.empty() || request_.pending().empty();
 }
 

@@ -93,6 +93,7 @@ class HttpProxy final : public Session {
     bool retried = false;
     bool any_sent = false;  ///< on the present connection
     bool answered = false;  ///< a byte came back
+    bool begun = false;     ///< a byte of the final response went to the client
     bool keepable = false;  ///< the server's connection may be used again
     bool trickles = false;  ///< its body comes in pieces too small to be relayed
   };
@@ -109,6 +110,7 @@ class HttpProxy final : public Session {
   void client_left(Instant now);
   void leave_queue(Instant now);
   void abort(Instant now);
+  void break_off(std::string_view why, Instant now);
   void end_trace(Instant now);
   void close(Instant now);
   bool between_requests() const { return phase_ == Phase::idle || phase_ == Phase::head; }

@@ -297,6 +297,21 @@ TEST(HttpProxy, NeverEndsAChunkedBodyThatWasCutShort) {
   expect_at_rest(story);
 }
 
+TEST(HttpProxy, TakesBackAResponseThatBreaksBeforeAnyOfItLeft) {
+  Story story;
+  const std::string broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhezz";
+
+  story.client_says(get).backend_says(broken);
+  EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 502 ")) << story.client_got();
+  EXPECT_EQ(story.client_got().find("200 OK"), std::string::npos);
+  EXPECT_FALSE(story.connection_open(1));
+
+  // Its connection goes on, with another one to a server.
+  story.client_says(get).backend_says(hello);
+  EXPECT_TRUE(story.client_got().ends_with(hello));
+  EXPECT_FALSE(story.closed());
+}
+
 TEST(HttpProxy, ServesAClientThatHalfClosesAfterItsRequest) {
   Story story;
 
@@ -361,6 +376,23 @@ TEST(HttpProxy, ServesALongRequestThatCameAheadOfTheClientsEnd) {
 
   EXPECT_TRUE(story.backend_got(1).ends_with(body));
   EXPECT_EQ(story.client_got(), std::string(hello) + std::string(hello));
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(HttpProxy, ServesALongRequestThatIsNotAllOnItsWayWhenItsClientHalfCloses) {
+  const std::string body(16'200, 'b');
+  Story story;
+
+  story.backend_stops_reading();
+  story.client_says("POST /long HTTP/1.1\r\nHost: a.test\r\nContent-Length: " +
+                    std::to_string(body.size()) + "\r\n\r\n" + body);
+  story.client_half_closes_unread();
+  EXPECT_FALSE(story.closed());
+  story.backend_stops_reading(false).backend_says(hello);
+
+  EXPECT_TRUE(story.backend_got(1).ends_with(body));
+  EXPECT_EQ(story.client_got(), hello);
   EXPECT_TRUE(story.closed());
   expect_at_rest(story);
 }

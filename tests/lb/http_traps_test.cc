@@ -227,7 +227,7 @@ TEST(HttpTrap17, TrailersThatPoseAsTheHeadAreRefused) {
 
     Story down;
     down.client_says(with_fields("GET /", "TE: trailers\r\n"));
-    down.backend_says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
+    down.backend_says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").backend_says(body);
     EXPECT_FALSE(down.client_got().ends_with("0\r\n\r\n")) << field;
     EXPECT_EQ(down.client_got().find("X: 1"), std::string::npos);
     EXPECT_TRUE(down.closed()) << "the response had begun: no 502 any more";
