@@ -2,8 +2,9 @@
 // Feeds a fuzz target every input of its corpus, and mutations of each, without libFuzzer: the same
 // inputs on every run and with every compiler, so that the corpus is an ordinary test.
 //
-//   fuzz_dns_query corpus/dns_query        all of it
-//   fuzz_dns_query corpus/dns_query/ecs    this one and its mutations
+//   fuzz_dns_query corpus/dns_query              all of it
+//   fuzz_dns_query corpus/dns_query/ecs          this one and its mutations
+//   fuzz_http_proxy --mutations=100 corpus/...   so many of each input, not 300
 //
 // Each name is printed before its input is fed: the last one printed is the one that failed.
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/rng.h"
@@ -25,7 +27,7 @@ namespace {
 
 using Input = std::vector<std::uint8_t>;
 
-constexpr int mutations_per_input = 300;
+constexpr int mutations_usual = 300;
 constexpr std::size_t edits_max = 4;
 constexpr std::size_t piece_bytes_max = 16;
 
@@ -67,7 +69,7 @@ void edit(Input& input, Rng& rng) {
   if (kind == 5) input.insert(begin, static_cast<std::size_t>(size), byte);
 }
 
-void replay(const std::filesystem::path& file) {
+void replay(const std::filesystem::path& file, int mutations) {
   std::ifstream in(file, std::ios::binary);
   if (!in) {
     std::fprintf(stderr, "%s: cannot be read\n", file.c_str());
@@ -78,7 +80,7 @@ void replay(const std::filesystem::path& file) {
   feed(input);
   // Seeded by the input alone: adding a file to the corpus changes nothing for the others.
   Rng rng(input.size());
-  for (int i = 0; i < mutations_per_input; ++i) {
+  for (int i = 0; i < mutations; ++i) {
     Input changed = input;
     for (std::uint64_t edits = rng.below(edits_max) + 1; edits > 0; --edits) edit(changed, rng);
     feed(changed);
@@ -89,10 +91,17 @@ void replay(const std::filesystem::path& file) {
 }  // namespace hither
 
 int main(int argc, char** argv) {
+  constexpr std::string_view flag = "--mutations=";
+  int mutations = hither::mutations_usual;
   std::size_t files = 0;
   for (int i = 1; i < argc; ++i) {
-    for (const auto& file : hither::files_of(argv[i])) {
-      hither::replay(file);
+    const std::string argument = argv[i];
+    if (argument.starts_with(flag)) {
+      mutations = std::stoi(argument.substr(flag.size()));
+      continue;
+    }
+    for (const auto& file : hither::files_of(argument)) {
+      hither::replay(file, mutations);
       ++files;
     }
   }
