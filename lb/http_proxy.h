@@ -152,9 +152,9 @@ class HttpProxy final : public Session {
   MinimumRate download_;
   Instant deadline_;
   Duration patience_ = Duration::max();  ///< for the next request, once it is draining
-  std::uint64_t up_in_kernel_ = 0;    ///< octets that are being relayed, to the server
-  std::uint64_t down_in_kernel_ = 0;  ///< and to the client
-  std::uint64_t bodies_counted_ = 0;  ///< octets that the traces so far were told of
+  std::uint64_t up_in_kernel_ = 0;       ///< octets that are being relayed, to the server
+  std::uint64_t down_in_kernel_ = 0;     ///< and to the client
+  std::uint64_t bodies_counted_ = 0;     ///< octets that the traces so far were told of
 
   Phase phase_ = Phase::idle;
   Link link_ = Link::none;

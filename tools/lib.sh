@@ -67,13 +67,34 @@ install_packages() {
     fi
     as_root=(sudo)
   fi
-  # Offline, systemctl starts nothing: the servers among them are for tests, which start their own.
-  local front=(env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1)
-  local wait=(-o DPkg::Lock::Timeout=300)
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
-  quietly "${as_root[@]}" "${front[@]}" apt-get update "${wait[@]}"
-  quietly "${as_root[@]}" "${front[@]}" "${install[@]}" "${wait[@]}"
+  without_services "${install[@]}"
 }
+
+# without_services COMMAND...: runs apt-get's command so that no server it brings is started, now or
+# with the system: those among our packages are for tests, which start their own.
+# shellcheck disable=SC2317  # gone() is the EXIT trap
+without_services() (
+  gate=/usr/sbin/policy-rc.d
+  front=(env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1)
+  wait=(-o DPkg::Lock::Timeout=300)
+  gone() { "${as_root[@]}" rm -f "$gate"; }
+  if [[ ! -e $gate ]]; then
+    trap gone EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$gate" >/dev/null
+    "${as_root[@]}" chmod +x "$gate"
+  fi
+  quietly "${as_root[@]}" "${front[@]}" apt-get update "${wait[@]}"
+  quietly "${as_root[@]}" "${front[@]}" "$@" "${wait[@]}"
+  for package in "${@:5}"; do
+    service=${package%-light}
+    if [[ ! -e /etc/init.d/$service ]]; then continue; fi
+    "${as_root[@]}" update-rc.d "$service" disable >/dev/null 2>&1 || true
+    if [[ -d /run/systemd/system ]]; then
+      "${as_root[@]}" systemctl disable -q --now "$service" || true
+    fi
+  done
+)
 
 # build_jobs: how many compilers at once: one per core, but no more than one per 1.5 GiB of memory.
 build_jobs() {

@@ -69,7 +69,7 @@ class World {
   std::string notify_name_;
   std::optional<io::NotifyListener> notify_;
   std::optional<io::SignalWatch> signals_;
-  std::unique_ptr<io::TlsClient> tls_;  // null until a copy is asked over TLS
+  std::unique_ptr<io::TlsClient> tls_;        // null until a copy is asked over TLS
   std::vector<std::unique_ptr<Run>> runs_;    // by process
   std::vector<std::unique_ptr<Run>> beside_;  // successors, and those that are leaving
   std::string handover_name_;                 // where balancers meet theirs, the room goes behind

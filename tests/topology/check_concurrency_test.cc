@@ -47,7 +47,7 @@ const Case cases[] = {
      "100\n"},
     {"Adaptive", "concurrency = { adaptive = 'gradient', least = 2, queue = 5 }", ""},
     {"AdaptiveWithoutResponses", "mode = 'tcp'\nconcurrency.adaptive = 'gradient'",
-     "w:12:1: farm api: concurrency.adaptive follows response times, which mode tcp has none of; "
+     "w:12:7: farm api: concurrency.adaptive follows response times, which mode tcp has none of; "
      "take it out, or write mode = \"http\"\n"},
     {"LeastForNobody", "concurrency.least = 2",
      "w:14:21: least does nothing without adaptive; take it out, or write adaptive = "
