@@ -20,7 +20,7 @@ namespace hither::lb {
 /// know, and may have to find their names.
 constexpr Duration handover_max = std::chrono::seconds(60);
 /// For any answer after that, and for all that a predecessor has to give at first.
-constexpr Duration handover_answer_max = std::chrono::seconds(5);
+constexpr Duration handover_answer_max = std::chrono::seconds(10);
 
 /// A descriptor and what it is for.
 struct HandedSocket {
