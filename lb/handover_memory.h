@@ -65,6 +65,6 @@ std::size_t recall(const FarmMemory& memory, Farm& farm, Prober& prober, Outlier
 
 std::string to_json(const RoomMemory& memory);
 /// nullopt if it is no such document.
-std::optional<RoomMemory> parse_room_memory(const std::string& json);
+std::optional<RoomMemory> parse_room_memory(const std::string& text);
 
 }  // namespace hither::lb
