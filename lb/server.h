@@ -83,8 +83,8 @@ class Balancer {
   void on_change(std::size_t farm, std::size_t server, Prober::Belief to);
   void drop_idle(std::size_t farm, std::size_t server);
   void judge_outliers();
-  void step_outliers(std::size_t farm, Instant now);
-  void step_allotments(std::size_t farm, Instant now);
+  void step_outliers(std::size_t number, Instant now);
+  void step_allotments(std::size_t number, Instant now);
   void log_down(std::size_t farm, std::size_t server) const;
   void say_ready_once();
   void serve();

@@ -97,7 +97,10 @@ struct Worker::Flow {
   }
 
   std::unique_ptr<io::Pipe>& pipe(Side from) { return from == Side::client ? there : back; }
-  bool holds(Side from) { return pipe(from) != nullptr && pipe(from)->held() > 0; }
+  bool holds(Side from) {
+    const io::Pipe* const one = pipe(from).get();
+    return one != nullptr && one->held() > 0;
+  }
 
   std::uint64_t id;
   std::shared_ptr<const Port> port;  ///< as it was when the client came
