@@ -11,8 +11,7 @@
 namespace hither::lb {
 
 ServerNames::ServerNames(io::Loop& loop, io::Resolver& resolver, Farm& farm, Events events)
-    : loop_(loop),
-      resolver_(resolver),
+    : resolver_(resolver),
       farm_(farm),
       events_(std::move(events)),
       timer_(loop, [this] { ask_due(); }) {

@@ -48,7 +48,6 @@ class ServerNames {
   void log(LogRecord record, std::size_t server, const Named& named) const;
   void wait();
 
-  io::Loop& loop_;
   io::Resolver& resolver_;
   Farm& farm_;
   Events events_;
