@@ -12,7 +12,7 @@ namespace hither::backend {
 namespace {
 
 /// Text as a JSON string with its quotes. Octets from 0x80 on pass, so UTF-8 stays UTF-8.
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -28,7 +28,7 @@ std::string quoted(std::string_view text) {
 }
 
 Answer mistake(int status, std::string_view message) {
-  return {.status = status, .body = fmt::format("{{\"error\":{}}}\n", quoted(message))};
+  return {.status = status, .body = fmt::format("{{\"error\":{}}}\n", json_text(message))};
 }
 
 Answer only(std::string_view allow) {
@@ -46,8 +46,8 @@ Site::Site(Identity identity, const Behaviour& behaviour, MetricsText metrics_te
       behaviour_(behaviour),
       metrics_text_(std::move(metrics_text)),
       model_(behaviour) {
-  who_ = fmt::format("\"room\":{},\"farm\":{},\"copy\":{},\"pid\":{}", quoted(identity_.room),
-                     quoted(identity_.farm), identity_.copy, identity_.pid);
+  who_ = fmt::format("\"room\":{},\"farm\":{},\"copy\":{},\"pid\":{}", json_text(identity_.room),
+                     json_text(identity_.farm), identity_.copy, identity_.pid);
   if (behaviour.body_bytes > 0) {
     padding_ = fmt::format(",\"body\":\"{}\"}}\n", std::string(behaviour.body_bytes, 'x'));
   }
@@ -98,7 +98,7 @@ Answer Site::application(const Question& question, Instant now) {
   }
   Answer answer{.at = admission.finish};
   answer.body =
-      fmt::format("{{{},\"requests\":{},\"path\":{}", who_, requests_, quoted(question.path));
+      fmt::format("{{{},\"requests\":{},\"path\":{}", who_, requests_, json_text(question.path));
   answer.padded = !padding_.empty();
   if (!answer.padded) answer.body += "}\n";
   return answer;
@@ -133,7 +133,7 @@ Answer Site::status(Instant now) {
   body += fmt::format(
       ",\"service\":{},\"concurrency\":{},\"queue\":{},\"error_rate\":{},\"faults\":{},"
       "\"stopping\":{}}}\n",
-      quoted(to_text(behaviour_.service)), behaviour_.concurrency, behaviour_.queue_max,
+      json_text(to_text(behaviour_.service)), behaviour_.concurrency, behaviour_.queue_max,
       behaviour_.error_rate, to_json(faults_), stopping_);
   return {.body = std::move(body)};
 }

@@ -17,8 +17,6 @@ Duration middle_of(std::size_t bucket) {
   return below + (upper_edge(bucket) - below) / 2;
 }
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
 void HistogramView::merge(const HistogramView& other) {
@@ -61,10 +59,10 @@ void Histogram::read_into(HistogramView& view) const {
 
 MetricSample to_sample(const HistogramView& view, std::span<const Duration> edges,
                        std::vector<std::pair<std::string, std::string>> labels) {
-  MetricSample sample{.labels = std::move(labels), .value = seconds(view.sum())};
+  MetricSample sample{.labels = std::move(labels), .value = in_seconds(view.sum())};
   sample.buckets.reserve(edges.size() + 1);
   for (const Duration edge : edges) {
-    sample.buckets.push_back({.up_to = seconds(edge), .count = view.at_most(edge)});
+    sample.buckets.push_back({.up_to = in_seconds(edge), .count = view.at_most(edge)});
   }
   sample.buckets.push_back(
       {.up_to = std::numeric_limits<double>::infinity(), .count = view.count()});

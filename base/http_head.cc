@@ -20,12 +20,6 @@ namespace {
 using http_chars::is;
 using Kind = HeadResult::Kind;
 
-HeadResult bad(int status, std::string_view reason) {
-  return {.kind = Kind::bad, .status = status, .reason = reason};
-}
-
-constexpr HeadResult good = {.kind = Kind::complete, .status = 0, .reason = {}};
-
 std::string_view between(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
@@ -173,7 +167,7 @@ struct Lines {
   int response_status;  ///< 502 for every broken rule of a response; 0 for requests
 
   HeadResult refuse(int status, std::string_view reason) const {
-    return bad(response_status != 0 ? response_status : status, reason);
+    return HeadResult::bad(response_status != 0 ? response_status : status, reason);
   }
 };
 
@@ -217,7 +211,7 @@ HeadResult parse_fields(const Lines& in, const char* line, HeadScan& scan, Head&
     head.fields.add(field);
   }
   head.size = static_cast<std::size_t>(line - in.begin);
-  return good;
+  return HeadResult::good();
 }
 
 /// All lines from the first on; `line` is where it begins.
@@ -287,12 +281,13 @@ HeadResult parse_request_head(ByteView bytes, const HeadLimits& limits, HeadScan
   const char* first = in.begin;
   if (first != in.end && *first == '\r') {  // R2: one empty line is skipped.
     if (++first == in.end) return run_out(in, in.begin, /*first=*/true, scan);
-    if (*first != '\n') return bad(400, "a line holds a CR alone");
+    if (*first != '\n') return HeadResult::bad(400, "a line holds a CR alone");
     ++first;
   }
   if (first == in.end) return run_out(in, in.begin, /*first=*/true, scan);
   // R3: known at once, so that a client that speaks TLS here does not wait for a timeout.
-  if (!is(*first, http_chars::token)) return bad(400, "the message does not begin with a method");
+  if (!is(*first, http_chars::token))
+    return HeadResult::bad(400, "the message does not begin with a method");
   const HeadResult result = read_lines(in, first, scan, head);
   return result.kind == Kind::complete ? judge_request(head) : result;
 }
@@ -301,7 +296,7 @@ HeadResult parse_response_head(ByteView bytes, std::string_view method, const He
                                HeadScan& scan, ResponseHead& head) {
   const Lines in = lines_of(bytes, limits, 502);
   if (in.begin == in.end) return run_out(in, in.begin, /*first=*/true, scan);
-  if (*in.begin != 'H') return bad(502, "the message does not begin with a version");
+  if (*in.begin != 'H') return HeadResult::bad(502, "the message does not begin with a version");
   const HeadResult result = read_lines(in, in.begin, scan, head);
   return result.kind == Kind::complete ? judge_response(method, head) : result;
 }
@@ -312,7 +307,7 @@ HeadResult parse_trailers(ByteView bytes, Trailers& trailers) {
   trailers.fields.clear();
   const HeadResult result = parse_fields(in, in.begin, scan, trailers);
   if (result.kind == Kind::bad) {
-    return bad(400, result.status == 431 ? "the trailers are too long" : result.reason);
+    return HeadResult::bad(400, result.status == 431 ? "the trailers are too long" : result.reason);
   }
   return result.kind == Kind::complete ? judge_trailers(trailers.fields) : result;
 }

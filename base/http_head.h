@@ -82,6 +82,11 @@ struct HeadResult {
   Kind kind = Kind::incomplete;
   int status = 0;  ///< for bad: what to answer (400, 414, 431, 501, 505; 502 for responses)
   std::string_view reason = {};  ///< for bad: a static text that names the rule, for log and reply
+
+  static constexpr HeadResult good() { return {.kind = Kind::complete, .status = 0, .reason = {}}; }
+  static constexpr HeadResult bad(int status, std::string_view reason) {
+    return {.kind = Kind::bad, .status = status, .reason = reason};
+  }
 };
 
 /// What is known about an incomplete head, so that no byte is searched twice. Start with

@@ -17,12 +17,6 @@ using Kind = HeadResult::Kind;
 /// 2^63 - 1: the largest length whose sums cannot overflow.
 constexpr std::uint64_t content_length_max = 0x7fff'ffff'ffff'ffffULL;
 
-HeadResult bad(int status, std::string_view reason) {
-  return {.kind = Kind::bad, .status = status, .reason = reason};
-}
-
-constexpr HeadResult good = {.kind = Kind::complete, .status = 0, .reason = {}};
-
 /// Is `text` the lower-case `word`, without case? For `word` of letters and '-' only: setting bit 5
 /// maps nothing else in a token onto those.
 bool is_word(std::string_view text, std::string_view word) {
@@ -271,31 +265,32 @@ bool keeps_alive(const Options& options, int minor_version) {
 
 HeadResult judge_request(RequestHead& head) {
   const Known known = find_known(head.fields);
-  if (const auto reason = read_target(known, head); !reason.empty()) return bad(400, reason);
+  if (const auto reason = read_target(known, head); !reason.empty())
+    return HeadResult::bad(400, reason);
   if (const auto reason = read_framing(known, BodyFraming::none, head); !reason.empty()) {
-    return bad(400, reason);
+    return HeadResult::bad(400, reason);
   }
   Options options;
   if (known.connection) {
     const auto reason = read_connection(head.fields, options);
-    if (!reason.empty()) return bad(400, reason);
+    if (!reason.empty()) return HeadResult::bad(400, reason);
   }
   head.keep_alive = keeps_alive(options, head.minor_version);
   // R33, R34.
   head.expects_continue = known.continues && head.minor_version == 1;
   head.wants_upgrade = known.upgrade && options.upgrade && head.minor_version == 1;
-  return good;
+  return HeadResult::good();
 }
 
 HeadResult judge_response(std::string_view method, ResponseHead& head) {
   const Known known = find_known(head.fields);
   if (const auto reason = read_framing(known, BodyFraming::until_close, head); !reason.empty()) {
-    return bad(502, reason);
+    return HeadResult::bad(502, reason);
   }
   Options options;
   if (known.connection) {
     const auto reason = read_connection(head.fields, options);
-    if (!reason.empty()) return bad(502, reason);
+    if (!reason.empty()) return HeadResult::bad(502, reason);
   }
   // R26: these have no body whatever they say.
   if (method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304) {
@@ -304,14 +299,14 @@ HeadResult judge_response(std::string_view method, ResponseHead& head) {
   }
   head.keep_alive =
       keeps_alive(options, head.minor_version) && head.framing != BodyFraming::until_close;
-  return good;
+  return HeadResult::good();
 }
 
 HeadResult judge_trailers(const HttpFields& fields) {
   for (const HttpField& field : fields.all()) {
-    if (may_not_trail(field.name)) return bad(400, "a trailer belongs in the head");
+    if (may_not_trail(field.name)) return HeadResult::bad(400, "a trailer belongs in the head");
   }
-  return good;
+  return HeadResult::good();
 }
 
 bool is_token(std::string_view text) {

@@ -20,6 +20,11 @@ struct Clock {
 using Duration = Clock::duration;
 using Instant = Clock::time_point;
 
+/// As people and JSON have it.
+constexpr double in_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
 /// Later than every instant that happens: "no deadline".
 constexpr Instant never = Instant::max();
 

@@ -6,6 +6,11 @@ target_compile_options(hither_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Wno-missing-field-initializers  # designated initialisers leave members at their defaults on purpose
   -fno-omit-frame-pointer)
+if(CMAKE_UNITY_BUILD)
+  # Several files are compiled as one, in which a name of one file is no concern of the next. Preset lint has them each
+  # by itself, with these warnings.
+  target_compile_options(hither_flags INTERFACE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
 if(HITHER_WERROR)
   target_compile_options(hither_flags INTERFACE -Werror)
 endif()

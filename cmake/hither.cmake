@@ -19,6 +19,8 @@ endfunction()
 # All tests that have more than one thread or start programs: what is worth a thread sanitizer.
 add_custom_target(threads)
 
+# Tests are compiled without optimisation, for they take minutes to compile and seconds to run; what they test is not.
+#
 # hither_test(NAME SOURCES ... LINK ... LABELS ... PROPERTIES ...): a GoogleTest program, one ctest per TEST. Unit
 # tests under a sanitizer are one ctest for the whole program: there a process takes longer to start than most of its
 # tests to run, and gtest names the one that fails.
@@ -26,6 +28,7 @@ function(hither_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;LABELS;PROPERTIES")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE hither_flags ${arg_LINK} GTest::gtest_main)
+  target_compile_options(${name} PRIVATE -O0)
   if(arg_LABELS MATCHES "live|threads")
     add_dependencies(threads ${name})
   endif()

@@ -10,11 +10,6 @@
 namespace hither::dns {
 namespace {
 
-constexpr std::uint16_t flag_response = 0x8000;
-constexpr std::uint16_t flag_authoritative = 0x0400;
-constexpr std::uint16_t flag_truncated = 0x0200;
-constexpr std::uint16_t flag_recursion_desired = 0x0100;
-constexpr std::uint16_t flag_checking_disabled = 0x0010;
 constexpr std::size_t question_fixed_size = 4;  // type and class
 /// Everything but the OPT record, straight into the buffer. What is written once may be read again:
 /// owners stand in the question or in what was written before.

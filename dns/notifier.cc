@@ -10,8 +10,6 @@ namespace hither::dns {
 namespace {
 
 constexpr unsigned opcode_notify = 4;
-constexpr unsigned flag_response = 0x8000;
-constexpr unsigned flag_authoritative = 0x0400;
 constexpr std::size_t packet_size_max = 1024;  // two names of a question and an SOA, and its rest
 
 }  // namespace

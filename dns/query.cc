@@ -6,10 +6,6 @@
 namespace hither::dns {
 namespace {
 
-constexpr std::uint16_t flag_response = 0x8000;
-constexpr std::uint16_t flag_recursion_desired = 0x0100;
-constexpr std::uint16_t flag_checking_disabled = 0x0010;
-
 /// Passes over the owner of a record: labels, then the root or a pointer. True if it was the root.
 /// What it points to is nobody's business here.
 bool skip_owner(Reader& in) {

@@ -13,7 +13,7 @@
 namespace hither::dns {
 namespace {
 
-constexpr std::byte flag_truncated{0x02};  // in the third octet of a message
+constexpr std::byte truncated{0x02};  // in the third octet of a message
 
 /// RFC 7828 s3.1: tenths of a second in sixteen bits.
 std::uint16_t keepalive_of(Duration time) {
@@ -153,9 +153,9 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
       transfer && transfer->verdict == TransferVerdict::whole
           ? begin_transfer(transfer->zone, query, arrival.client, answer.edns, out)
           : encode(query, answer, answer_size_max(query, arrival.transport, payload), out);
-  if (cut && cookie.verdict == CookieVerdict::none) out[2] |= flag_truncated;
+  if (cut && cookie.verdict == CookieVerdict::none) out[2] |= truncated;
   counters_.count(query, answer, arrival.transport, arrival.at, *snapshot_);
-  if ((out[2] & flag_truncated) != std::byte{0}) counters_.truncated.add();
+  if ((out[2] & truncated) != std::byte{0}) counters_.truncated.add();
   if (log_.due()) note(query, answer, arrival, size);
   return size;
 }

@@ -10,12 +10,6 @@
 namespace hither::dns {
 namespace {
 
-std::vector<std::string> room_names(const topology::Description& description) {
-  std::vector<std::string> names;
-  for (const topology::Room& room : description.rooms) names.push_back(room.name);
-  return names;
-}
-
 std::optional<std::size_t> index_of(const std::vector<std::string>& names,
                                     const std::string& name) {
   const auto found = std::ranges::find(names, name);
@@ -36,7 +30,7 @@ bool same(const Forcing& one, const Forcing& other) {
 }  // namespace
 
 RoomBoard::RoomBoard(const topology::Description& description, Instant now, const RoomBoard* before)
-    : rooms_(room_names(description)),
+    : rooms_(topology::room_names(description)),
       farms_(description.farms),
       rule_(rule_of(description.dns.guard)),
       interval_(description.dns.health.interval),

@@ -26,12 +26,6 @@ constexpr Duration log_interval = std::chrono::milliseconds(100);
 
 using Slots = std::vector<std::uint16_t>;
 
-std::vector<std::string> room_names(const topology::Description& description) {
-  std::vector<std::string> names;
-  for (const topology::Room& room : description.rooms) names.push_back(room.name);
-  return names;
-}
-
 Result<ListenSockets> open_pair(const Endpoint& endpoint, bool reuse_port) {
   auto udp = io::bind_udp(endpoint, reuse_port);
   if (!udp) return tl::unexpected(udp.error());
@@ -79,7 +73,7 @@ Server::Server(io::Loop& loop, const Start& start, SetupReading first)
       started_(io::monotonic_now()),
       board_(settings_.description, started_),
       share_control_(settings_.description),
-      slots_of_rooms_(slots_.assign(room_names(settings_.description)).value_or(Slots())),
+      slots_of_rooms_(slots_.assign(topology::room_names(settings_.description)).value_or(Slots())),
       snapshot_(std::make_shared<const Snapshot>(
           Snapshot{loaded_.directory, board_.states(), loaded_.protocol, {}, slots_of_rooms_})),
       tcp_quota_(static_cast<std::size_t>(settings_.description.dns.protocol.tcp.per_client),
@@ -264,7 +258,7 @@ void Server::on_read(SetupReading reading, Duration took) {
   reloads_.mistakes.clear();
   if (refuse(reading.mistakes)) return;
   if (refuse(find_fixed_changes(settings_, reading.setup->settings))) return;
-  auto slots = slots_.assign(room_names(reading.setup->settings.description));
+  auto slots = slots_.assign(topology::room_names(reading.setup->settings.description));
   if (!slots) {
     refuse({{fmt::format("more than {} different rooms since the start; restart hither-dns",
                          rooms_max)}});

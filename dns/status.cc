@@ -116,12 +116,6 @@ std::uint64_t open_connections(const TcpTotals& tcp) {
   return tcp.accepted > tcp.closed ? tcp.accepted - tcp.closed : 0;
 }
 
-std::vector<std::string> room_names(const Description& description) {
-  std::vector<std::string> names;
-  for (const Room& room : description.rooms) names.push_back(room.name);
-  return names;
-}
-
 MetricFamily gauge(std::string name, std::string help) {
   return {.name = std::move(name),
           .help = std::move(help),
@@ -250,9 +244,9 @@ std::string health_json(const RoomStates& rooms) {
 }
 
 Metrics status_metrics(const StatusInput& input) {
-  Metrics metrics =
-      to_metrics(input.threads, input.counted_rooms.empty() ? room_names(input.settings.description)
-                                                            : input.counted_rooms);
+  Metrics metrics = to_metrics(input.threads, input.counted_rooms.empty()
+                                                  ? topology::room_names(input.settings.description)
+                                                  : input.counted_rooms);
   metrics.push_back(reloads(input));
   metrics.push_back(guard_holding(input));
   metrics.push_back(overridden(input));

@@ -10,10 +10,6 @@
 namespace hither::dns {
 namespace {
 
-constexpr std::uint16_t flag_response = 0x8000;
-constexpr std::uint16_t flag_authoritative = 0x0400;
-constexpr std::uint16_t flag_recursion_desired = 0x0100;
-constexpr std::uint16_t flag_checking_disabled = 0x0010;
 constexpr std::size_t answer_count_at = 6;
 constexpr std::uint16_t pointer = 0xc000;
 

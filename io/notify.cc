@@ -18,7 +18,7 @@ namespace hither::io {
 namespace {
 
 /// "@name" is the abstract socket "\0name".
-socklen_t fill(sockaddr_un& address, std::string_view name) {
+socklen_t name_socket(sockaddr_un& address, std::string_view name) {
   address.sun_family = AF_UNIX;
   if (name.empty() || name.size() >= sizeof address.sun_path) return 0;
   std::memcpy(address.sun_path, name.data(), name.size());
@@ -32,7 +32,7 @@ void notify(std::string_view lines) {
   const char* name = std::getenv("NOTIFY_SOCKET");
   if (name == nullptr) return;
   sockaddr_un address{};
-  const socklen_t size = fill(address, name);
+  const socklen_t size = name_socket(address, name);
   const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (size == 0 || !fd) return;
   sendto(fd.get(), lines.data(), lines.size(), MSG_NOSIGNAL,
@@ -43,7 +43,7 @@ Result<Fd> NotifyListener::open(std::string& name) {
   Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   name = fmt::format("@hither-{}-{:x}", getpid(), random_seed());
   sockaddr_un address{};
-  const socklen_t size = fill(address, name);
+  const socklen_t size = name_socket(address, name);
   const int on = 1;
   if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
       bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {

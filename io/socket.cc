@@ -24,10 +24,6 @@ const sockaddr* as_sockaddr(const T& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-void set_option(int fd, int level, int option, int value) {
-  setsockopt(fd, level, option, &value, sizeof value);
-}
-
 std::string cure_of(int error) {
   switch (error) {
     case EADDRINUSE:
@@ -79,6 +75,10 @@ IoResult result_of(ssize_t moved) {
 }
 
 }  // namespace
+
+void set_option(int fd, int level, int option, int value) {
+  setsockopt(fd, level, option, &value, sizeof value);
+}
 
 void Fd::close() {
   if (fd_ >= 0) ::close(fd_);

@@ -39,6 +39,9 @@ class Fd {
   int fd_ = -1;
 };
 
+/// setsockopt of a number, whose failure nobody minds: what the option gives is a bonus.
+void set_option(int fd, int level, int option, int value);
+
 /// Sockets, all non-blocking and close-on-exec. The functions below are thin: one or few system
 /// calls, IPv4 and IPv6 told apart by Address::is_v4(), errors as one line that says the cure.
 

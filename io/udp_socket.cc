@@ -22,10 +22,6 @@ constexpr std::size_t control_size = CMSG_SPACE(sizeof(in6_pktinfo));
 constexpr std::size_t packet_stride = UdpSocket::packet_bytes_max + 128;
 constexpr int burst_bytes = 1 << 20;
 
-void set_option(int fd, int level, int option, int value) {
-  setsockopt(fd, level, option, &value, sizeof value);
-}
-
 bool is_wildcard(const Address& address) {
   const auto wire = address.wire();
   return std::all_of(wire.begin(), wire.end(), [](std::uint8_t octet) { return octet == 0; });

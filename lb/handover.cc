@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "lb/handover_json.h"
+
 namespace hither::lb {
 namespace {
 
@@ -37,11 +39,6 @@ auto value_of(const Names& names, const std::string& name)
   const auto found = std::ranges::find(names, name, &Names::value_type::second);
   if (found == names.end()) return std::nullopt;
   return found->first;
-}
-
-std::string text_in(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::optional<HandoverMessage::Socket> socket_of(const Json& json) {

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "lb/handover_json.h"
+
 namespace hither::lb {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 /// No document makes anything older than a year.
 constexpr double seconds_max = 366.0 * 86'400;
@@ -19,11 +19,6 @@ Duration duration_in(const Json& json, const char* key) {
   if (found == json.end() || !found->is_number()) return Duration::zero();
   const double value = std::clamp(found->get<double>(), 0.0, seconds_max);
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(value));
-}
-
-std::string text_in(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::uint64_t number_in(const Json& json, const char* key) {
@@ -42,15 +37,16 @@ Json json_of(const CopyMemory& copy) {
   if (!copy.endpoint.empty()) json["endpoint"] = copy.endpoint;
   if (copy.known) {
     json["state"] = copy.up ? "up" : "down";
-    json["in_state_s"] = seconds(copy.in_state);
+    json["in_state_s"] = in_seconds(copy.in_state);
   }
   if (!copy.failure.empty()) json["failure"] = copy.failure;
-  json["outlier"] = {{"standing", to_text(copy.standing)},   {"reason", copy.reason},
-                     {"out_for_s", seconds(copy.out_for)},   {"backoff_s", seconds(copy.backoff)},
-                     {"back_for_s", seconds(copy.back_for)}, {"ejections", copy.ejections}};
-  json["response"] = {{"peak_s", seconds(copy.peak)},
-                      {"mean_s", seconds(copy.mean)},
-                      {"pace_s", seconds(copy.pace)}};
+  json["outlier"] = {
+      {"standing", to_text(copy.standing)},      {"reason", copy.reason},
+      {"out_for_s", in_seconds(copy.out_for)},   {"backoff_s", in_seconds(copy.backoff)},
+      {"back_for_s", in_seconds(copy.back_for)}, {"ejections", copy.ejections}};
+  json["response"] = {{"peak_s", in_seconds(copy.peak)},
+                      {"mean_s", in_seconds(copy.mean)},
+                      {"pace_s", in_seconds(copy.pace)}};
   return json;
 }
 

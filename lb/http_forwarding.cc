@@ -11,12 +11,10 @@
 namespace hither::lb {
 namespace {
 
-bool is(std::string_view name, std::string_view word) { return equal_ignoring_case(name, word); }
-
 /// The values of all fields of that name, each with a comma behind it: the front of a longer list.
 void put_list(Writer& out, const HttpFields& fields, std::string_view name) {
   for (const HttpField& field : fields.all()) {
-    if (!is(field.name, name) || field.value.empty()) continue;
+    if (!equal_ignoring_case(field.name, name) || field.value.empty()) continue;
     put(out, field.value);
     put(out, ", ");
   }
@@ -83,17 +81,17 @@ void set_attempt(std::span<std::byte> head, int attempt) {
 bool is_forwarding_field(std::string_view name) {
   switch (name.size()) {
     case 9:
-      return is(name, "forwarded");
+      return equal_ignoring_case(name, "forwarded");
     case 12:
-      return is(name, "x-request-id");
+      return equal_ignoring_case(name, "x-request-id");
     case 14:
-      return is(name, "hither-attempt");
+      return equal_ignoring_case(name, "hither-attempt");
     case 15:
-      return is(name, "x-forwarded-for");
+      return equal_ignoring_case(name, "x-forwarded-for");
     case 16:
-      return is(name, "x-forwarded-host");
+      return equal_ignoring_case(name, "x-forwarded-host");
     case 17:
-      return is(name, "x-forwarded-proto");
+      return equal_ignoring_case(name, "x-forwarded-proto");
     default:
       return false;
   }

@@ -42,21 +42,19 @@ class Nominated {
   bool too_many_ = false;
 };
 
-bool is(std::string_view name, std::string_view word) { return equal_ignoring_case(name, word); }
-
 /// Does the field speak about one connection only? Content-Length is none of these.
 bool hop_by_hop(std::string_view name) {
   switch (name.size()) {
     case 2:
-      return is(name, "te");
+      return equal_ignoring_case(name, "te");
     case 7:
-      return is(name, "trailer") || is(name, "upgrade");
+      return equal_ignoring_case(name, "trailer") || equal_ignoring_case(name, "upgrade");
     case 10:
-      return is(name, "connection") || is(name, "keep-alive");
+      return equal_ignoring_case(name, "connection") || equal_ignoring_case(name, "keep-alive");
     case 16:
-      return is(name, "proxy-connection");
+      return equal_ignoring_case(name, "proxy-connection");
     case 17:
-      return is(name, "transfer-encoding");
+      return equal_ignoring_case(name, "transfer-encoding");
     default:
       return false;
   }
@@ -94,7 +92,7 @@ bool keep(const Writer& out, Buffer& buffer) {
 bool takes_trailers(const RequestHead& head) {
   if (head.minor_version == 0) return false;
   return std::ranges::any_of(head.fields.all(), [](const HttpField& field) {
-    return field.name.size() == 2 && is(field.name, "te") &&
+    return field.name.size() == 2 && equal_ignoring_case(field.name, "te") &&
            list_has_token(field.value, "trailers");
   });
 }
@@ -113,9 +111,9 @@ bool write_request_head(const RequestHead& head, ByteView bytes, const Forwardin
   put_fields(out, head.fields.all(), end_of_fields(bytes, head.size), [&](std::string_view name) {
     if (nominated.names(name) || is_forwarding_field(name)) return false;
     // HTTP/1.0 knows no 100, so its clients wait for none (RFC 9110 s10.1.1).
-    if (name.size() == 6 && is(name, "expect")) return head.minor_version > 0;
-    if (name.size() == 7 && is(name, "trailer")) return chunked;
-    return !hop_by_hop(name) && !(name.size() == 4 && is(name, "host"));
+    if (name.size() == 6 && equal_ignoring_case(name, "expect")) return head.minor_version > 0;
+    if (name.size() == 7 && equal_ignoring_case(name, "trailer")) return chunked;
+    return !hop_by_hop(name) && !(name.size() == 4 && equal_ignoring_case(name, "host"));
   });
   if (chunked) put(out, "Transfer-Encoding: chunked\r\n");
   put_forwarding(out, head, forwarding);
@@ -144,9 +142,9 @@ bool write_response_head(const ResponseHead& head, ByteView bytes, const Respons
   put(out, head.reason);
   put(out, "\r\n");
   put_fields(out, head.fields.all(), end_of_fields(bytes, head.size), [&](std::string_view name) {
-    if (shape.bodiless_status && is(name, "content-length")) return false;
+    if (shape.bodiless_status && equal_ignoring_case(name, "content-length")) return false;
     if (nominated.names(name)) return false;
-    if (name.size() == 7 && is(name, "trailer")) return shape.trailers;
+    if (name.size() == 7 && equal_ignoring_case(name, "trailer")) return shape.trailers;
     return !hop_by_hop(name);
   });
   if (shape.framing == BodyFraming::chunked) put(out, "Transfer-Encoding: chunked\r\n");

@@ -18,8 +18,6 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::array<const char*, 6> result_names = {"failed", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 const Counter& connects(const ServerTotals& totals) { return totals.connects; }
 const Counter& connect_failures(const ServerTotals& totals) { return totals.connect_failures; }
 const Counter& reused(const ServerTotals& totals) { return totals.reused; }
@@ -41,7 +39,7 @@ Json results_json(const Server& server) {
 Json outlier_json(const Outliers::Copy& copy, Instant now) {
   Json json = {{"standing", to_text(copy.standing)}, {"ejections", copy.ejections}};
   if (copy.standing == Standing::ejected) {
-    json["for_s"] = seconds(std::max(copy.until - now, Duration::zero()));
+    json["for_s"] = in_seconds(std::max(copy.until - now, Duration::zero()));
   }
   if (!copy.reason.empty()) json["reason"] = copy.reason;
   return json;
@@ -52,9 +50,9 @@ Json server_json(const Server& server, const Health& health, const std::string& 
   Json json = {{"name", server.name()},
                {"address", server.address()},
                {"state", to_text(health.state())},
-               {"since_s", seconds(now - health.since())},
+               {"since_s", in_seconds(now - health.since())},
                {"weight", server.weight()},
-               {"response_s", seconds(server.feedback().mean(now))},
+               {"response_s", in_seconds(server.feedback().mean(now))},
                {"in_flight", server.in_flight().level()},
                {"limit", server.limit()},
                {"share", server.share()},
@@ -90,7 +88,7 @@ Json leaving_json(const Farm& farm) {
 }
 
 Json queue_json(const Admission::Report& queue) {
-  return {{"oldest_s", seconds(queue.oldest)},
+  return {{"oldest_s", in_seconds(queue.oldest)},
           {"entered_total", queue.entered},
           {"refused_total", queue.refused},
           {"late_total", queue.late}};
@@ -98,7 +96,7 @@ Json queue_json(const Admission::Report& queue) {
 
 /// What the limit of a copy was found out from.
 Json gradient_json(const GradientLimit& gradient) {
-  return {{"usual_s", seconds(gradient.usual())}, {"latest_s", seconds(gradient.latest())}};
+  return {{"usual_s", in_seconds(gradient.usual())}, {"latest_s", in_seconds(gradient.latest())}};
 }
 
 Json panic_json(const Farm& farm, Instant now) {
@@ -109,7 +107,7 @@ Json panic_json(const Farm& farm, Instant now) {
                {"mode", rule.mode == topology::Panic::Mode::spread ? "spread" : "shed"},
                {"admitted", static_cast<double>(farm.admitted()) / Farm::all_admitted},
                {"times", panic.times()}};
-  if (panic.times() > 0) json["since_s"] = seconds(now - panic.since());
+  if (panic.times() > 0) json["since_s"] = in_seconds(now - panic.since());
   return json;
 }
 
@@ -163,7 +161,7 @@ Json reload_json(const ReloadReport& reloads, Instant now) {
   const bool any = reloads.done + reloads.refused > 0;
   return {{"done", reloads.done},
           {"refused", reloads.refused},
-          {"last_s", any ? Json(seconds(now - reloads.last)) : Json(nullptr)},
+          {"last_s", any ? Json(in_seconds(now - reloads.last)) : Json(nullptr)},
           {"mistakes", reloads.mistakes}};
 }
 

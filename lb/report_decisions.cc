@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 /// To three decimals: nobody compares more of it.
 double rounded(double number) { return std::round(number * 1000) / 1000; }
 
@@ -53,7 +51,7 @@ Json decision_json(const FarmView& view, const Decision& decision, Instant now) 
   }
   const bool picked = !decision.nobody();
   const bool refused = picked && decision.attempt > 1 && decision.retries_left <= 0;
-  return {{"ago_s", rounded(seconds(now - decision.at))},
+  return {{"ago_s", rounded(in_seconds(now - decision.at))},
           {"request", decision.request.empty() ? Json() : Json(decision.request.text())},
           {"attempt", decision.attempt},
           {"retries_left", decision.retries_left},

@@ -11,8 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 std::string_view to_text(topology::HealthRule::Kind kind) {
   switch (kind) {
     case topology::HealthRule::Kind::http:
@@ -37,7 +35,7 @@ Json resolved_json(const NameWatch& name, Instant now) {
   Json json = {{"name", name.host()},
                {"address", used ? Json(hither::to_text(*used)) : Json(nullptr)},
                {"addresses", std::move(addresses)},
-               {"age_s", answered ? Json(seconds(now - *answered)) : Json(nullptr)},
+               {"age_s", answered ? Json(in_seconds(now - *answered)) : Json(nullptr)},
                {"kept", name.kept()}};
   if (name.failing()) json["failure"] = name.failure();
   return json;
@@ -97,13 +95,14 @@ void add_probe_facts(Json& server, const FarmView& view, std::size_t place, Inst
 Json probes_json(const FarmView& view, Instant now) {
   const Guard& guard = view.prober->guard();
   const bool holding = guard.holding();
-  return {{"kind", to_text(view.farm->settings().health.kind)},
-          {"holding", holding},
-          {"held", guard.members_held()},
-          {"ends_in_s", holding ? Json(seconds(std::max(guard.deadline() - now, Duration::zero())))
-                                : Json(nullptr)},
-          {"holds_total", view.prober->holds()},
-          {"repeated_total", view.prober->repeated()}};
+  return {
+      {"kind", to_text(view.farm->settings().health.kind)},
+      {"holding", holding},
+      {"held", guard.members_held()},
+      {"ends_in_s", holding ? Json(in_seconds(std::max(guard.deadline() - now, Duration::zero())))
+                            : Json(nullptr)},
+      {"holds_total", view.prober->holds()},
+      {"repeated_total", view.prober->repeated()}};
 }
 
 void add_probe_metrics(const RoomView& room, Metrics& metrics) {

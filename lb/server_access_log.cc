@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 /// Some 1.3 MB for each thread and farm that logs: at 50,000 requests a second, 40 ms of them.
 constexpr std::size_t records_max = 2048;
 constexpr Duration look_interval = 10ms;
-constexpr Duration complaint_interval = 10s;
+constexpr Duration loss_interval = 10s;
 constexpr int patience_ms = 100;  ///< between looks if we are to stop, while nobody reads the log
 /// Writes of that size are not torn by other writers of a pipe (pipe(7)).
 constexpr std::size_t write_max = PIPE_BUF;
@@ -123,7 +123,7 @@ void AccessWriter::say_drops() {
     drops += farm->sum([](const FarmTotals& t) -> const Counter& { return t.unlogged; });
   }
   const Instant now = io::monotonic_now();
-  if (drops == drops_said_ || now - drops_said_at_ < complaint_interval) return;
+  if (drops == drops_said_ || now - drops_said_at_ < loss_interval) return;
   io::write_log(log_warning("access-log-dropped")
                     .with("lines", drops - drops_said_)
                     .with("cure", "read the log faster, or log to a file"));

@@ -14,7 +14,7 @@ namespace hither::tools {
 Result<nlohmann::ordered_json> ask_world(const std::string& world) {
   const auto socket = find_world(world);
   if (!socket) return tl::unexpected(socket.error());
-  const auto reply = io::fetch_now({.target = *socket, .path = "/status"});
+  const auto reply = io::fetch_now({.target = *socket, .path = "/status", .timeout = patience});
   auto json = nlohmann::ordered_json::parse(reply.body, nullptr, false);
   if (reply.status != 200 || !json.is_object()) {
     return fail(fmt::format("the supervisor at {} does not answer: {}; start the world again",

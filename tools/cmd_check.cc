@@ -14,8 +14,6 @@
 namespace hither::tools {
 namespace {
 
-constexpr int bad_input = 2;
-
 std::string counted(std::size_t number, std::string_view noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }

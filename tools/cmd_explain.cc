@@ -14,14 +14,13 @@
 #include "io/http_client.h"
 #include "tools/ask_world.h"
 #include "tools/console.h"
+#include "tools/load_description.h"
 #include "tools/suppose.h"
 
 namespace hither::tools {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int bad_input = 2;
 
 std::string join(const Json& list) {
   std::string text;
@@ -40,7 +39,7 @@ std::string network_line(const Json& network) {
   return text + fmt::format(" (by {})", network["source"].get<std::string>());
 }
 
-Colour colour_of(const std::string& state) {
+Colour colour_of_state(const std::string& state) {
   if (state == "up") return Colour::green;
   return state == "down" ? Colour::red : Colour::yellow;
 }
@@ -63,7 +62,7 @@ std::vector<std::string> room_row(const Json& room, std::size_t rank, bool colou
   const std::string state = room["state"];
   const std::string verdict = room["verdict"];
   const auto since = std::chrono::duration<double>(room["since_s"].get<double>());
-  std::string state_cell = paint(state, colour_of(state), colour);
+  std::string state_cell = paint(state, colour_of_state(state), colour);
   std::string why = room["note"];
   if (const std::string reason = room["reason"]; state != "up" && !reason.empty()) {
     why += (why.empty() ? "" : "; ") + reason;
@@ -127,7 +126,8 @@ Result<std::string> ask_live(const ExplainOptions& options) {
       {.target = *admin,
        .path = fmt::format("/explain?name={}&from={}&type={}&resolver={}",
                            io::encode_url(options.name), io::encode_url(options.from),
-                           io::encode_url(options.type), io::encode_url(options.resolver))});
+                           io::encode_url(options.type), io::encode_url(options.resolver)),
+       .timeout = patience});
   if (reply.status == 200) return std::string(trim(reply.body));
   if (reply.status == 0) {
     return fail(fmt::format("the DNS at {} does not answer: {}; see hither status", to_text(*admin),

@@ -56,6 +56,7 @@ Result<std::string> ask(const Room& room, const ExplainPicksOptions& options, in
                      .path = fmt::format("/decisions?farm={}&request={}&last={}&record={}",
                                          io::encode_url(options.farm),
                                          io::encode_url(options.request), options.last, record_s),
+                     .timeout = patience,
                      .body_bytes_max = page_bytes_max});
   if (reply.status == 200) return std::string(trim(reply.body));
   if (reply.status == 0) {
@@ -106,7 +107,7 @@ Result<std::vector<std::string>> watch(const std::vector<Room>& rooms,
   return pages;
 }
 
-Colour colour_of(const std::string& part) {
+Colour colour_of_part(const std::string& part) {
   if (part == "chosen") return Colour::bold;
   if (part == "down" || part == "ejected") return Colour::red;
   if (part == "tried" || part == "probation" || part == "passed") return Colour::yellow;
@@ -130,7 +131,7 @@ std::string decision_text(const Json& decision, const std::string& where, bool c
   text += fmt::format(", {} retries left\n", decision["retries_left"].get<std::int64_t>());
   std::vector<Row> rows = {{"  COPY", "IN FLIGHT", "WEIGHT", "MS", "WHY"}};
   for (const Json& copy : decision["copies"]) {
-    const Colour hue = colour_of(copy["part"]);
+    const Colour hue = colour_of_part(copy["part"]);
     rows.push_back({"  " + paint(copy["server"].get<std::string>(), hue, colour),
                     std::to_string(copy["in_flight"].get<int>()),
                     std::to_string(copy["weight"].get<int>()), number_cell(copy["response_ms"]),

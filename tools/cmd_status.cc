@@ -75,7 +75,7 @@ std::string times_cell(const Json& of, const char* stage) {
   return fmt::format("{:.1f}/{:.1f}", times["p50_ms"].get<double>(), times["p99_ms"].get<double>());
 }
 
-Colour colour_of(const std::string& state) {
+Colour colour_of_status(const std::string& state) {
   if (state == "up" || state == "ready") return Colour::green;
   return state == "down" || state == "backoff" || state == "stopped" ? Colour::red : Colour::yellow;
 }
@@ -98,7 +98,7 @@ class Table {
 
  private:
   std::string state_cell(const std::string& state) const {
-    return paint(state, colour_of(state), colour_);
+    return paint(state, colour_of_status(state), colour_);
   }
 
   Row process_row(const Json& process, const std::string& name) const {

@@ -84,8 +84,10 @@ int upgrade(const std::string& world, const std::string& socket, const std::stri
     return refuse(fmt::format("there is no balancer of a room '{}' in this world; the rooms are {}",
                               room, join_words(local_rooms(*status))));
   }
-  const io::HttpReply reply = io::fetch_now(
-      {.target = socket, .method = "POST", .path = "/upgrade?room=" + io::encode_url(room)});
+  const io::HttpReply reply = io::fetch_now({.target = socket,
+                                             .method = "POST",
+                                             .path = "/upgrade?room=" + io::encode_url(room),
+                                             .timeout = patience});
   if (reply.status != 202) {
     const std::string why = reply.status == 0 ? reply.error : reply.body;
     return refuse(why.substr(0, why.find('\n')));

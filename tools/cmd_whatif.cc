@@ -13,6 +13,7 @@
 #include "io/files.h"
 #include "tools/ask_world.h"
 #include "tools/console.h"
+#include "tools/load_description.h"
 #include "tools/suppose.h"
 
 namespace hither::tools {
@@ -22,8 +23,6 @@ using Json = nlohmann::ordered_json;
 using dns::Outcome;
 using topology::Description;
 using topology::RoomSet;
-
-constexpr int bad_input = 2;
 
 /// One thing to suppose.
 struct Case {

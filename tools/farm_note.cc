@@ -9,7 +9,7 @@ namespace hither::tools {
 namespace {
 
 /// Never 0 % of what has begun, and never 100 % of what has not ended.
-std::string percent(double part) {
+std::string rough_percent(double part) {
   if (part > 0 && part < 0.01) return "< 1 %";
   if (part > 0.99 && part < 1) return "> 99 %";
   return fmt::format("{:.0f} %", part * 100);
@@ -26,8 +26,8 @@ std::string who_says_so(const FarmSeen& seen) {
 
 std::string what_it_keeps(const FarmSeen& seen) {
   std::string text;
-  if (seen.state == "draining") text += percent(seen.drained) + " drained, ";
-  if (seen.shed > 0) text += "sheds " + percent(seen.shed) + ", ";
+  if (seen.state == "draining") text += rough_percent(seen.drained) + " drained, ";
+  if (seen.shed > 0) text += "sheds " + rough_percent(seen.shed) + ", ";
   if (seen.thin) text += fmt::format("thin: {}/{} usable, ", seen.usable, seen.copies);
   if (seen.state == "up") return text;
   if (seen.named_for > Duration{})

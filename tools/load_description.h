@@ -8,6 +8,9 @@
 
 namespace hither::tools {
 
+/// The exit status after a mistake in what was given.
+constexpr int bad_input = 2;
+
 /// The description in a file, or nullopt after everything that is wrong with it has been printed on
 /// stderr: the beginning of every command that takes a file.
 std::optional<topology::Description> load_description(const std::string& file);

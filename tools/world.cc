@@ -51,7 +51,7 @@ std::vector<std::string> inheritable_environment() {
   return kept;
 }
 
-Colour colour_of(LogLevel level) {
+Colour colour_of_level(LogLevel level) {
   if (level == LogLevel::error) return Colour::red;
   return level == LogLevel::warning ? Colour::yellow : Colour::plain;
 }
@@ -371,7 +371,7 @@ void World::tell(const Supervisor::Action& action) {
   if (record.level == LogLevel::info && !greeted_ && supervisor_.plan().size() > 40) {
     return;  // hundreds of "ready" while starting say nothing; greet() sums them up
   }
-  log_.note(to_text(record), colour_of(record.level));
+  log_.note(to_text(record), colour_of_level(record.level));
   if (record.event != "not-ready") return;
   Run& run = *runs_[action.process];
   if (run.output) run.output->drain();

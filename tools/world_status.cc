@@ -12,8 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 Json process_json(const topology::Process& process, const topology::Supervisor::Status& status,
                   Instant now) {
   Json json = {{"name", process.name},
@@ -21,15 +19,15 @@ Json process_json(const topology::Process& process, const topology::Supervisor::
                {"farm", process.farm},
                {"copy", process.copy},
                {"state", topology::to_text(status.state)},
-               {"since_s", seconds(now - status.since)},
+               {"since_s", in_seconds(now - status.since)},
                {"pid", status.pid},
                {"restarts", status.restarts},
                {"overdue", status.overdue},
-               {"ready_after_s", seconds(status.ready_after)},
+               {"ready_after_s", in_seconds(status.ready_after)},
                {"last_exit", status.last_exit}};
   Json leaving = Json::array();
   for (const topology::Supervisor::Beside& one : status.leaving) {
-    leaving.push_back({{"pid", one.pid}, {"since_s", seconds(now - one.since)}});
+    leaving.push_back({{"pid", one.pid}, {"since_s", in_seconds(now - one.since)}});
   }
   json["leaving"] = leaving;
   json["upgrade"] = {{"successor", status.successor ? status.successor->pid : 0},
@@ -77,7 +75,7 @@ std::string world_status(const topology::Description& description,
                      {"state", stopping               ? "stopping"
                                : supervisor.settled() ? "up"
                                                       : "starting"},
-                     {"since_s", seconds(now - started)},
+                     {"since_s", in_seconds(now - started)},
                      {"pid", getpid()},
                      {"dns", {{"listen", listen}, {"admin", to_text(description.dns_admin())}}},
                      {"rooms", rooms},

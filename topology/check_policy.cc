@@ -19,12 +19,6 @@ using OriginKey = std::pair<std::string, Prefix>;
 
 OriginKey key_of(const Origin& origin) { return {origin.country, origin.network}; }
 
-std::vector<std::string> room_names(const Description& description) {
-  std::vector<std::string> names;
-  for (const Room& room : description.rooms) names.push_back(room.name);
-  return names;
-}
-
 std::vector<std::string> policy_words(const Description& description) {
   std::vector<std::string> words = {"nearest", "weighted", "ordered"};
   for (const Policy& policy : description.policies) words.push_back(policy.name);

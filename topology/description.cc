@@ -343,6 +343,12 @@ bool is_any(const Address& address) {
   return address == Address() || address == Address::v4(std::uint32_t{0});
 }
 
+std::vector<std::string> room_names(const Description& description) {
+  std::vector<std::string> names;
+  for (const Room& room : description.rooms) names.push_back(room.name);
+  return names;
+}
+
 HashBy hash_of(const Farm& farm) {
   const auto usual = farm.mode == Mode::tcp ? HashBy::Kind::source : HashBy::Kind::path;
   return farm.hash.value_or(HashBy{.kind = usual, .name = {}});

@@ -362,6 +362,9 @@ struct Mistake {
 /// 0.0.0.0 or ::, "all addresses of this machine": good to listen on, not to reach somebody at.
 bool is_any(const Address& address);
 
+/// In their order.
+std::vector<std::string> room_names(const Description& description);
+
 /// Either a description without a single mistake, or all of them in file order.
 struct Reading {
   std::optional<Description> description;

@@ -19,10 +19,6 @@ constexpr std::array<std::string_view, 3> rules = {"nearest", "weighted", "order
 constexpr std::array<std::string_view, 3> tellings = {"version", "id", "nsid"};
 constexpr std::array<std::string_view, 2> private_subnets = {"use", "resolver"};
 
-constexpr double shortest_probe = 0.01;
-constexpr double hour = 3600;
-constexpr double day = 86400;
-
 // One line per key would hide what is said about it, and one field per line would hide the table:
 // what fits a line stands on one.
 const auto keys_before_farms = std::to_array<Key>({

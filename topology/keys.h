@@ -52,6 +52,11 @@ struct Key {
   std::string_view text;      ///< one sentence
 };
 
+/// Bounds that several keys have, in seconds.
+constexpr double shortest_probe = 0.01;
+constexpr double hour = 3600;
+constexpr double day = 86400;
+
 /// All keys, each table before what is in it.
 std::span<const Key> all_keys();
 

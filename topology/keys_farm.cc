@@ -26,10 +26,6 @@ constexpr std::array<std::string_view, 3> health_kinds = {"http", "tcp", "tls"};
 constexpr std::array<std::string_view, 2> adaptives = {"off", "gradient"};
 constexpr std::array<std::string_view, 2> panics = {"spread", "shed"};
 
-constexpr double shortest_probe = 0.01;
-constexpr double hour = 3600;
-constexpr double day = 86400;
-
 const auto table_of_farm_keys = std::to_array<Key>({
     {.path = "farm.*",
      .type = names,

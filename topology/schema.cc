@@ -136,7 +136,7 @@ Json value(const Key& key) {
 Json property(const Key& key, const std::string& path);
 
 /// A table with fixed keys.
-Json table(const std::string& path) {
+Json fixed_table(const std::string& path) {
   Json properties = Json::object();
   Json required = Json::array();
   for (const Key* key : keys_in(path)) {
@@ -159,7 +159,7 @@ Json table_by_names(const Key& key, const std::string& path) {
   } else if (path == "farm") {
     json["maxProperties"] = farms_max;
   }
-  json["additionalProperties"] = table(path + ".*");
+  json["additionalProperties"] = fixed_table(path + ".*");
   return json;
 }
 
@@ -181,9 +181,9 @@ Json property(const Key& key, const std::string& path) {
   } else if (key.type != Type::table) {
     json.update(value(key));
   } else if (key.shape == Shape::list) {
-    json.update(Json{{"type", "array"}, {"items", table(path + "[]")}});
+    json.update(Json{{"type", "array"}, {"items", fixed_table(path + "[]")}});
   } else {
-    json.update(table(path));
+    json.update(fixed_table(path));
   }
   add_default(key, json, text);
   json["description"] = text;
@@ -196,7 +196,7 @@ std::string schema_json() {
   Json json = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                {"title", "hither description"},
                {"description", "Everything about a world of machine rooms, in one file."}};
-  json.update(table(""));
+  json.update(fixed_table(""));
   return json.dump(2) + "\n";
 }
 

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-namespace hither::backend {
+namespace hither::backend::model_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -207,4 +207,4 @@ TEST(Model, AgreesWithErlangsFormulaForTwoServers) {
 }
 
 }  // namespace
-}  // namespace hither::backend
+}  // namespace hither::backend::model_test

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace hither::backend {
+namespace hither::backend::session_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -423,4 +423,4 @@ TEST_F(SessionTest, TheAnswerToTheOrderThatFreezesIsSent) {
 }
 
 }  // namespace
-}  // namespace hither::backend
+}  // namespace hither::backend::session_test

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace hither::backend {
+namespace hither::backend::site_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -241,4 +241,4 @@ TEST(Site, ToHeadTheLengthIsThatOfTheWholeBody) {
 }
 
 }  // namespace
-}  // namespace hither::backend
+}  // namespace hither::backend::site_test

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace hither {
+namespace hither::geo_test {
 namespace {
 
 Address address(const std::string& text) { return *parse_address(text); }
@@ -102,4 +102,4 @@ TEST(Bits128, CountsAndCutsBlocks) {
 }
 
 }  // namespace
-}  // namespace hither
+}  // namespace hither::geo_test

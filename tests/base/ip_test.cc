@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace hither {
+namespace hither::ip_test {
 namespace {
 
 Address address(std::string_view text) {
@@ -170,4 +170,4 @@ TEST(Prefix, PrefixOfClearsTheBitsBehind) {
 }
 
 }  // namespace
-}  // namespace hither
+}  // namespace hither::ip_test

@@ -11,7 +11,7 @@
 
 #include "base/rng.h"
 
-namespace hither {
+namespace hither::prefix_map_test {
 namespace {
 
 Address address(const std::string& text) { return *parse_address(text); }
@@ -317,4 +317,4 @@ TEST(Flatten, OfEqualBlocksTheLaterWins) {
 }
 
 }  // namespace
-}  // namespace hither
+}  // namespace hither::prefix_map_test

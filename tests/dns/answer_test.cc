@@ -7,7 +7,7 @@
 
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::answer_test {
 namespace {
 
 using testing::ask;
@@ -273,4 +273,4 @@ TEST(Answer, AZoneWithoutAFileHasSoaAndNs) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::answer_test

@@ -14,7 +14,7 @@
 #include "base/rng.h"
 #include "dns/builtin_geo.h"
 
-namespace hither::dns {
+namespace hither::dns::client_map_test {
 namespace {
 
 Address address(const std::string& text) { return *parse_address(text); }
@@ -296,4 +296,4 @@ TEST(ClientMap, HalvesMadeAtTheSameTimeComeToTheSameMap) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::client_map_test

@@ -5,7 +5,7 @@
 
 #include "dns/shares.h"
 
-namespace hither::dns {
+namespace hither::dns::drain_test {
 namespace {
 
 using std::chrono::minutes;
@@ -69,4 +69,4 @@ TEST(Drain, AShortOneStillHasAWholeSecondOfTtl) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::drain_test

@@ -13,7 +13,7 @@
 #include "dns/responder.h"
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::ecs_traps_test {
 namespace {
 
 using testing::Ask;
@@ -332,4 +332,4 @@ TEST(EcsEmbedded, TunnelsAndTranslatorsAreIpv6LikeAnyOther) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::ecs_traps_test

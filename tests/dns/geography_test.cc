@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace hither::dns {
+namespace hither::dns::geography_test {
 namespace {
 
 Address address(const std::string& text) { return *parse_address(text); }
@@ -162,4 +162,4 @@ TEST(Geography, StillSaysWhereAddressesAreAfterItWasLetGo) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::geography_test

@@ -5,7 +5,7 @@
 
 #include "base/rng.h"
 
-namespace hither::dns {
+namespace hither::dns::ranker_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -201,4 +201,4 @@ TEST(Ranker, NamesEveryNetworkThatARuleIsAbout) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::ranker_test

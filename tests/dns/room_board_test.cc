@@ -5,7 +5,7 @@
 
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::room_board_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -212,4 +212,4 @@ TEST(RoomBoard, ANewDescriptionThatEndsAHoldSaysSo) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::room_board_test

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace hither::dns {
+namespace hither::dns::room_guard_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -93,4 +93,4 @@ TEST(RoomGuard, StatesOutliveAChangeOfTheRooms) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::room_guard_test

@@ -7,7 +7,7 @@
 
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::room_watch_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -325,4 +325,4 @@ TEST(Probe, TcpPassesWithAConnection) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::room_watch_test

@@ -5,7 +5,7 @@
 
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::share_control_test {
 namespace {
 
 using std::chrono::seconds;
@@ -165,4 +165,4 @@ TEST(ShareControl, AReloadTakesNewLimitsOfSpill) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::share_control_test

@@ -7,7 +7,7 @@
 #include <array>
 #include <map>
 
-namespace hither::dns {
+namespace hither::dns::sites_test {
 namespace {
 
 topology::Network network(const std::string& prefix, const std::string& country) {
@@ -68,4 +68,4 @@ TEST_F(SitesOfTwoNetworks, ASiteKnowsPlaceCountryAndNetwork) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::sites_test

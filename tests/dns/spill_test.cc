@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 
-namespace hither::dns {
+namespace hither::dns::spill_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -188,4 +188,4 @@ TEST(Spill, NeverFillsARoomSoThatItWouldHaveToShedAndNeverTurnsBack) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::spill_test

@@ -8,7 +8,7 @@
 
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::status_test {
 namespace {
 
 struct Fixture {
@@ -158,4 +158,4 @@ TEST(Status, CountsTcpConnections) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::status_test

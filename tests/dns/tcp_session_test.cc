@@ -6,7 +6,7 @@
 #include "dns/protocol.h"
 #include "tests/dns/support.h"
 
-namespace hither::dns {
+namespace hither::dns::tcp_session_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -140,4 +140,4 @@ TEST(TcpSession, TheClientsEndEndsIt) {
 }
 
 }  // namespace
-}  // namespace hither::dns
+}  // namespace hither::dns::tcp_session_test

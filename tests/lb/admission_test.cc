@@ -12,14 +12,13 @@
 
 #include "lb/attempts.h"
 #include "lb/server_turns.h"
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 bool always() { return true; }
 

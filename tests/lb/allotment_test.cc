@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "tests/lb/start.h"
+
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 /// Three copies, up since the start, of a farm with `settings_`.
 class Given : public testing::Test {

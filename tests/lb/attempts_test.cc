@@ -3,12 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
-
-constexpr Instant start{std::chrono::hours(1)};
 
 TEST(Attempts, StopAtThreeServers) {
   const auto farm = make_farm(5);

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
 using Entry = Deadlines::Entry;
-
-constexpr Instant start{1h};
 
 std::vector<Entry*> expired(Deadlines& wheel, Instant now) {
   std::vector<Entry*> out;

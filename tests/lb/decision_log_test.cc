@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lb/start.h"
+
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 TEST(DecisionLog, KeepsABurstAndThenASample) {
   DecisionLog log;

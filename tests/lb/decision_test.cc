@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
@@ -16,8 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using topology::Balance;
-
-constexpr Instant start{1h};
 
 class Recorded : public testing::Test {
  protected:

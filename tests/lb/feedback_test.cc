@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 double milliseconds(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();

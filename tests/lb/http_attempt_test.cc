@@ -3,14 +3,13 @@
 // The number of the attempt that a request is, and what follows from it (lb/http_forwarding.h).
 #include <gtest/gtest.h>
 
+#include "tests/lb/messages.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 std::string request(std::string_view fields = "", std::string_view line = "GET /") {
   return std::string(line) + " HTTP/1.1\r\nHost: a.test\r\n" + std::string(fields) + "\r\n";

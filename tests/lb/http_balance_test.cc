@@ -8,6 +8,7 @@
 #include <set>
 
 #include "lb/http_proxy.h"
+#include "tests/lb/messages.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
@@ -15,9 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using topology::Balance;
-
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 topology::Farm farm_with(Balance balance, std::string_view sticky = "") {
   topology::Farm farm = round_robin_farm();

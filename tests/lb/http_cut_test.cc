@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "tests/lb/messages.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
@@ -34,27 +35,27 @@ TEST_P(HttpCut, OutcomeIsTheSameHoweverTheStreamIsCut) {
   }
 }
 
-constexpr std::string_view get =
+constexpr std::string_view kept_get =
     "GET /x HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 INSTANTIATE_TEST_SUITE_P(
     Tales, HttpCut,
     testing::Values(
         Tale{"KeepAlive",
              [](Story& story) {
-               story.client_says(get).backend_says(hello).client_says(get).backend_says(hello);
+               story.client_says(kept_get).backend_says(hello).client_says(kept_get).backend_says(
+                   hello);
              }},
         Tale{"Pipelined",
              [](Story& story) {
-               story.client_says(std::string(get) + std::string(get)).backend_says(hello);
+               story.client_says(std::string(kept_get) + std::string(kept_get)).backend_says(hello);
                story.backend_says(hello);
              }},
         Tale{"PostThenGet",
              [](Story& story) {
                story.client_says(
                    "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nabcd" +
-                   std::string(get));
+                   std::string(kept_get));
                story.backend_says(hello).backend_says(hello);
              }},
         Tale{"Continue",
@@ -67,12 +68,12 @@ INSTANTIATE_TEST_SUITE_P(
              }},
         Tale{"SurplusBytes",
              [](Story& story) {
-               story.client_says(get).backend_says(std::string(hello) + "x");
-               story.client_says(get).backend_says(hello);
+               story.client_says(kept_get).backend_says(std::string(hello) + "x");
+               story.client_says(kept_get).backend_says(hello);
              }},
         Tale{"CutShort",
              [](Story& story) {
-               story.client_says(get)
+               story.client_says(kept_get)
                    .backend_says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
                    .backend_ends();
              }},

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lb/messages.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
@@ -10,18 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-std::string got_get() { return forwarded("GET / HTTP/1.1\r\nHost: a.test\r\n"); }
-
 /// After every story: nothing is in flight, no memory is held.
-void expect_at_rest(Story& story) {
-  EXPECT_EQ(story.in_flight(), 0U);
-  EXPECT_EQ(story.connecting(), 0U);
-  EXPECT_EQ(story.blocks_taken(), 0U);
-}
-
 TEST(HttpProxy, PassesRequestAndResponseOn) {
   Story story;
 

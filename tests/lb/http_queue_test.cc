@@ -3,15 +3,13 @@
 // Sessions in the queue of a farm, in mode http and in mode tcp.
 #include <gtest/gtest.h>
 
+#include "tests/lb/messages.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 topology::Farm one_at_a_time(int queue = 10) {
   topology::Farm farm = round_robin_farm();

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "tests/lb/story.h"
+#include "tests/lb/messages.h"
 
 namespace hither::lb::test {
 
@@ -14,21 +14,9 @@ namespace hither::lb::test {
 /// http_traps_test.cc those about what a message is, http_traps_flow_test.cc those about what
 /// happens around it. docs/http.md lists them.
 
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-inline std::string got_get() { return forwarded("GET / HTTP/1.1\r\nHost: a.test\r\n"); }
-
 /// A request for "/" with these field lines behind Host, and an empty line.
 inline std::string with_fields(std::string_view first, std::string_view fields) {
   return std::string(first) + " HTTP/1.1\r\nHost: a.test\r\n" + std::string(fields) + "\r\n";
-}
-
-/// After every story: nothing is in flight, no memory is held.
-inline void expect_at_rest(Story& story) {
-  EXPECT_EQ(story.in_flight(), 0U);
-  EXPECT_EQ(story.connecting(), 0U);
-  EXPECT_EQ(story.blocks_taken(), 0U);
 }
 
 /// The request is answered with `status`, no server hears of it, and the connection ends: what

@@ -3,13 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lb/start.h"
+
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
 using Connections = std::vector<IdlePool::Connection>;
-
-constexpr Instant start{1h};
 
 /// Of one thread of several, or of the only one. Connection n has descriptor 100 + n.
 struct Pool {

@@ -3,14 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lb/start.h"
+
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr RateRule rule{.bytes_per_second = 500, .grace = 10s};
-constexpr Instant start{1h};
-
 TEST(MinimumRate, NothingAtAllIsLateAfterTheGrace) {
   MinimumRate rate;
   rate.begin(rule);

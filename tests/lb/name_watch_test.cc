@@ -7,13 +7,12 @@
 #include <string>
 
 #include "base/rng.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 Address at(std::uint32_t last) { return Address::v4(0x0a000000U + last); }
 

@@ -4,14 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "lb/picker.h"
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 /// A farm of servers that are all up, whose outcomes the test writes.
 class Ejection : public testing::Test {

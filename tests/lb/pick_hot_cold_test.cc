@@ -7,13 +7,12 @@
 #include <set>
 
 #include "tests/lb/candidates.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 void observe(Servers& servers, std::size_t i, Duration took) {
   servers.feedback(i).observe({.took = took, .cost = took}, start);

@@ -4,13 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "tests/lb/candidates.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 void observe(Servers& servers, std::size_t i, Duration cost, Instant now) {
   servers.feedback(i).observe({.took = cost, .cost = cost}, now);

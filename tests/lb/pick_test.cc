@@ -8,13 +8,12 @@
 #include <map>
 
 #include "tests/lb/candidates.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb::test {
 namespace {
 
 using topology::Balance;
-
-constexpr Instant start{std::chrono::hours(1)};
 
 /// What holds for each of them.
 class EveryAlgorithm : public testing::TestWithParam<Balance> {};

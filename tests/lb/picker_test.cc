@@ -7,14 +7,13 @@
 #include <set>
 #include <vector>
 
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using topology::Balance;
-
-constexpr Instant start{std::chrono::hours(1)};
 
 /// A farm and a picker, whatever the algorithm.
 class FarmOfThree : public testing::TestWithParam<Balance> {

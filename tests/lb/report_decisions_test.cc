@@ -5,14 +5,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 class ReportDecisions : public testing::Test {
  protected:

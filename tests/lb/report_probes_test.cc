@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
@@ -14,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Instant start{1h};
 constexpr GuardRule guard{.percent = 50, .members = 2, .window = 2s, .hold = 10s};
 
 /// Two servers: web-1 is described by a name, web-2 by its address.

@@ -6,14 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "lb/picker.h"
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 class Report : public testing::Test {
  protected:

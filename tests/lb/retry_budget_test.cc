@@ -4,14 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "lb/attempts.h"
+#include "tests/lb/start.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 int take_all(RetryBudget& budget) {
   int taken = 0;

@@ -18,50 +18,13 @@
 #include "io/http_client.h"
 #include "lb/server.h"
 #include "tests/lb/live_peer.h"
+#include "tests/lb/named_copy.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-bool eventually(const std::function<bool()>& question) {
-  const Instant until = io::monotonic_now() + 20s;
-  while (io::monotonic_now() < until) {
-    if (question()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-/// A server that answers every request with its name, whatever it answers to probes.
-class Copy {
- public:
-  explicit Copy(std::string name) : server_(loop_) {
-    server_.add_page("/health",
-                     [this](const io::PageRequest&) { return io::Page{.status = health_.load()}; });
-    server_.add_page("/", [name](const io::PageRequest&) { return io::Page{.body = name}; });
-    const auto listening = server_.listen({.address = Address::v4(0x7f000001), .port = 0});
-    EXPECT_TRUE(listening);
-    endpoint_ = *listening;
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  ~Copy() {
-    loop_.stop();
-    thread_.join();
-  }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-  std::string address() const { return to_text(endpoint_); }
-  void pass_probes(bool passes) { health_ = passes ? 200 : 503; }
-
- private:
-  io::Loop loop_;
-  io::AdminServer server_;
-  Endpoint endpoint_;
-  std::atomic<int> health_{200};
-  std::thread thread_;
-};
 
 /// A balancer before copies a and b.
 class BalancerOfTwo : public testing::Test {
@@ -157,7 +120,8 @@ class BalancerOfTwo : public testing::Test {
   Endpoint front_ = free_endpoint();
   Endpoint admin_ = free_endpoint();
   topology::Farm farm_;
-  std::unique_ptr<Copy> copies_[2] = {std::make_unique<Copy>("a"), std::make_unique<Copy>("b")};
+  std::unique_ptr<NamedCopy> copies_[2] = {std::make_unique<NamedCopy>("a"),
+                                           std::make_unique<NamedCopy>("b")};
   std::unique_ptr<Balancer> balancer_;
   std::mutex lock_;
   Settings wanted_;

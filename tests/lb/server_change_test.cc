@@ -20,47 +20,14 @@
 #include "io/http_client.h"
 #include "lb/server.h"
 #include "tests/lb/live_peer.h"
+#include "tests/lb/messages.h"
+#include "tests/lb/named_copy.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-bool eventually(const std::function<bool()>& question) {
-  const Instant until = io::monotonic_now() + 20s;
-  while (io::monotonic_now() < until) {
-    if (question()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-/// A server that answers every request with its name, on a thread of its own.
-class NamedCopy {
- public:
-  explicit NamedCopy(std::string name) : server_(loop_) {
-    server_.add_page("/health", [](const io::PageRequest&) { return io::Page{}; });
-    server_.add_page("/", [name](const io::PageRequest&) { return io::Page{.body = name}; });
-    const auto listening = server_.listen({.address = Address::v4(0x7f000001), .port = 0});
-    EXPECT_TRUE(listening);
-    endpoint_ = *listening;
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  ~NamedCopy() {
-    loop_.stop();
-    thread_.join();
-  }
-  NamedCopy(const NamedCopy&) = delete;
-  NamedCopy& operator=(const NamedCopy&) = delete;
-  std::string address() const { return to_text(endpoint_); }
-
- private:
-  io::Loop loop_;
-  io::AdminServer server_;
-  Endpoint endpoint_;
-  std::thread thread_;
-};
 
 class ChangingBalancer : public testing::Test {
  protected:
@@ -143,8 +110,6 @@ class ChangingBalancer : public testing::Test {
   Settings wanted_;
   std::thread thread_;
 };
-
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
 /// One request on a connection that stays; false if it was not answered with 200 and a body.
 bool ask_on(Peer& client, bool& closes) {

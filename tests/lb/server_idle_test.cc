@@ -21,6 +21,8 @@
 #include "io/http_client.h"
 #include "lb/server.h"
 #include "tests/lb/live_peer.h"
+#include "tests/lb/messages.h"
+#include "tests/lb/named_copy.h"
 
 namespace hither::lb::test {
 namespace {
@@ -28,25 +30,14 @@ namespace {
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
 
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 constexpr std::string_view last_get = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-bool eventually(const std::function<bool()>& question) {
-  const Instant until = io::monotonic_now() + 20s;
-  while (io::monotonic_now() < until) {
-    if (question()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
 
 /// A server on a thread of its own that answers every request, and closes connections as its seed
 /// says: never one that has not answered yet, and without a word before.
-class Copy {
+class ClosingCopy {
  public:
   /// Of so many turns it closes connections in one; 0: in none.
-  explicit Copy(std::uint64_t seed, std::uint64_t closes_one_in = 0)
+  explicit ClosingCopy(std::uint64_t seed, std::uint64_t closes_one_in = 0)
       : rng_(seed), closes_one_in_(closes_one_in) {
     Result<io::Fd> fd = io::listen_tcp({.address = Address::v4(0x7f000001), .port = 0});
     EXPECT_TRUE(fd);
@@ -54,12 +45,12 @@ class Copy {
     endpoint_ = *io::local_endpoint(listener_.get());
     thread_ = std::thread([this] { run(); });
   }
-  ~Copy() {
+  ~ClosingCopy() {
     over_ = true;
     thread_.join();
   }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
+  ClosingCopy(const ClosingCopy&) = delete;
+  ClosingCopy& operator=(const ClosingCopy&) = delete;
 
   std::string address() const { return to_text(endpoint_); }
   int closed() const { return closed_; }
@@ -127,7 +118,7 @@ class Copy {
 
 class LiveIdle : public testing::Test {
  protected:
-  void start(const Copy& copy, unsigned threads) {
+  void start(const ClosingCopy& copy, unsigned threads) {
     front_ = free_endpoint();
     admin_ = free_endpoint();
     topology::Farm farm;
@@ -164,7 +155,7 @@ class LiveIdle : public testing::Test {
 };
 
 TEST_F(LiveIdle, OneConnectionIsEnoughForRequestsOfAllThreadsInTurn) {
-  const Copy copy(1);
+  const ClosingCopy copy(1);
   start(copy, /*threads=*/4);
 
   for (int i = 0; i < 100; ++i) {
@@ -185,7 +176,7 @@ void at_once(int count, const std::function<void(int)>& each) {
 }
 
 TEST_F(LiveIdle, ThreadsNeedHardlyMoreConnectionsThanRequestsAtOnce) {
-  const Copy copy(2);
+  const ClosingCopy copy(2);
   start(copy, /*threads=*/4);
   constexpr int clients = 8;
 
@@ -202,7 +193,7 @@ TEST_F(LiveIdle, ThreadsNeedHardlyMoreConnectionsThanRequestsAtOnce) {
 }
 
 TEST_F(LiveIdle, NoRequestFailsWhileTheServerClosesIdleConnections) {
-  const Copy copy(/*seed=*/3, /*closes_one_in=*/2);
+  const ClosingCopy copy(/*seed=*/3, /*closes_one_in=*/2);
   start(copy, /*threads=*/3);
   constexpr int clients = 6;
   constexpr int requests = 150;

@@ -18,6 +18,8 @@
 #include "io/http_client.h"
 #include "lb/server.h"
 #include "tests/lb/live_peer.h"
+#include "tests/lb/messages.h"
+#include "tests/lb/named_copy.h"
 #include "tests/support/name_server.h"
 
 namespace hither::lb::test {
@@ -26,18 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 using hither::test::NameServer;
 using Json = nlohmann::json;
-
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-
-bool eventually(const std::function<bool()>& question) {
-  const Instant until = io::monotonic_now() + 20s;
-  while (io::monotonic_now() < until) {
-    if (question()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
 
 /// web.internal is first where `here_` is, then where `there_` is: on another address, at the same
 /// port.

@@ -16,15 +16,13 @@
 #include "io/http_client.h"
 #include "lb/proxy_header.h"
 #include "tests/lb/live_peer.h"
+#include "tests/lb/messages.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
-constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
 /// Asks until the answer is yes; false after ten seconds.
 bool eventually(const std::function<bool()>& question) {

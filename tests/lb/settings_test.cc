@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace hither::lb {
+namespace hither::lb::settings_test {
 namespace {
 
 topology::Description two_rooms() {
@@ -103,4 +103,4 @@ TEST(Settings, ReadsResolversWithAndWithoutPorts) {
 }
 
 }  // namespace
-}  // namespace hither::lb
+}  // namespace hither::lb::settings_test

@@ -8,13 +8,12 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "tests/lb/start.h"
 
 namespace hither::lb {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Instant start{1h};
 
 TEST(IdleShelf, HoldsWhatFitsAWord) {
   EXPECT_TRUE(IdleShelf::can_hold({.fd = 3, .since = start}));

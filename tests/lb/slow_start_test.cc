@@ -5,12 +5,13 @@
 
 #include <set>
 
+#include "tests/lb/start.h"
+
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Instant start{1h};
 constexpr Duration length = 10s;
 
 class Ramp : public testing::Test {

@@ -5,18 +5,13 @@
 
 #include <set>
 
+#include "tests/lb/messages.h"
 #include "tests/lb/story.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-void expect_at_rest(Story& story) {
-  EXPECT_EQ(story.in_flight(), 0U);
-  EXPECT_EQ(story.connecting(), 0U);
-  EXPECT_EQ(story.blocks_taken(), 0U);
-}
 
 TEST(TcpProxy, CarriesBothDirectionsHoweverTheyAreCut) {
   for (std::size_t piece = 1; piece <= 12; ++piece) {

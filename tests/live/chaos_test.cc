@@ -27,7 +27,7 @@
 #include "tests/support/misbehaving_server.h"
 #include "tests/support/web_client.h"
 
-namespace hither::test {
+namespace hither::test::chaos_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -423,4 +423,4 @@ TEST_F(Chaos, EveryClientGetsARightAnswerOrAnHonestErrorAndNothingIsLeftBehind) 
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::chaos_test

@@ -15,7 +15,7 @@
 #include "tests/support/misbehaving_server.h"
 #include "tests/support/web_client.h"
 
-namespace hither::test {
+namespace hither::test::descriptors_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -77,12 +77,14 @@ TEST_F(Descriptors, MoreClientsThanTheyAreForWaitAndAllAreServed) {
   EXPECT_LT(served, descriptors_max / 2);
   EXPECT_EQ(balancer.ask("/health"), 200);
   EXPECT_EQ(balancer.ask("/metrics"), 200);
-  // Probes still see what becomes of the copies.
+  // Probes still see what becomes of the copies; nobody's request is lost with one.
+  ASSERT_TRUE(eventually(10s, [&] { return now().asks_nothing(); })) << now().to_text();
   const Endpoint place = places[1];
   copies[1].reset();
-  EXPECT_TRUE(eventually(10s, [&] { return now().usable == 1; }));
+  EXPECT_TRUE(eventually(10s, [&] { return now().usable == 1; })) << now().to_text();
   copies[1] = std::make_unique<MisbehavingServer>(place, 1);
-  EXPECT_TRUE(eventually(10s, [&] { return now().usable == 2; }));
+  EXPECT_TRUE(eventually(10s, [&] { return now().usable == 2; })) << now().to_text() << "\n"
+                                                                  << balancer.output();
   // Nobody of those who wait was served meanwhile, and all are once the first leave.
   EXPECT_EQ(now().clients, served);
   int right = 0;
@@ -127,4 +129,4 @@ TEST_F(Descriptors, NoneAtAllIsWeatheredToo) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::descriptors_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/live_world.h"
 
-namespace hither::test {
+namespace hither::test::failover_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -140,4 +140,4 @@ TEST_F(Failover, WhenAllRoomsAreDownTheNearestIsAnsweredAnyway) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::failover_test

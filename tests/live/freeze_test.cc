@@ -19,7 +19,7 @@
 #include "tests/support/live_world.h"
 #include "tests/support/web_client.h"
 
-namespace hither::test {
+namespace hither::test::freeze_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -156,4 +156,4 @@ TEST_F(Freeze, EndsAndTheCopyIsGivenRequestsAgain) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::freeze_test

@@ -11,7 +11,7 @@
 #include "tests/support/live_world.h"
 #include "tests/support/stand_in_rooms.h"
 
-namespace hither::test {
+namespace hither::test::guard_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -140,4 +140,4 @@ TEST(GuardedWorld, StatusSaysWhatIsHeld) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::guard_test

@@ -12,7 +12,7 @@
 #include "tests/support/live_dns.h"
 #include "tests/support/stand_in_rooms.h"
 
-namespace hither::test {
+namespace hither::test::operations_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -167,4 +167,4 @@ TEST_F(Drained, ARoomIsPlayedOutToTheEnd) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::operations_test

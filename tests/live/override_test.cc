@@ -8,7 +8,7 @@
 
 #include "tests/support/live_world.h"
 
-namespace hither::test {
+namespace hither::test::override_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -92,4 +92,4 @@ TEST_F(Overruled, ARoomThatDoesNotExistIsRefused) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::override_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/live_dns.h"
 
-namespace hither::test {
+namespace hither::test::transfer_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -141,4 +141,4 @@ zone:
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::transfer_test

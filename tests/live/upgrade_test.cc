@@ -37,6 +37,7 @@ class Upgrade : public testing::Test {
  protected:
   Upgrade() : first_port_(free_ports(2 + copies_most)) {}
 
+  /// They listen when this returns, so a balancer's first probe finds them.
   void start_copies(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       copies_.push_back(std::make_unique<ChildProgram>(
@@ -45,6 +46,12 @@ class Upgrade : public testing::Test {
           std::vector<std::string>{"HOST=127.78.0.1", fmt::format("PORT={}", port_of(i)),
                                    "HITHER_ROOM=fra", "HITHER_FARM=web",
                                    fmt::format("HITHER_COPY={}", i + 1)}));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const Endpoint place{.address = front().address,
+                           .port = static_cast<std::uint16_t>(port_of(i))};
+      ASSERT_TRUE(eventually(
+          soon, [&] { return io::fetch_now({.target = place, .path = "/health"}).status == 200; }));
     }
   }
 
@@ -322,6 +329,7 @@ TEST_F(Upgrade, StragglersAreToldAboutAndCutAtTheLimit) {
   describe({0}, "mode = \"tcp\"\ntimeouts = { drain = \"0s\" }");
   const auto old = start_balancer(1, {"HITHER_LEAVE_WITHIN=500ms"});
   ASSERT_TRUE(logs(" ready room=fra"));
+  ASSERT_TRUE(all_are_up(1));
   const Result<io::Fd> client = io::connect_tcp(front());
   ASSERT_TRUE(client);
   ASSERT_TRUE(eventually(soon, [&] { return status()["farms"][0]["clients"] == 1; })) << status();

@@ -26,10 +26,13 @@ constexpr const char* limited = "ulimit -n $1 && shift && exec \"$@\"";
 
 }  // namespace
 
+bool FarmNow::asks_nothing() const {
+  return std::ranges::all_of(
+      copies, [](const Copy& copy) { return copy.in_flight == 0 && copy.connecting == 0; });
+}
+
 bool FarmNow::quiet() const {
-  return clients == 0 && waiting == 0 && leaving == 0 &&
-         std::ranges::all_of(
-             copies, [](const Copy& copy) { return copy.in_flight == 0 && copy.connecting == 0; });
+  return clients == 0 && waiting == 0 && leaving == 0 && asks_nothing();
 }
 
 std::string FarmNow::to_text() const {

@@ -28,6 +28,8 @@ struct FarmNow {
   int leaving = 0;  ///< copies that left and still have something to do
   std::vector<Copy> copies;
 
+  /// No copy is being asked anything or connected to; clients may be there and wait their turn.
+  bool asks_nothing() const;
   /// Nobody is connected, in flight, waiting or leaving.
   bool quiet() const;
   std::string to_text() const;

@@ -19,7 +19,7 @@
 #include "io/clock.h"
 #include "io/files.h"
 
-namespace hither::tools {
+namespace hither::tools::cmd_override_test {
 namespace {
 
 using Kind = topology::Override::Kind;
@@ -217,4 +217,4 @@ TEST_F(Commands, ListWhatWasSaid) {
 }
 
 }  // namespace
-}  // namespace hither::tools
+}  // namespace hither::tools::cmd_override_test

@@ -13,7 +13,7 @@
 #include "tools/cmd_explain.h"
 #include "tools/cmd_whatif.h"
 
-namespace hither::tools {
+namespace hither::tools::suppose_test {
 namespace {
 
 const std::string example = std::string(HITHER_SOURCE_DIR) + "/topology/examples/three_rooms.toml";
@@ -91,4 +91,4 @@ TEST(WhatIfCommand, SaysWhatItCannotSuppose) {
 }
 
 }  // namespace
-}  // namespace hither::tools
+}  // namespace hither::tools::suppose_test

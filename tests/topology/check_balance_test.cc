@@ -5,7 +5,7 @@
 
 #include "tests/topology/worlds.h"
 
-namespace hither::topology {
+namespace hither::topology::check_balance_test {
 namespace {
 
 using testing::mistakes_of;
@@ -96,4 +96,4 @@ TEST(CheckBalance, ARoomsWeightsLieOverTheWorlds) {
 }
 
 }  // namespace
-}  // namespace hither::topology
+}  // namespace hither::topology::check_balance_test

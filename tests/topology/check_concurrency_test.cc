@@ -5,7 +5,7 @@
 
 #include "tests/topology/worlds.h"
 
-namespace hither::topology {
+namespace hither::topology::check_concurrency_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -79,4 +79,4 @@ TEST(Concurrency, ARoomMayLimitItsOwn) {
 }
 
 }  // namespace
-}  // namespace hither::topology
+}  // namespace hither::topology::check_concurrency_test

@@ -5,7 +5,7 @@
 
 #include "tests/topology/worlds.h"
 
-namespace hither::topology {
+namespace hither::topology::check_front_test {
 namespace {
 
 using testing::mistakes_of;
@@ -82,4 +82,4 @@ TEST(CheckFront, BelongsToModeTcp) {
 }
 
 }  // namespace
-}  // namespace hither::topology
+}  // namespace hither::topology::check_front_test

@@ -6,7 +6,7 @@
 #include "tests/topology/worlds.h"
 #include "topology/policy_tree.h"
 
-namespace hither::topology {
+namespace hither::topology::check_policy_test {
 namespace {
 
 using testing::mistakes_of;
@@ -154,4 +154,4 @@ spill = { high = 0.8, low = 0.6, per_second = 0.1 }
 }
 
 }  // namespace
-}  // namespace hither::topology
+}  // namespace hither::topology::check_policy_test

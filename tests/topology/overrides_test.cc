@@ -5,7 +5,7 @@
 
 #include "tests/topology/worlds.h"
 
-namespace hither::topology {
+namespace hither::topology::overrides_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -125,4 +125,4 @@ TEST(Overrides, StrangersAreNamedWithWhoWasMeant) {
 }
 
 }  // namespace
-}  // namespace hither::topology
+}  // namespace hither::topology::overrides_test
