@@ -17,11 +17,6 @@ std::optional<std::size_t> index_of(const std::vector<std::string>& names,
   return static_cast<std::size_t>(found - names.begin());
 }
 
-GuardRule rule_of(const topology::GuardRule& rule) {
-  return {
-      .percent = rule.percent, .members = rule.members, .window = rule.window, .hold = rule.hold};
-}
-
 bool same(const Forcing& one, const Forcing& other) {
   return one.room == other.room && one.farm == other.farm && one.kind == other.kind &&
          one.over == other.over;
@@ -32,7 +27,7 @@ bool same(const Forcing& one, const Forcing& other) {
 RoomBoard::RoomBoard(const topology::Description& description, Instant now, const RoomBoard* before)
     : rooms_(topology::room_names(description)),
       farms_(description.farms),
-      rule_(rule_of(description.dns.guard)),
+      rule_(description.dns.guard),
       interval_(description.dns.health.interval),
       watch_(description, now, before != nullptr ? &before->watch_ : nullptr),
       states_(watch_.states()) {

@@ -72,7 +72,7 @@ int attempt_of(const HttpFields& fields, const ClientIdentity& client) {
 }
 
 void set_attempt(std::span<std::byte> head, int attempt) {
-  const std::string line = fmt::format("\r\n{}: ", attempt_field);
+  constexpr std::string_view line = "\r\nHither-Attempt: ";
   const std::size_t at = as_text(head).find(line);
   if (at == std::string_view::npos) return;
   head[at + line.size()] = static_cast<std::byte>('0' + std::clamp(attempt, 1, attempt_max));

@@ -13,11 +13,6 @@ namespace {
 /// So often in one timeout the loop is looked at.
 constexpr int beats_per_timeout = 8;
 
-GuardRule rule_of(const topology::GuardRule& rule) {
-  return {
-      .percent = rule.percent, .members = rule.members, .window = rule.window, .hold = rule.hold};
-}
-
 }  // namespace
 
 FarmProbes::FarmProbes(io::Loop& loop, io::Resolver& resolver, Farm& farm, Events events,
@@ -26,7 +21,7 @@ FarmProbes::FarmProbes(io::Loop& loop, io::Resolver& resolver, Farm& farm, Event
       farm_(farm),
       events_(std::move(events)),
       prober_(farm.settings().health.limits, farm.size(), io::monotonic_now(),
-              rule_of(farm.settings().guard), seed),
+              farm.settings().guard, seed),
       asked_(farm.size()),
       timer_(loop, [this] { on_time(); }),
       beat_(loop, [this] { on_beat(); }),
@@ -47,8 +42,7 @@ void FarmProbes::change(const CopyPlan& plan) {
   };
   for (const std::size_t place : plan.leaves) forget(place);
   for (const CopyPlan::Join& join : plan.joins) forget(join.place);
-  prober_.change(farm_.settings().health.limits, rule_of(farm_.settings().guard), plan,
-                 io::monotonic_now());
+  prober_.change(farm_.settings().health.limits, farm_.settings().guard, plan, io::monotonic_now());
   names_.change();
   wait();
 }

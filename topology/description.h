@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/guard.h"
 #include "base/health.h"
 #include "base/ip.h"
 #include "base/result.h"
@@ -83,15 +84,6 @@ struct ProbeRule {
   std::string host;        ///< empty: the address
   std::uint16_t port = 0;  ///< 0: the farm's
   friend bool operator==(const ProbeRule&, const ProbeRule&) = default;
-};
-
-/// When most members (rooms of the world, copies of a room) fail at once: [dns.guard],
-/// [farm.*.guard].
-struct GuardRule {
-  int percent = 50;
-  int members = 2;
-  Duration window = std::chrono::seconds(1);
-  Duration hold = std::chrono::minutes(2);  ///< 0: off
 };
 
 /// [dns]
@@ -264,7 +256,7 @@ struct Farm {
   Timeouts timeouts;
   Limits limits;
   OutlierRule outlier;
-  GuardRule guard;  ///< of the copies' probes
+  GuardRule guard;  ///< of the copies' probes; [farm.*.guard]
   Panic panic;
   Duration slow_start{};  ///< how long a copy that returns takes to its full share; 0: none
   Concurrency concurrency;
