@@ -86,7 +86,6 @@ void Walker::add_referral(const Zone::Match& match) {
       {.owner = from(owner_, match.owner_start), .set = match.set, .ttl = match.set->ttl});
   answer_.authoritative = !answer_.answer.empty();  // It is, of the CNAMEs before.
   for (const Glue& glue : match.glue) {
-    if (answer_.additional.full()) return;
     const auto size = static_cast<std::uint8_t>(match.set->data(glue.record).size());
     const Owner server = {.in = Owner::In::authority, .size = size, .record = glue.record};
     answer_.additional.push_back({.owner = server, .set = glue.set, .ttl = glue.set->ttl});

@@ -59,7 +59,6 @@ struct Item {
 /// What goes into which section, with which flags: query and view -> answer. Valid as long as the
 /// query and the snapshot it was made from.
 struct Answer {
-  static constexpr std::size_t glue_max = 32;
   /// Every DNAME on the way adds two items.
   static constexpr std::size_t answers_max = 2 * cname_chain_max + 2;
 

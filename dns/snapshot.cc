@@ -171,8 +171,9 @@ const Zone* Directory::find_zone(const Key& name, Type type) const {
   if (!zone) return nullptr;
   const bool at_top = zones[*zone].origin().size() == name.wire().size();
   if (type != Type::ds || !at_top || name.labels() == 0) return &zones[*zone];
+  // One that does not delegate it would deny a name that we serve.
   const auto parent = closest_zone(name, 1);
-  return &zones[parent ? *parent : *zone];
+  return &zones[parent && zones[*parent].has(name) ? *parent : *zone];
 }
 
 const SteeredName* Directory::find_name(const Name& name) const {

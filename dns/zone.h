@@ -27,6 +27,10 @@ struct Glue {
   const RrSet* set = nullptr;
 };
 
+/// So many sets of addresses may go with a referral. A part of them would pass for the whole
+/// (RFC 9471 s3), so a delegation with more is refused.
+constexpr std::size_t glue_max = 32;
+
 /// One zone: every name in it with its records, empty non-terminals and steered names included.
 /// Built once and never changed: any number of threads may read it. Lookups do not allocate.
 class Zone {
@@ -54,7 +58,8 @@ class Zone {
   /// there is no zone. Refused: data outside of the zone, no or a second SOA, no NS at the top,
   /// CNAME beside other data, a second DNAME, data below a DNAME (RFC 6672 s2.4), records of one
   /// set with different TTLs (RFC 2181 s5.2), a set too large for any message, NS or DNAME at a
-  /// wildcard (RFC 4592 s4.2, s4.4), NS beside DNAME below the top, a steered name below a
+  /// wildcard (RFC 4592 s4.2, s4.4), NS beside DNAME below the top, a delegation with more
+  /// glue than goes into a referral, a steered name below a
   /// delegation or a DNAME, and one beside zone data: at the top of the zone only A, AAAA and CNAME
   /// count as such.
   static std::optional<Zone> build(const Name& origin, const std::string& file,
@@ -71,6 +76,9 @@ class Zone {
   /// only its DS is ours (RFC 4035 s3.1.4.1). Looks for the name itself first, then for the closest
   /// one above it that exists. Precondition: the name is within origin().
   Match find(const Key& name, Type type) const;
+
+  /// Is anything of exactly this name here, or below it?
+  bool has(const Key& name) const { return index_.find(name.wire()).has_value(); }
 
   /// The set of exactly this name, or nullptr: also below delegations.
   const RrSet* find_exact(ByteView lower_case, Type type) const;

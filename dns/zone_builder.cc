@@ -52,7 +52,7 @@ class ZoneBuilder {
   void check_node(std::size_t number);
   void check_below_rename(std::size_t number);
   void mark_cut(std::size_t number);
-  void add_glue(Zone::Node& node) const;
+  void add_glue(std::size_t number);
   void prepare(std::size_t number);
   void report(const std::string& where, const std::string& message) {
     mistakes_.push_back({where + ": " + message});
@@ -237,7 +237,8 @@ void ZoneBuilder::mark_cut(std::size_t number) {
   }
 }
 
-void ZoneBuilder::add_glue(Zone::Node& node) const {
+void ZoneBuilder::add_glue(std::size_t number) {
+  Zone::Node& node = zone_.nodes_[number];
   const RrSet* servers = node.find(Type::ns);
   for (std::uint16_t record = 0; record < servers->count; ++record) {
     const Name server = Name::from_wire(servers->data(record)).lower();
@@ -248,6 +249,11 @@ void ZoneBuilder::add_glue(Zone::Node& node) const {
       }
     }
   }
+  if (node.glue.size() <= glue_max) return;
+  report(at(set_lines_[{static_cast<std::uint32_t>(number), Type::ns}]),
+         fmt::format("the servers of {} have {} sets of addresses here, and a referral carries {}; "
+                     "name fewer servers",
+                     to_short_text(names_[number]), node.glue.size(), glue_max));
 }
 
 /// What is left to do for one node when nothing is added any more: sets do not move from here on.
@@ -268,7 +274,7 @@ void ZoneBuilder::finish() {
     mark_cut(i);
   }
   for (std::size_t i = 1; i < zone_.nodes_.size(); ++i) {
-    if (zone_.nodes_[i].cut == i) add_glue(zone_.nodes_[i]);
+    if (zone_.nodes_[i].cut == i) add_glue(i);
   }
   Zone::Place place;
   for (auto owned = zone_.next(place); owned.set != nullptr; owned = zone_.next(place)) {

@@ -284,6 +284,25 @@ std::size_t open_files_max() {
 
 void shutdown_write(int fd) { shutdown(fd, SHUT_WR); }
 
+void reset_on_close(int fd) {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+bool is_shortage(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL:  // no port of ours is free towards that place
+    case EAGAIN:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool is_silence(int error) {
   switch (error) {
     case ECONNREFUSED:

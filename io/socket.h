@@ -105,6 +105,12 @@ void shutdown_write(int fd);
 /// "Connection refused", "timed out", ...: in words, for reasons in status pages and logs.
 std::string error_text(int error);
 
+/// Did a connection not even begin, because this machine has no descriptor, port or memory left?
+bool is_shortage(int error);
+
+/// When this socket is closed its peer sees a reset, and what it has not got yet is lost.
+void reset_on_close(int fd);
+
 /// Is this error of a connection no word of the peer's: it came from our own side or from the
 /// network between (no answer in time, no way there, no port or descriptor left)? A refusal or a
 /// reset is the peer's own word.

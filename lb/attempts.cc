@@ -14,6 +14,7 @@ void Attempts::reset(const Affinity& affinity) {
   count_ = 0;
   affinity_ = affinity;
   last_failure_.clear();
+  our_failure_.clear();
   vain_wait_.clear();
   earlier_ = 0;
   away_ = false;
@@ -37,6 +38,12 @@ Search Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   Lease first = picker.pick(affinity, now, {}, request_.text());
   shed_ = picker.shed();
   return hold(picker, std::move(first));
+}
+
+void Attempts::give_up(std::string_view why) {
+  our_failure_ = why;
+  lease_.unused();
+  lease_.release();
 }
 
 bool Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now) {
@@ -127,6 +134,10 @@ std::string_view Attempts::set_cookie() const {
 }
 
 std::string Attempts::why_none(const Farm& farm) const {
+  if (!our_failure_.empty()) {
+    return fmt::format("no connection to a copy of farm {} could be opened: {}", farm.name(),
+                       our_failure_);
+  }
   if (!vain_wait_.empty()) {
     return fmt::format("all copies of farm {} have as much as they are given at once; {}",
                        farm.name(), vain_wait_);

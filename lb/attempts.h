@@ -44,6 +44,9 @@ class Attempts {
   /// The present one did not take the connection: picks another. `none` also if the farm's retry
   /// budget is spent.
   Search next(Picker& picker, std::string_view why, Instant now);
+  /// No connection to the present one could begin, for a reason of ours: it is given back, and this
+  /// counts neither against it nor as a retry.
+  void give_up(std::string_view why);
   /// Takes server `index` again, whatever its state, for a connection to it is still there. False
   /// if it is full.
   bool resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now);
@@ -83,6 +86,7 @@ class Attempts {
   bool shed_ = false;         ///< it was refused to spare the servers that are left
   bool away_ = false;         ///< the server that its cookie names is well, but full
   std::string last_failure_;  ///< empty unless a connect failed
+  std::string our_failure_;   ///< empty unless none could begin
   std::string vain_wait_;     ///< why waiting did not help; empty unless it was tried
   Lease lease_;
   Picker* queue_of_ = nullptr;    ///< while it waits

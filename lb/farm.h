@@ -46,15 +46,16 @@ struct alignas(64) ServerTotals {
 
 /// What one thread counted about one farm, where no server had a part in it.
 struct alignas(64) FarmTotals {
-  Counter clients;   ///< connections accepted
-  Counter requests;  ///< well-formed requests, or connections in TCP mode
-  Counter rejected;  ///< requests we answered 4xx ourselves
-  Counter unserved;  ///< answered 502 or 503 (or closed, in TCP mode) for want of a server
-  Counter late;      ///< answered 408 or 504
-  Counter shed;      ///< of the unserved, those that were refused in panic (lb/panic.h)
-  Counter unlogged;  ///< whose line of the access log was dropped
-  Counter aborted;   ///< given up because the client left, or took too little
-  Timings timings;   ///< of all requests, whoever served them
+  Counter clients;        ///< connections accepted
+  Counter requests;       ///< well-formed requests, or connections in TCP mode
+  Counter rejected;       ///< requests we answered 4xx ourselves
+  Counter unserved;       ///< answered 502 or 503 (or closed, in TCP mode) for want of a server
+  Counter late;           ///< answered 408 or 504
+  Counter shed;           ///< of the unserved, those that were refused in panic (lb/panic.h)
+  Counter unlogged;       ///< whose line of the access log was dropped
+  Counter aborted;        ///< given up because the client left, or took too little
+  Counter relayed_bytes;  ///< that went through a pipe, either way, and not through this process
+  Timings timings;        ///< of all requests, whoever served them
 };
 
 /// One stage over all threads; for ServerTotals and FarmTotals.
@@ -189,6 +190,8 @@ class Lease {
   void took(Instant now);
   /// or it did neither.
   void failed(Instant now);
+  /// It was never asked, for want of means of ours, which whoever came in its place would want too.
+  void unused() { failed_ = true; }
   /// It has the whole request only now: what came before was the client's time. Not for requests
   /// without a body, whose connect counts.
   void request_sent(Instant now) { since_ = now; }

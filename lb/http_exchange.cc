@@ -214,6 +214,13 @@ void HttpProxy::connect_failed(std::string_view why, Instant now) {
   try_another(why, {'S', 'C'}, now);
 }
 
+void HttpProxy::connect_impossible(std::string_view why, Instant now) {
+  wish_ = BackendWish::leave;
+  attempts_.give_up(why);
+  go_on(Search::none, {'R', 'C'}, now);
+  advance(now);
+}
+
 /// The server did not take the connection. If no other can be had the request ends for `reason`.
 void HttpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
   wish_ = BackendWish::leave;
@@ -356,7 +363,8 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
     // L11: a client of HTTP/1.1 is told where the body ends, one of HTTP/1.0 by our close.
     framing = old_client ? BodyFraming::until_close : BodyFraming::chunked;
   }
-  if (framing == BodyFraming::until_close) exchange_.keep_alive = false;
+  exchange_.until_close = framing == BodyFraming::until_close;
+  if (exchange_.until_close) exchange_.keep_alive = false;
   const bool chunked = framing == BodyFraming::chunked;
   const bool trailers = exchange_.trailers && chunked && head.framing == BodyFraming::chunked;
   const ResponseShape shape{.framing = framing,

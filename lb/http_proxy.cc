@@ -399,6 +399,7 @@ void HttpProxy::leave_queue(Instant now) {
 
 /// Gives up a response that has begun: the client must see that it is not whole.
 void HttpProxy::abort(Instant now) {
+  cut_ = exchange_.begun && exchange_.until_close;
   count_result(0);
   close(now);
 }

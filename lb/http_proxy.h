@@ -62,6 +62,7 @@ class HttpProxy final : public Session {
   void connecting(Instant now) override;
   void connected(bool reused, Instant now) override;
   void connect_failed(std::string_view why, Instant now) override;
+  void connect_impossible(std::string_view why, Instant now) override;
   void queued(std::uint64_t owner, Instant now) override;
   void called(Instant now) override;
   void parted(Instant now) override;
@@ -69,6 +70,7 @@ class HttpProxy final : public Session {
   void on_deadline(Instant now) override;
   void drain(Instant now, Duration patience) override;
   bool finished() const override { return finished_; }
+  bool cut() const override { return cut_; }
 
  private:
   /// Of the client's connection. `over`: nothing more is taken; when all is sent it is closed.
@@ -91,11 +93,12 @@ class HttpProxy final : public Session {
     bool trailers = false;   ///< the client takes trailers
     bool keep_alive = true;  ///< what the client's connection will be afterwards
     bool retried = false;
-    bool any_sent = false;  ///< on the present connection
-    bool answered = false;  ///< a byte came back
-    bool begun = false;     ///< a byte of the final response went to the client
-    bool keepable = false;  ///< the server's connection may be used again
-    bool trickles = false;  ///< its body comes in pieces too small to be relayed
+    bool any_sent = false;     ///< on the present connection
+    bool answered = false;     ///< a byte came back
+    bool begun = false;        ///< a byte of the final response went to the client
+    bool keepable = false;     ///< the server's connection may be used again
+    bool trickles = false;     ///< its body comes in pieces too small to be relayed
+    bool until_close = false;  ///< the client sees the end of the response by ours alone
   };
 
   // http_proxy.cc
@@ -169,6 +172,7 @@ class HttpProxy final : public Session {
   bool own_server_ = false;  ///< its connection authenticates this client: for nobody else
   std::uint32_t kept_server_ = 0;
   bool finished_ = false;
+  bool cut_ = false;
 };
 
 }  // namespace hither::lb

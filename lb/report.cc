@@ -350,6 +350,9 @@ Metrics make_metrics(const RoomView& room) {
       farm_family(room, "hither_lb_access_log_dropped_total",
                   "Lines of the access log that nobody took in time",
                   summed([](const FarmTotals& t) -> const Counter& { return t.unlogged; })));
+  metrics.push_back(
+      farm_family(room, "hither_lb_relayed_bytes_total", "Bytes of bulk relayed in the kernel",
+                  summed([](const FarmTotals& t) -> const Counter& { return t.relayed_bytes; })));
   add_probe_metrics(room, metrics);
   add_times(room, metrics);
   if (room.reloads != nullptr) metrics.push_back(reloads_family(room));

@@ -203,6 +203,7 @@ bool Worker::drain_pipe(Flow& flow, Side from, Instant now) {
   if (result.kind == io::IoResult::Kind::ok) {
     // Kept only while the other side takes no more: bulk connections may be many.
     if (!flow.holds(from)) pipes_.give(std::move(flow.pipe(from)));
+    flow.share->picker.totals().relayed_bytes.add(result.size);
     flow.session->relayed(from, result.size, now);
     return true;
   }
@@ -284,6 +285,7 @@ void Worker::await(Flow& flow, Instant now) {
 void Worker::remove(Flow& flow) {
   if (flow.backend != nullptr) close_backend(flow.backend->id);
   if (flow.share != nullptr) flow.share->farm.clients().lower();
+  if (flow.session && flow.session->cut()) io::reset_on_close(flow.fd.get());
   pipes_.give(std::move(flow.there));
   pipes_.give(std::move(flow.back));
   flows_.erase(flow.id);
@@ -339,14 +341,20 @@ void Worker::take_calls(Share& share) {
 }
 
 void Worker::connect(Flow& flow, std::uint32_t server, Instant now) {
-  flow.session->connecting(now);
   const std::optional<Endpoint> endpoint = flow.share->farm.server(server).endpoint();
   if (!endpoint) {
+    flow.session->connecting(now);
     flow.session->connect_failed("its name is not resolved", now);
     return;
   }
   make_room();
-  Result<io::Fd> fd = io::connect_tcp(*endpoint);
+  int error = 0;
+  Result<io::Fd> fd = io::connect_tcp(*endpoint, &error);
+  if (!fd && io::is_shortage(error)) {
+    flow.session->connect_impossible(fd.error().message, now);
+    return;
+  }
+  flow.session->connecting(now);
   if (!fd) {
     flow.session->connect_failed(fd.error().message, now);
     return;

@@ -73,6 +73,9 @@ class Session {
   virtual void connecting(Instant now) = 0;
   virtual void connected(bool reused, Instant now) = 0;
   virtual void connect_failed(std::string_view why, Instant now) = 0;
+  /// Instead of connecting(): we have no descriptor or port left. No server is to blame, and none
+  /// could be asked instead.
+  virtual void connect_impossible(std::string_view why, Instant now) = 0;
   /// Answer to queue: called() will follow for `owner`, the driver's own number for this session.
   virtual void queued(std::uint64_t owner, Instant now) = 0;
   /// The farm's queue had a call for that owner. It may be of before, and mean nothing any more.
@@ -87,6 +90,8 @@ class Session {
   virtual void drain(Instant now, Duration patience) = 0;
   /// Close the client's connection and forget the session.
   virtual bool finished() const = 0;
+  /// Once finished: reset the client's connection, for its end would pass for that of a body.
+  virtual bool cut() const { return false; }
 };
 
 }  // namespace hither::lb

@@ -18,7 +18,7 @@ TcpProxy::TcpProxy(TcpContext& context, const Address& client, Instant now, std:
       to_backend_(context.blocks),
       preamble_(std::move(preamble)),
       end_(context.times.total > Duration::zero() ? now + context.times.total : never),
-      deadline_(now + context.times.connect) {
+      deadline_(std::min(now + context.times.connect, end_)) {
   context_.picker.totals().requests.add();
   trace_.begin_connection(now);
   const Affinity affinity = affinity_of(context_.picker.farm().settings(), client);
@@ -31,7 +31,7 @@ void TcpProxy::go_on(Search search, EndReason if_none, Instant now) {
     case Search::found:
       trace_.picked(attempts_.lease(), now);
       wish_ = BackendWish::obtain;
-      deadline_ = now + context_.times.connect;
+      deadline_ = std::min(now + context_.times.connect, end_);
       break;
     case Search::full:
       wish_ = BackendWish::queue;
@@ -186,6 +186,11 @@ void TcpProxy::connect_failed(std::string_view why, Instant now) {
   try_another(why, {'S', 'C'}, now);
 }
 
+void TcpProxy::connect_impossible(std::string_view why, Instant now) {
+  attempts_.give_up(why);
+  go_on(Search::none, {'R', 'C'}, now);
+}
+
 /// The server did not take the connection. If no other can be had it ends for `reason`.
 void TcpProxy::try_another(std::string_view why, EndReason reason, Instant now) {
   const Search search = attempts_.next(context_.picker, why, now);
@@ -203,7 +208,9 @@ void TcpProxy::on_deadline(Instant now) {
   } else if (attempts_.waits()) {
     attempts_.waited_in_vain();
     trace_.waited(now);
-    unserved({'R', 'Q'}, now);
+    unserved(now >= end_ ? EndReason{'P', 'T'} : EndReason{'R', 'Q'}, now);
+  } else if (now >= end_) {
+    unserved({'P', 'T'}, now);
   } else {
     try_another("no answer in time", {'s', 'C'}, now);
   }

@@ -56,6 +56,7 @@ class TcpProxy final : public Session {
   void connecting(Instant now) override;
   void connected(bool reused, Instant now) override;
   void connect_failed(std::string_view why, Instant now) override;
+  void connect_impossible(std::string_view why, Instant now) override;
   void queued(std::uint64_t owner, Instant now) override;
   void called(Instant now) override;
   void parted(Instant now) override;

@@ -7,12 +7,15 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "tests/dns/support.h"
 #include "tests/dns/world_folder.h"
@@ -102,6 +105,108 @@ TEST(Server, AQueryFromPort0IsDropped) {
   EXPECT_EQ(log.find("name=forged"), std::string::npos) << log;
   EXPECT_NE(log.find("name=discard"), std::string::npos) << log;
   EXPECT_NE(log.find("name=last"), std::string::npos) << log;
+}
+
+/// A server on the world of one room, with these lines in [dns], from its start to its stop.
+class RunningServer {
+ public:
+  explicit RunningServer(const std::string& lines) {
+    folder_.describe(lines);
+    const Start start = folder_.start();
+    SetupReading reading = set_up(start);
+    if (!reading.setup) {
+      ADD_FAILURE() << reading.mistakes[0].message;
+      return;
+    }
+    server_.emplace(loop_, start, std::move(reading));
+    EXPECT_TRUE(server_->listen());
+    server_->start();
+  }
+  ~RunningServer() {
+    if (server_) server_->stop();
+  }
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  bool runs() const { return server_ && !server_->endpoints().empty(); }
+  const Endpoint& endpoint() const { return server_->endpoints()[0]; }
+
+ private:
+  testing::WorldFolder folder_;
+  io::Loop loop_;
+  std::optional<Server> server_;
+};
+
+/// One TCP connection to a server.
+class TcpClient {
+ public:
+  explicit TcpClient(const Endpoint& server) {
+    auto socket = io::connect_tcp(server);
+    if (socket) socket_ = std::move(*socket);
+    wait_for(POLLOUT);
+  }
+
+  /// Asks, and waits for the answer.
+  bool is_answered() {
+    const Bytes query = testing::ask("last.example.test").packet();
+    const std::array<std::byte, 2> length = {static_cast<std::byte>(query.size() >> 8U),
+                                             static_cast<std::byte>(query.size() & 0xffU)};
+    io::write_some(socket_.get(), length, query);
+    return wait_for(POLLIN) && read() == io::IoResult::Kind::ok;
+  }
+  /// Waits for the server to close it, with a FIN or a RST; at most 20 s.
+  bool is_closed() {
+    if (!wait_for(POLLIN)) return false;
+    const io::IoResult::Kind kind = read();
+    return kind == io::IoResult::Kind::end || kind == io::IoResult::Kind::failed;
+  }
+  /// Nothing has come, no end either.
+  bool is_open() const { return io::peek(socket_.get()) == io::IoResult::Kind::would_block; }
+
+ private:
+  bool wait_for(short events) {
+    pollfd ready{.fd = socket_.get(), .events = events, .revents = 0};
+    return poll(&ready, 1, 20'000) == 1;
+  }
+  io::IoResult::Kind read() {
+    std::array<std::byte, 512> bytes;
+    return io::read_some(socket_.get(), bytes).kind;
+  }
+
+  io::Fd socket_;
+};
+
+// An answer shows that the server has taken the connection: two threads might take them in any
+// order.
+TEST(Server, AConnectionBeyondThoseOfOneClientIsClosedAtOnce) {
+  const RunningServer server("tcp = { per_client = 2, idle = \"1h\" }");
+  ASSERT_TRUE(server.runs());
+  TcpClient one(server.endpoint());
+  TcpClient two(server.endpoint());
+  ASSERT_TRUE(one.is_answered());
+  ASSERT_TRUE(two.is_answered());
+
+  TcpClient three(server.endpoint());
+
+  EXPECT_TRUE(three.is_closed());
+  EXPECT_TRUE(one.is_answered());
+  EXPECT_TRUE(two.is_answered());
+}
+
+// The patient one is asked first: if the two waited alike, it would be closed first. The idle one
+// asks nothing, for a machine that is busy might take longer than its second to ask.
+TEST(Server, AnIdleConnectionIsClosedAfterTheTimeOfTheDescription) {
+  const RunningServer patient("tcp = { idle = \"1h\" }");
+  const RunningServer impatient("tcp = { idle = \"1s\" }");
+  ASSERT_TRUE(patient.runs());
+  ASSERT_TRUE(impatient.runs());
+  TcpClient to_patient(patient.endpoint());
+  ASSERT_TRUE(to_patient.is_answered());
+
+  TcpClient idle(impatient.endpoint());
+
+  EXPECT_TRUE(idle.is_closed());
+  EXPECT_TRUE(to_patient.is_open());
 }
 
 }  // namespace

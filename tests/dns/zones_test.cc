@@ -59,6 +59,19 @@ TEST(Zones, DsIsAnsweredByTheZoneAbove) {  // RFC 4035 s3.1.4.1
   EXPECT_EQ(reply.answer.size(), 1U);
 }
 
+// Or the server would deny, with NXDOMAIN, a name that it serves.
+TEST(Zones, DsIsDeniedByTheZoneBelowWhereTheOneAboveDoesNotKnowIt) {
+  topology::Description description = testing::make_description();
+  description.zones.push_back({.name = "lone.example.test"});
+  const World made(std::move(description), testing::example_zone());
+  const Reply reply = made.respond(ask("lone.example.test", Type::ds));
+  EXPECT_EQ(reply.rcode, 0);
+  EXPECT_TRUE(reply.authoritative);
+  EXPECT_TRUE(reply.answer.empty());
+  ASSERT_EQ(reply.authority.size(), 1U);
+  EXPECT_TRUE(reply.authority[0].starts_with("lone.example.test. ")) << reply.authority[0];
+}
+
 TEST(Zones, ADelegationToSomebodyElseIsReferredTo) {
   const Reply reply = world().respond(ask("www.far.example.test"));
   EXPECT_FALSE(reply.authoritative);

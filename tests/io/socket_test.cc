@@ -2,9 +2,13 @@
 #include "io/socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <optional>
 
 namespace hither::io {
 namespace {
@@ -67,6 +71,31 @@ TEST(Socket, AConnectionSaysWhereItLeads) {
 
   EXPECT_EQ(*remote_endpoint(connection->get()), there);
   EXPECT_FALSE(remote_endpoint(listener->get()));
+}
+
+/// Does what is written leave at once, however little it is? Nullopt if the kernel does not say.
+std::optional<bool> sends_at_once(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) != 0) return std::nullopt;
+  return value != 0;
+}
+
+TEST(Socket, NeitherEndOfAConnectionHoldsSmallWritesBack) {
+  for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
+    const auto listener = listen_tcp(*parse_endpoint(text));
+    ASSERT_TRUE(listener) << text;
+    const auto connection = connect_tcp(*local_endpoint(listener->get()));
+    ASSERT_TRUE(connection) << text;
+    pollfd somebody{.fd = listener->get(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(poll(&somebody, 1, 10'000), 1) << text;
+
+    const Accepted accepted = accept_one(listener->get());
+
+    ASSERT_EQ(accepted.kind, IoResult::Kind::ok) << text;
+    EXPECT_EQ(sends_at_once(connection->get()), true) << text;
+    EXPECT_EQ(sends_at_once(accepted.fd.get()), true) << text;
+  }
 }
 
 TEST(Socket, AnEmptyQueueOfConnectionsIsNoError) {

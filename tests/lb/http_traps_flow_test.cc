@@ -208,6 +208,7 @@ TEST(HttpTrap11, ForAnOldClientOurCloseIsTheEnd) {
 
     EXPECT_EQ(story.client_got(), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc");
     EXPECT_TRUE(story.closed());
+    EXPECT_EQ(story.client_got_reset(), reset) << "a part must not pass for the whole";
     expect_at_rest(story);
   }
 }

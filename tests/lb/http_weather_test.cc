@@ -252,5 +252,38 @@ TEST(HttpBackPressure, AClientThatPipelinesAndNeverReadsGetsNoFurther) {
   EXPECT_LE(story.blocks_taken(), 2U);
 }
 
+// L15: an old client takes any orderly end for the end of the body.
+TEST(HttpCutShort, AnOldClientIsResetWhereANewOneMissesTheLastChunk) {
+  for (const std::string_view version : {"1.0", "1.1"}) {
+    Story story;
+    story.client_says("GET / HTTP/" + std::string(version) + "\r\nHost: a.test\r\n\r\n");
+    story.backend_says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    story.backend_ends();
+
+    EXPECT_TRUE(story.client_got().find("hello") != std::string::npos) << story.client_got();
+    EXPECT_TRUE(story.closed());
+    EXPECT_EQ(story.client_got_reset(), version == "1.0") << version;
+    expect_at_rest(story);
+  }
+}
+
+TEST(HttpShortage, OfOurOwnBlamesNoCopyAndIsNoRetry) {
+  Story story({.servers = 2});
+  story.connects("impossible").client_says(get);
+
+  EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 503 ")) << story.client_got();
+  EXPECT_NE(story.client_got().find("could be opened: Too many open files"), std::string::npos);
+  EXPECT_EQ(story.connections_opened(), 0);
+  for (const std::size_t server : {0U, 1U}) {
+    const Server& copy = story.farm().server(server);
+    EXPECT_EQ(copy.sum([](const ServerTotals& t) -> const Counter& { return t.retries; }), 0U);
+    EXPECT_EQ(copy.sum([](const ServerTotals& t) -> const Counter& { return t.connect_failures; }),
+              0U);
+  }
+  story.connects("taken").client_says(get).backend_says(hello);
+  EXPECT_TRUE(story.client_got().ends_with("hello")) << story.client_got();
+  expect_at_rest(story);
+}
+
 }  // namespace
 }  // namespace hither::lb::test

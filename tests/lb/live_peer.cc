@@ -45,8 +45,7 @@ std::size_t Peer::say_what_fits(std::string_view text) {
 }
 
 void Peer::reset() {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  io::reset_on_close(fd_.get());
   fd_ = io::Fd();
 }
 

@@ -227,6 +227,30 @@ TEST_F(ChangingBalancer, AFarmComesAndGoesWithItsPort) {
   EXPECT_TRUE(ask_on(again, closes));
 }
 
+TEST_F(ChangingBalancer, AShorterTimeHoldsForTcpConnectionsThatAreOpenOnceTheyMove) {
+  ScriptedServer server;
+  FarmSettings farm = web({to_text(server.endpoint())});
+  farm.farm.mode = topology::Mode::tcp;
+  farm.farm.health.kind = topology::HealthRule::Kind::tcp;
+  farm.farm.health.limits.interval = 1h;
+  farm.farm.timeouts.tunnel = 1h;
+  start(settings_of({farm}), 2);
+  server.accept();  // The probe.
+  Peer before = connect_to(front_);
+  Peer backend = server.accept();
+  before.say("one");
+  EXPECT_EQ(backend.hear(3), "one");
+
+  farm.farm.timeouts.tunnel = 300ms;
+  change(settings_of({farm}));
+  before.say("two");
+  Peer since = connect_to(front_);
+
+  EXPECT_EQ(backend.hear_all(), "two") << "and then the end";
+  EXPECT_EQ(before.hear_all(), "");
+  EXPECT_EQ(since.hear_all(), "");
+}
+
 TEST_F(ChangingBalancer, AVersionThatCannotBeHadChangesNothing) {
   const NamedCopy a("a");
   start(settings_of({web({a.address()})}), 2);

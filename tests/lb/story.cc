@@ -232,6 +232,10 @@ void Story::obtain() {
     }
   }
   const std::uint32_t server = session_->server();
+  if (connects_ == "impossible") {
+    session_->connect_impossible("Too many open files", now_);
+    return;
+  }
   session_->connecting(now_);
   if (connects_ == "refused") {
     session_->connect_failed("Connection refused", now_);

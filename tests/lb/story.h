@@ -63,7 +63,7 @@ class Story {
   Story& backend_stops_reading(bool stopped = true);
   Story& backend_refuses_bytes();  ///< sends on the connection opened last fail
   Story& time_passes(Duration time);
-  /// Connects from now on: refused, never answered, or (the default) taken.
+  /// Connects from now on: refused, never answered, impossible, or (the default) taken.
   Story& connects(std::string_view outcome);
   /// The client is to leave; without patience at once, where it asks nothing.
   Story& drain(Duration patience = Duration::zero());
@@ -77,6 +77,7 @@ class Story {
   bool connection_open(int connection) const;
   std::size_t idle_connections() const;
   bool closed() const { return closed_; }
+  bool client_got_reset() const { return session_->finished() && session_->cut(); }
   bool client_got_end() const { return client_got_end_ || closed_; }
   bool backend_got_end() const { return backend_got_end_; }
   /// Bytes that were said but not read: they wait in the kernel.

@@ -159,6 +159,31 @@ TEST_F(TcpConnect, MovesOnFromACopyThatStaysSilent) {
   EXPECT_NE(proxy.server(), first);
 }
 
+TEST_F(TcpConnect, EndsWhenItsTotalTimeIsOverBeforeThatOfTheConnect) {
+  context_.times.total = 300ms;
+  context_.times.connect = 2s;
+  TcpProxy proxy(context_, client_, now_);
+  proxy.connecting(now_);
+  EXPECT_EQ(proxy.deadline(), now_ + 300ms);
+
+  proxy.on_deadline(proxy.deadline());
+
+  EXPECT_TRUE(proxy.finished()) << "no other copy is tried";
+}
+
+TEST_F(TcpConnect, AShortageOfOursIsNoCopysFailureAndNoRetry) {
+  TcpProxy proxy(context_, client_, now_);
+  const Server& copy = farm_->server(proxy.server());
+
+  proxy.connect_impossible("Too many open files", now_);
+
+  EXPECT_TRUE(proxy.finished());
+  EXPECT_EQ(copy.in_flight().level(), 0U);
+  EXPECT_EQ(copy.sum([](const ServerTotals& t) -> const Counter& { return t.connect_failures; }),
+            0U);
+  EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.unserved; }), 1U);
+}
+
 TEST_F(TcpConnect, EndsAtOnceWhenNothingIsUp) {
   for (std::size_t i = 0; i < farm_->size(); ++i) farm_->set_usable(i, false);
 

@@ -228,10 +228,7 @@ void MisbehavingServer::flush(Connection& connection) {
     if (connection.take(request)) answer(connection, request);
     return;
   }
-  if (connection.after == Connection::After::reset) {
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    setsockopt(connection.fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  }
+  if (connection.after == Connection::After::reset) io::reset_on_close(connection.fd.get());
   remove(connection);
 }
 

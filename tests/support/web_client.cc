@@ -73,8 +73,7 @@ bool WebClient::say(std::string_view text) {
 }
 
 void WebClient::reset() {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  io::reset_on_close(fd_.get());
   fd_.close();
 }
 
