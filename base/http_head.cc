@@ -286,8 +286,9 @@ HeadResult parse_request_head(ByteView bytes, const HeadLimits& limits, HeadScan
   }
   if (first == in.end) return run_out(in, in.begin, /*first=*/true, scan);
   // R3: known at once, so that a client that speaks TLS here does not wait for a timeout.
-  if (!is(*first, http_chars::token))
+  if (!is(*first, http_chars::token)) {
     return HeadResult::bad(400, "the message does not begin with a method");
+  }
   const HeadResult result = read_lines(in, first, scan, head);
   return result.kind == Kind::complete ? judge_request(head) : result;
 }

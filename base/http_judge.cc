@@ -265,8 +265,9 @@ bool keeps_alive(const Options& options, int minor_version) {
 
 HeadResult judge_request(RequestHead& head) {
   const Known known = find_known(head.fields);
-  if (const auto reason = read_target(known, head); !reason.empty())
+  if (const auto reason = read_target(known, head); !reason.empty()) {
     return HeadResult::bad(400, reason);
+  }
   if (const auto reason = read_framing(known, BodyFraming::none, head); !reason.empty()) {
     return HeadResult::bad(400, reason);
   }

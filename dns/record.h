@@ -53,8 +53,6 @@ struct RrSet {
   void prepare(ByteView owner);
 };
 
-/// The fixed octets of a record in a message, its owner a pointer: owner 2, type 2, class 2, TTL 4,
-/// length 2.
 /// In the third and fourth octet of a message, as one number (RFC 1035 s4.1.1, RFC 4035 s3.2.2).
 constexpr std::uint16_t flag_response = 0x8000;
 constexpr std::uint16_t flag_authoritative = 0x0400;
@@ -62,6 +60,8 @@ constexpr std::uint16_t flag_truncated = 0x0200;
 constexpr std::uint16_t flag_recursion_desired = 0x0100;
 constexpr std::uint16_t flag_checking_disabled = 0x0010;
 
+/// The fixed octets of a record in a message, its owner a pointer: owner 2, type 2, class 2, TTL 4,
+/// length 2.
 constexpr std::size_t record_head_size = 12;
 /// What a compression pointer can lead to (RFC 1035 s4.1.4).
 constexpr std::size_t pointer_max = 0x3fff;

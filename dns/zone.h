@@ -59,8 +59,8 @@ class Zone {
   /// CNAME beside other data, a second DNAME, data below a DNAME (RFC 6672 s2.4), records of one
   /// set with different TTLs (RFC 2181 s5.2), a set too large for any message, NS or DNAME at a
   /// wildcard (RFC 4592 s4.2, s4.4), NS beside DNAME below the top, a delegation with more
-  /// glue than goes into a referral, a steered name below a
-  /// delegation or a DNAME, and one beside zone data: at the top of the zone only A, AAAA and CNAME
+  /// glue than goes into a referral, a steered name below a delegation or a DNAME, and one beside
+  /// zone data: at the top of the zone only A, AAAA and CNAME
   /// count as such.
   static std::optional<Zone> build(const Name& origin, const std::string& file,
                                    std::span<const Record> records,

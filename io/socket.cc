@@ -295,8 +295,6 @@ bool is_shortage(int error) {
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-    case EADDRNOTAVAIL:  // no port of ours is free towards that place
-    case EAGAIN:
       return true;
     default:
       return false;

@@ -105,7 +105,8 @@ void shutdown_write(int fd);
 /// "Connection refused", "timed out", ...: in words, for reasons in status pages and logs.
 std::string error_text(int error);
 
-/// Did a connection not even begin, because this machine has no descriptor, port or memory left?
+/// Did a connection not even begin, because this machine has no descriptor or memory left? A port
+/// may be missing towards one place only, so that is another matter.
 bool is_shortage(int error);
 
 /// When this socket is closed its peer sees a reset, and what it has not got yet is lost.

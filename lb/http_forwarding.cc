@@ -73,6 +73,7 @@ int attempt_of(const HttpFields& fields, const ClientIdentity& client) {
 
 void set_attempt(std::span<std::byte> head, int attempt) {
   constexpr std::string_view line = "\r\nHither-Attempt: ";
+  static_assert(line.substr(2, attempt_field.size()) == attempt_field);
   const std::size_t at = as_text(head).find(line);
   if (at == std::string_view::npos) return;
   head[at + line.size()] = static_cast<std::byte>('0' + std::clamp(attempt, 1, attempt_max));

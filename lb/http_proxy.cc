@@ -383,7 +383,10 @@ void HttpProxy::client_left(Instant now) {
   if (trace_.running()) trace_.fault({'C', stage()});
   if (link_ == Link::queued) trace_.waited(now);
   const bool in_flight = phase_ == Phase::exchange || phase_ == Phase::tunnel;
-  if (in_flight || !response_.out.empty()) context_.picker.totals().aborted.add();
+  if (in_flight || !response_.out.empty()) {
+    context_.picker.totals().aborted.add();
+    cut_ = exchange_.begun && exchange_.until_close;  // One that is only slow reads on.
+  }
   close(now);
 }
 

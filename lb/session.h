@@ -73,8 +73,8 @@ class Session {
   virtual void connecting(Instant now) = 0;
   virtual void connected(bool reused, Instant now) = 0;
   virtual void connect_failed(std::string_view why, Instant now) = 0;
-  /// Instead of connecting(): we have no descriptor or port left. No server is to blame, and none
-  /// could be asked instead.
+  /// Instead of connecting(): we have no descriptor or memory left. No server is to blame, and
+  /// none could be asked instead.
   virtual void connect_impossible(std::string_view why, Instant now) = 0;
   /// Answer to queue: called() will follow for `owner`, the driver's own number for this session.
   virtual void queued(std::uint64_t owner, Instant now) = 0;

@@ -40,20 +40,46 @@ bool ask_until_answered(const Endpoint& server, const Bytes& packet) {
   return false;
 }
 
+/// A server on the world of one room, with these lines in [dns], from its start to its stop. Its
+/// loop never runs, so no timer does anything.
+class RunningServer {
+ public:
+  explicit RunningServer(const std::string& lines) {
+    folder_.describe(lines);
+    const Start start = folder_.start();
+    SetupReading reading = set_up(start);
+    if (!reading.setup) {
+      ADD_FAILURE() << reading.mistakes[0].message;
+      return;
+    }
+    server_.emplace(loop_, start, std::move(reading));
+    EXPECT_TRUE(server_->listen());
+    server_->start();
+  }
+  ~RunningServer() { stop(); }
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  void stop() {
+    if (server_) server_->stop();
+    server_.reset();
+  }
+  bool runs() const { return server_ && !server_->endpoints().empty(); }
+  const Endpoint& endpoint() const { return server_->endpoints()[0]; }
+
+ private:
+  testing::WorldFolder folder_;
+  io::Loop loop_;
+  std::optional<Server> server_;
+};
+
 // The loop never runs, so that no timer can have written it before.
 TEST(Server, AnOrderlyStopWritesWhatOfTheQueryLogStillWaits) {
-  const testing::WorldFolder folder;
-  folder.describe("query_log = { one_in = 1 }");
-  const Start start = folder.start();
-  SetupReading reading = set_up(start);
-  ASSERT_TRUE(reading.setup) << reading.mistakes[0].message;
-  io::Loop loop;
-  Server server(loop, start, std::move(reading));
-  ASSERT_TRUE(server.listen());
   ::testing::internal::CaptureStdout();
-  server.start();
+  RunningServer server("query_log = { one_in = 1 }");
+  ASSERT_TRUE(server.runs());
   const bool answered =
-      ask_until_answered(server.endpoints()[0], testing::ask("last.example.test").packet());
+      ask_until_answered(server.endpoint(), testing::ask("last.example.test").packet());
 
   server.stop();
 
@@ -82,17 +108,10 @@ bool send_from_port(std::uint16_t port, const Endpoint& server, const Bytes& que
 
 // Nobody can hear an answer there, so whoever asks from it wants to see us answer somebody else.
 TEST(Server, AQueryFromPort0IsDropped) {
-  const testing::WorldFolder folder;
-  folder.describe("query_log = { one_in = 1 }");
-  const Start start = folder.start();
-  SetupReading reading = set_up(start);
-  ASSERT_TRUE(reading.setup) << reading.mistakes[0].message;
-  io::Loop loop;
-  Server server(loop, start, std::move(reading));
-  ASSERT_TRUE(server.listen());
   ::testing::internal::CaptureStdout();
-  server.start();
-  const Endpoint at = server.endpoints()[0];
+  RunningServer server("query_log = { one_in = 1 }");
+  ASSERT_TRUE(server.runs());
+  const Endpoint at = server.endpoint();
   const bool sent = send_from_port(0, at, testing::ask("forged.example.test").packet()) &&
                     send_from_port(9, at, testing::ask("discard.example.test").packet());
   const bool answered = ask_until_answered(at, testing::ask("last.example.test").packet());
@@ -106,36 +125,6 @@ TEST(Server, AQueryFromPort0IsDropped) {
   EXPECT_NE(log.find("name=discard"), std::string::npos) << log;
   EXPECT_NE(log.find("name=last"), std::string::npos) << log;
 }
-
-/// A server on the world of one room, with these lines in [dns], from its start to its stop.
-class RunningServer {
- public:
-  explicit RunningServer(const std::string& lines) {
-    folder_.describe(lines);
-    const Start start = folder_.start();
-    SetupReading reading = set_up(start);
-    if (!reading.setup) {
-      ADD_FAILURE() << reading.mistakes[0].message;
-      return;
-    }
-    server_.emplace(loop_, start, std::move(reading));
-    EXPECT_TRUE(server_->listen());
-    server_->start();
-  }
-  ~RunningServer() {
-    if (server_) server_->stop();
-  }
-  RunningServer(const RunningServer&) = delete;
-  RunningServer& operator=(const RunningServer&) = delete;
-
-  bool runs() const { return server_ && !server_->endpoints().empty(); }
-  const Endpoint& endpoint() const { return server_->endpoints()[0]; }
-
- private:
-  testing::WorldFolder folder_;
-  io::Loop loop_;
-  std::optional<Server> server_;
-};
 
 /// One TCP connection to a server.
 class TcpClient {

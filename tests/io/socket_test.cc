@@ -81,6 +81,13 @@ std::optional<bool> sends_at_once(int fd) {
   return value != 0;
 }
 
+TEST(Socket, AShortageIsOursAndTowardsEverybody) {
+  for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) EXPECT_TRUE(is_shortage(error));
+  for (const int error : {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, ETIMEDOUT}) {
+    EXPECT_FALSE(is_shortage(error)) << error_text(error);
+  }
+}
+
 TEST(Socket, NeitherEndOfAConnectionHoldsSmallWritesBack) {
   for (const char* text : {"127.0.0.1:0", "[::1]:0"}) {
     const auto listener = listen_tcp(*parse_endpoint(text));

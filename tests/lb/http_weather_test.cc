@@ -267,6 +267,19 @@ TEST(HttpCutShort, AnOldClientIsResetWhereANewOneMissesTheLastChunk) {
   }
 }
 
+TEST(HttpCutShort, AnOldClientThatIsOnlySlowIsResetAsWell) {
+  Story story;
+  story.client_says("GET / HTTP/1.0\r\n\r\n");
+  story.backend_says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  story.client_stops_reading().backend_says("5\r\nworld\r\n");
+
+  story.time_passes(std::chrono::minutes(2));
+
+  EXPECT_TRUE(story.closed());
+  EXPECT_TRUE(story.client_got_reset());
+  expect_at_rest(story);
+}
+
 TEST(HttpShortage, OfOurOwnBlamesNoCopyAndIsNoRetry) {
   Story story({.servers = 2});
   story.connects("impossible").client_says(get);
