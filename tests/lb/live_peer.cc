@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <set>
 
 namespace hither::lb::test {
 namespace {
@@ -117,8 +118,14 @@ Endpoint free_endpoint() {
   // own ports are on 127.0.0.1.
   const auto pid = static_cast<std::uint32_t>(getpid());
   const Address own = Address::v4(0x7f400000 | (pid & 0x3fffff));
-  const Result<io::Fd> fd = io::listen_tcp({.address = own, .port = 0});
-  return fd ? *io::local_endpoint(fd->get()) : Endpoint{};
+  // Ports are given up at once, so the system may choose one again before it is used.
+  static std::set<std::uint16_t> given;
+  while (true) {
+    const Result<io::Fd> fd = io::listen_tcp({.address = own, .port = 0});
+    if (!fd) return {};
+    const Endpoint found = *io::local_endpoint(fd->get());
+    if (given.insert(found.port).second) return found;
+  }
 }
 
 }  // namespace hither::lb::test
