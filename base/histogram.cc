@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/assert.h"
+
 namespace hither {
 namespace {
 
@@ -73,6 +75,16 @@ std::vector<Duration> edges_from(Duration first, int factor, std::size_t count) 
   std::vector<Duration> edges;
   edges.reserve(count);
   for (Duration edge = first; edges.size() < count; edge *= factor) edges.push_back(edge);
+  return edges;
+}
+
+std::vector<Duration> log_linear_edges(Duration first, std::size_t octaves, unsigned steps) {
+  ASSERT(steps > 0 && histogram_scale::split % steps == 0);
+  std::vector<Duration> edges = {first};
+  edges.reserve(octaves * steps + 1);
+  for (Duration octave = first; edges.size() <= octaves * steps; octave *= 2) {
+    for (unsigned step = 1; step <= steps; ++step) edges.push_back(octave + octave * step / steps);
+  }
   return edges;
 }
 

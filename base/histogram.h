@@ -102,6 +102,11 @@ MetricSample to_sample(const HistogramView& view, std::span<const Duration> edge
 
 /// `count` edges from `first` on, each `factor` times the one before.
 std::vector<Duration> edges_from(Duration first, int factor, std::size_t count);
+/// A log-linear scale: `first`, then `octaves` times a doubling in `steps` equal steps, octaves *
+/// steps + 1 in all. A quantile read between two edges is off by 1/steps of itself at most.
+/// Precondition: steps divides what histogram_scale splits an octave into, so that all are edges of
+/// buckets if `first` is.
+std::vector<Duration> log_linear_edges(Duration first, std::size_t octaves, unsigned steps);
 
 /// What came lately: all there is, less what there was one to two turns ago; a turn is what its
 /// owner makes of it.

@@ -22,8 +22,11 @@ class Pipe {
   /// unless it has other plans for it: splice(2) has no way to leave it out.
   static std::unique_ptr<Pipe> open();
 
-  /// Moves up to `most` bytes in, as many as there are and fit; `end` is the peer's FIN. Only while
-  /// it is empty: so a pipe that is full is never taken for a socket that has nothing.
+  /// Moves up to `most` bytes in, as many as there are and fit. Only while it is empty: so a pipe
+  /// that is full is never taken for a socket that has nothing. Where TCP's urgent data is next,
+  /// splice(2) goes no further: it says would_block, or `end` once the peer's FIN is there, however
+  /// much there is behind it. So after these two read_some() is to be asked, which knows, and
+  /// passes the urgent octet over.
   IoResult fill(int from, std::size_t most);
   /// Moves out what `to` takes.
   IoResult drain(int to);

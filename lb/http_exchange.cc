@@ -454,7 +454,10 @@ void HttpProxy::fail_exchange(int status, EndReason reason, std::string_view why
   if (status == 400 || status == 413) totals.rejected.add();
   upload_.end();
   first_ = false;
-  if (exchange_.status != 0) return close(now);
+  if (exchange_.status != 0) {
+    cut_ = exchange_.begun && exchange_.until_close;
+    return close(now);
+  }
   reply(status, why, now);
 }
 

@@ -57,9 +57,11 @@ bool HttpProxy::ends(Side to) const {
 }
 
 std::uint64_t HttpProxy::relayable(Side from) const {
-  const bool within_body = from == Side::client || exchange_.status != 0;
-  if (phase_ != Phase::exchange || !within_body || exchange_.trickles) return 0;
-  const std::uint64_t left = (from == Side::client ? request_ : response_).passable();
+  const bool up = from == Side::client;
+  const bool within_body = up || exchange_.status != 0;
+  const bool trickles = up ? exchange_.up_trickles : exchange_.down_trickles;
+  if (phase_ != Phase::exchange || !within_body || trickles) return 0;
+  const std::uint64_t left = (up ? request_ : response_).passable();
   return left >= relay_body_min ? left : 0;
 }
 
@@ -119,10 +121,12 @@ void HttpProxy::sent(Side to, std::size_t size, Instant now) {
 }
 
 void HttpProxy::relaying(Side from, std::size_t size, Instant now) {
-  const HttpStream& stream = from == Side::client ? request_ : response_;
-  (from == Side::client ? up_in_kernel_ : down_in_kernel_) += size;
-  exchange_.trickles = size < relay_piece_min && size < stream.passable();
-  if (from == Side::client) upload_.moved(size, now);
+  const bool up = from == Side::client;
+  const HttpStream& stream = up ? request_ : response_;
+  (up ? up_in_kernel_ : down_in_kernel_) += size;
+  (up ? exchange_.up_trickles : exchange_.down_trickles) =
+      size < relay_piece_min && size < stream.passable();
+  if (up) upload_.moved(size, now);
   deadline_ = now + farm().timeouts.stall;
   watch_rates(now);
 }

@@ -93,12 +93,13 @@ class HttpProxy final : public Session {
     bool trailers = false;   ///< the client takes trailers
     bool keep_alive = true;  ///< what the client's connection will be afterwards
     bool retried = false;
-    bool any_sent = false;     ///< on the present connection
-    bool answered = false;     ///< a byte came back
-    bool begun = false;        ///< a byte of the final response went to the client
-    bool keepable = false;     ///< the server's connection may be used again
-    bool trickles = false;     ///< its body comes in pieces too small to be relayed
-    bool until_close = false;  ///< the client sees the end of the response by ours alone
+    bool any_sent = false;       ///< on the present connection
+    bool answered = false;       ///< a byte came back
+    bool begun = false;          ///< a byte of the final response went to the client
+    bool keepable = false;       ///< the server's connection may be used again
+    bool up_trickles = false;    ///< its body comes in pieces too small to be relayed
+    bool down_trickles = false;  ///< that of the response does
+    bool until_close = false;    ///< the client sees the end of the response by ours alone
   };
 
   // http_proxy.cc

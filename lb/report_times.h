@@ -18,9 +18,10 @@ nlohmann::ordered_json to_json(const std::function<HistogramView(Stage)>& times)
 /// The same of all farms of the room together, lately.
 nlohmann::ordered_json recent_times_json(const RoomView& room);
 
-/// A histogram for each stage: of every farm in steps of two, from 0.25 ms to 33 s; of every copy,
-/// without the queue, in steps of four up to 4 s. A farm has 20 series in each, a copy 10: copies
-/// are many, and one that is worse than the others is seen in coarse steps as well.
+/// A log-linear histogram for each stage: of the room and of every farm four steps to a doubling,
+/// from 0.25 ms to 33 s; of every copy, without the queue, two steps, up to 4 s. A farm has 72
+/// series in each, a copy 32: copies are many, and one that is worse than the others is seen in
+/// coarse steps as well.
 void add_times(const RoomView& room, Metrics& metrics);
 
 }  // namespace hither::lb

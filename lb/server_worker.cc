@@ -173,7 +173,7 @@ void Worker::on_readable(Flow& flow, Side side) {
 
 // ---- Bulk
 
-/// Like the read above, but into a pipe. False if there is none to be had: then it is copied.
+/// Like the read above, but into a pipe. False if nothing came that way: then recv is asked.
 bool Worker::read_through_pipe(Flow& flow, Side side) {
   std::unique_ptr<io::Pipe>& pipe = flow.pipe(side);
   if (pipe == nullptr) pipe = pipes_.take();
@@ -183,9 +183,11 @@ bool Worker::read_through_pipe(Flow& flow, Side side) {
   const std::uint64_t most = std::min<std::uint64_t>(session.relayable(side), SIZE_MAX);
   const io::IoResult result = pipe->fill(fd, static_cast<std::size_t>(most));
   if (pipe->held() == 0) pipes_.give(std::move(pipe));
+  // What it says of a socket that has urgent data in front (Pipe::fill) is not so.
+  if (result.kind == io::IoResult::Kind::would_block) return false;
+  if (result.kind == io::IoResult::Kind::end) return false;
   const Instant now = io::monotonic_now();
   if (result.kind == io::IoResult::Kind::ok) session.relaying(side, result.size, now);
-  if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
   if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
   drive(flow, now);
   return true;

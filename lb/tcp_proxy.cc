@@ -93,14 +93,22 @@ std::uint64_t TcpProxy::relayable(Side from) const {
   return bulk && preamble_.empty() ? UINT64_MAX : 0;
 }
 
-void TcpProxy::relayed(Side from, std::size_t size, Instant now) {
+void TcpProxy::relaying(Side from, std::size_t size, Instant now) {
   carried(from, size);
+  if (size < relay_piece_min) streak_ = 0;
   if (from == Side::client) {
     trace_.received(size);
+    up_in_kernel_ += size;
+  }
+  await_more(now);
+}
+
+void TcpProxy::relayed(Side from, std::size_t size, Instant now) {
+  if (from == Side::client) {
+    up_in_kernel_ -= size;
   } else {
     trace_.sent(size);
   }
-  if (size < relay_piece_min) streak_ = 0;
   await_more(now);
 }
 
@@ -159,6 +167,7 @@ void TcpProxy::unwritable(Side to, Instant now) {
   trace_.fault({'S', 'T'});
   to_backend_.clear();
   preamble_.clear();
+  up_in_kernel_ = 0;
   client_ended_ = true;
 }
 
@@ -220,7 +229,7 @@ void TcpProxy::on_deadline(Instant now) {
 /// says nothing. Or it was our limit of the whole.
 EndReason TcpProxy::idle_reason(Instant now) const {
   if (now >= end_) return {'P', 'T'};
-  const bool server_is_slow = !to_backend_.empty() || !preamble_.empty();
+  const bool server_is_slow = !to_backend_.empty() || !preamble_.empty() || up_in_kernel_ > 0;
   return {server_is_slow ? 's' : 'c', 'T'};
 }
 

@@ -49,6 +49,7 @@ class TcpProxy final : public Session {
   void unwritable(Side to, Instant now) override;
   bool ends(Side to) const override;
   std::uint64_t relayable(Side from) const override;
+  void relaying(Side from, std::size_t size, Instant now) override;
   void relayed(Side from, std::size_t size, Instant now) override;
   BackendWish backend_wish() const override { return wish_; }
   std::uint32_t server() const override { return attempts_.lease().index(); }
@@ -83,9 +84,10 @@ class TcpProxy final : public Session {
   Attempts attempts_;
   Buffer to_client_;
   Buffer to_backend_;
-  std::string preamble_;      ///< what is left of it
-  std::uint64_t streak_ = 0;  ///< bytes of `streak_from_` since the other side's last
-  Instant end_;               ///< of the whole
+  std::string preamble_;            ///< what is left of it
+  std::uint64_t streak_ = 0;        ///< bytes of `streak_from_` since the other side's last
+  std::uint64_t up_in_kernel_ = 0;  ///< bytes that are being relayed to the server
+  Instant end_;                     ///< of the whole
   Instant deadline_;
   Side streak_from_ = Side::client;
   BackendWish wish_ = BackendWish::leave;

@@ -53,6 +53,14 @@ def slow_copy(folder, port, programs, copy):
                          "--queue", "100000", "--log", "error"])
 
 
+def wait_for_slow_copies(port):
+    """Until each has answered all that it was left with: they serve in turn, so a request that comes
+    last is answered last. What one balancer has piled up is not for the next to wait for."""
+    for copy in range(SLOW_COPIES):
+        with urllib.request.urlopen(f"http://{slow_address(copy)}:{port}/", timeout=120) as page:
+            page.read()
+
+
 def slow_capacity():
     """Requests per second that all copies of `slow` can serve together."""
     return (SLOW_COPIES - 1 + 1 / SLOWER) * 1000 / SERVICE_MS

@@ -52,6 +52,7 @@ class Field:
 
     def __init__(self, programs, folder, port):
         self.programs = programs
+        self.port = port
         self.behind = [bench_balancers.origin(folder, port, programs)]
         self.behind += [bench_balancers.slow_copy(folder, port, programs, copy)
                         for copy in range(bench_balancers.SLOW_COPIES)]
@@ -77,6 +78,11 @@ class Field:
     def is_right(self, balancer, farm):
         got = self.load(balancer, farm, ["--connections", "8"], 0.1)
         return got["answered"] > 0 and got["wrong"] == 0 and got["failed"] == 0
+
+    def settle(self, farm):
+        """Waits until nothing is left of the run before."""
+        if farm == "slow":
+            bench_balancers.wait_for_slow_copies(self.port)
 
     def command(self, balancer, farm, arguments, seconds):
         return ["taskset", "-c", LOAD_CORE, str(self.programs / "hither-bench-web"), "--server",
@@ -115,6 +121,7 @@ def take_turns(servers, title, farm, arguments, runs, seconds):
     for run in range(runs):
         progress(f"{title}: run {run + 1} of {runs}")
         for name in random.sample(list(results), len(results)):
+            servers.settle(farm)
             results[name].append(servers.load(servers.balancers[name], farm, arguments, seconds))
     return {name: {**medians(got), "faults": sum(one["wrong"] + one["failed"] + one["lost"]
                                                  for one in got)}

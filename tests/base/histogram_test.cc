@@ -151,6 +151,17 @@ TEST(Histogram, ASampleCountsAllBelowEachEdgeAndAll) {
   EXPECT_DOUBLE_EQ(sample.value, 0.032500001);
 }
 
+TEST(Histogram, LogLinearEdgesAreEdgesOfBuckets) {
+  const std::vector<Duration> edges = log_linear_edges(1ms, 2, 4);
+  EXPECT_EQ(edges,
+            (std::vector<Duration>{1ms, 1250us, 1500us, 1750us, 2ms, 2500us, 3ms, 3500us, 4ms}));
+  for (const unsigned steps : {1U, 2U, 4U, 8U}) {
+    for (const Duration edge : log_linear_edges(250us, 17, steps)) {
+      EXPECT_EQ(histogram_scale::upper_edge(histogram_scale::bucket_of(edge)), edge);
+    }
+  }
+}
+
 TEST(RecentHistogram, ForgetsWhatIsTwoTurnsOld) {
   Histogram histogram;
   RecentHistogram recent;

@@ -195,8 +195,10 @@ TEST(AccessTrace, TellsOfAConnectionInTcpMode) {
 
 TEST(AccessTrace, CountsWhatTheKernelRelays) {
   Story story({.tcp = true});
-  story.session().relayed(Side::backend, 1'000'000, story.now());
-  story.session().relayed(Side::client, 70'000, story.now());
+  for (const auto& [from, size] : {std::pair{Side::backend, 1'000'000U}, {Side::client, 70'000U}}) {
+    story.session().relaying(from, size, story.now());
+    story.session().relayed(from, size, story.now());
+  }
   story.client_ends().backend_ends();
 
   ASSERT_EQ(story.records().size(), 1U);

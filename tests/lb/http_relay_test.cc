@@ -72,6 +72,25 @@ TEST(HttpRelay, CopiesWhatIsShortOrRecodedOrComesInSmallPieces) {
   EXPECT_TRUE(dripping.session().wants(Side::backend));
 }
 
+TEST(HttpRelay, OneBodyInSmallPiecesDoesNotMeanTheOther) {
+  const std::string post = with_fields("POST /", "Content-Length: 200000\r\n");
+  Story dripping_up;
+  dripping_up.client_says(post + first_part);
+  dripping_up.session().relaying(Side::client, 1, dripping_up.now());
+  dripping_up.session().relayed(Side::client, 1, dripping_up.now());
+  dripping_up.backend_says("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + first_part);
+  EXPECT_EQ(dripping_up.session().relayable(Side::client), 0U);
+  EXPECT_EQ(dripping_up.session().relayable(Side::backend), length - 1000);
+  dripping_up.session().relaying(Side::backend, relay_piece_min, dripping_up.now());
+  EXPECT_EQ(dripping_up.session().relayable(Side::client), 0U) << "nor is that a reason";
+
+  Story dripping_down;
+  dripping_down.client_says(post + first_part);
+  dripping_down.backend_says("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + first_part);
+  dripping_down.session().relaying(Side::backend, 1, dripping_down.now());
+  EXPECT_EQ(dripping_down.session().relayable(Side::client), length - 1000);
+}
+
 TEST(HttpRelay, NothingIsRelayedBeforeTheResponseOrBetweenRequests) {
   Story story;
   EXPECT_EQ(story.session().relayable(Side::client), 0U);

@@ -280,6 +280,18 @@ TEST(HttpCutShort, AnOldClientThatIsOnlySlowIsResetAsWell) {
   expect_at_rest(story);
 }
 
+TEST(HttpCutShort, AnOldClientThatIsLateWithItsOwnBodyIsResetAsWell) {
+  Story story;
+  story.client_says("POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\nabc");
+  story.backend_says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+
+  story.time_passes(std::chrono::seconds(12));
+
+  EXPECT_TRUE(story.closed());
+  EXPECT_TRUE(story.client_got_reset());
+  expect_at_rest(story);
+}
+
 TEST(HttpShortage, OfOurOwnBlamesNoCopyAndIsNoRetry) {
   Story story({.servers = 2});
   story.connects("impossible").client_says(get);

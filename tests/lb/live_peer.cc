@@ -45,6 +45,10 @@ std::size_t Peer::say_what_fits(std::string_view text) {
   return said;
 }
 
+void Peer::say_urgently(char octet) {
+  EXPECT_EQ(send(fd_.get(), &octet, 1, MSG_OOB | MSG_NOSIGNAL), 1);
+}
+
 void Peer::reset() {
   io::reset_on_close(fd_.get());
   fd_ = io::Fd();

@@ -17,6 +17,8 @@ class Peer {
   void say(std::string_view text);
   /// Says of it what the kernel and those behind it take while nobody reads; how much that was.
   std::size_t say_what_fits(std::string_view text);
+  /// One octet of TCP's urgent data, which is no part of what else is said.
+  void say_urgently(char octet);
   void end();
   /// Closes it so that the other side is told of a reset, not of an end.
   void reset();

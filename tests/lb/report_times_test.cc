@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tests/lb/story.h"
@@ -48,26 +49,54 @@ class ReportTimesOfTcp : public ReportTimes {
   ReportTimesOfTcp() : ReportTimes(topology::Mode::tcp) {}
 };
 
-TEST_F(ReportTimes, AFarmHasFineStepsAndACopyCoarseOnes) {
-  const MetricFamily* farms = family("hither_lb_response_seconds");
-  ASSERT_NE(farms, nullptr);
-  ASSERT_EQ(farms->samples.size(), 1U);
-  EXPECT_EQ(farms->samples[0].buckets.size(), 19U);
-  EXPECT_DOUBLE_EQ(farms->samples[0].buckets[3].up_to, 0.002);
-  EXPECT_EQ(farms->samples[0].buckets[3].count, 0U);
-  EXPECT_DOUBLE_EQ(farms->samples[0].buckets[4].up_to, 0.004);
-  EXPECT_EQ(farms->samples[0].buckets[4].count, 1U);
-  EXPECT_DOUBLE_EQ(farms->samples[0].value, 0.003);
+/// How many samples the bucket with this upper edge holds, with all below; -1 if there is none such.
+int up_to(const MetricSample& sample, double edge) {
+  for (const MetricBucket& bucket : sample.buckets) {
+    if (std::abs(bucket.up_to - edge) < 1e-9) return static_cast<int>(bucket.count);
+  }
+  return -1;
+}
+
+TEST_F(ReportTimes, RoomAndFarmHaveFourStepsToADoublingAndACopyHasTwo) {
+  for (const char* name : {"hither_lb_room_response_seconds", "hither_lb_response_seconds"}) {
+    const MetricFamily* fine = family(name);
+    ASSERT_NE(fine, nullptr) << name;
+    ASSERT_EQ(fine->samples.size(), 1U);
+    const MetricSample& sample = fine->samples[0];
+    EXPECT_EQ(sample.buckets.size(), 70U);
+    EXPECT_EQ(up_to(sample, 0.0025), 0);
+    EXPECT_EQ(up_to(sample, 0.003), 1);
+    EXPECT_EQ(up_to(sample, 0.0035), 1);
+    EXPECT_EQ(up_to(sample, 32.768), 1);
+    EXPECT_EQ(sample.buckets.back().count, 1U);
+    EXPECT_DOUBLE_EQ(sample.value, 0.003);
+  }
 
   const MetricFamily* servers = family("hither_lb_server_response_seconds");
   ASSERT_NE(servers, nullptr);
   ASSERT_EQ(servers->samples.size(), 2U);
-  EXPECT_EQ(servers->samples[0].buckets.size(), 9U);
-  EXPECT_EQ(servers->samples[0].buckets.back().count, 1U);
+  EXPECT_EQ(servers->samples[0].buckets.size(), 30U);
+  EXPECT_EQ(up_to(servers->samples[0], 0.0025), -1);
+  EXPECT_EQ(up_to(servers->samples[0], 0.002), 0);
+  EXPECT_EQ(up_to(servers->samples[0], 0.003), 1);
   EXPECT_EQ(servers->samples[1].buckets.back().count, 0U);
 }
 
+TEST_F(ReportTimes, ARoomIsAllOfItsFarms) {
+  const std::unique_ptr<Farm> other = make(topology::Mode::tcp);
+  other->totals(0).timings.add(Stage::total, 9ms);
+  views_.push_back({.farm = other.get(), .prober = &prober_, .outliers = &outliers_});
+  room_.farms = views_;
+
+  const MetricFamily* requests = family("hither_lb_room_request_seconds");
+  ASSERT_NE(requests, nullptr);
+  ASSERT_EQ(requests->samples.size(), 1U);
+  EXPECT_EQ(requests->samples[0].buckets.back().count, 2U);
+  EXPECT_DOUBLE_EQ(requests->samples[0].value, 0.014);
+}
+
 TEST_F(ReportTimesOfTcp, HasNoResponses) {
+  EXPECT_TRUE(family("hither_lb_room_response_seconds")->samples.empty());
   EXPECT_TRUE(family("hither_lb_response_seconds")->samples.empty());
   EXPECT_TRUE(family("hither_lb_server_response_seconds")->samples.empty());
   EXPECT_EQ(family("hither_lb_request_seconds")->samples.size(), 1U);

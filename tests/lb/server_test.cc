@@ -12,122 +12,17 @@
 #include <optional>
 #include <thread>
 
-#include "io/clock.h"
-#include "io/http_client.h"
 #include "lb/proxy_header.h"
+#include "tests/lb/live_balancer.h"
 #include "tests/lb/live_peer.h"
 #include "tests/lb/messages.h"
+#include "tests/lb/named_copy.h"
 
 namespace hither::lb::test {
 namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-/// Asks until the answer is yes; false after ten seconds.
-bool eventually(const std::function<bool()>& question) {
-  const Instant until = io::monotonic_now() + 10s;
-  while (io::monotonic_now() < until) {
-    if (question()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
-
-/// A balancer in a thread of its own, and the scripted servers behind it.
-class LiveBalancer : public testing::Test {
- protected:
-  void start(topology::Mode mode, unsigned threads = 1, std::size_t servers = 1) {
-    start({farm_of("web", mode)}, threads, servers);
-  }
-
-  static topology::Farm farm_of(const std::string& name, topology::Mode mode) {
-    topology::Farm farm;
-    farm.name = name;
-    farm.mode = mode;
-    if (mode == topology::Mode::tcp) farm.health.kind = topology::HealthRule::Kind::tcp;
-    farm.timeouts.drain = 0s;
-    farm.health.limits = {.interval = 1h, .fast_interval = 1h, .timeout = 5s, .fall = 1, .rise = 1};
-    return farm;
-  }
-
-  /// All farms on one port, each with so many servers.
-  void start(std::vector<topology::Farm> farms, unsigned threads = 1, std::size_t servers = 1) {
-    front_ = free_endpoint();
-    admin_ = free_endpoint();
-    Settings settings{.room = "fra", .listen = {front_.address}, .admin = admin_};
-    for (topology::Farm& farm : farms) {
-      farm.port = front_.port;
-      settings.farms.push_back({.farm = farm, .servers = {}});
-      for (std::size_t i = 0; i < servers; ++i) {
-        servers_.push_back(std::make_unique<ScriptedServer>());
-        settings.farms.back().servers.emplace_back(farm.name + "-" + std::to_string(i + 1),
-                                                   to_text(servers_.back()->endpoint()));
-      }
-    }
-    balancer_ = std::make_unique<Balancer>(settings, threads);
-    const Result<void> listening = balancer_->listen();
-    ASSERT_TRUE(listening) << listening.error().message;
-    thread_ = std::thread([this] {
-      balancer_->run();
-      ended_ = true;
-    });
-    for (const auto& server : servers_) answer_probe(*server, farms.front().mode);
-    ASSERT_TRUE(eventually([this] { return ask("/health").status == 200; }));
-  }
-
-  /// The first probe of each server; the next is an hour away.
-  static void answer_probe(ScriptedServer& server, topology::Mode mode) {
-    Peer probe = server.accept();
-    if (mode == topology::Mode::tcp) return;
-    EXPECT_TRUE(probe.hear_until("\r\n\r\n").starts_with("GET /health HTTP/1.1\r\n"));
-    probe.say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  }
-
-  io::HttpReply ask(const std::string& path) const {
-    return io::fetch_now({.target = admin_, .path = path, .body = {}});
-  }
-  Json status() const { return Json::parse(ask("/status").body); }
-  /// What went through pipes for farm web so far; negative if nobody says.
-  double relayed_bytes() const {
-    constexpr std::string_view name = R"(hither_lb_relayed_bytes_total{room="fra",farm="web"} )";
-    const std::string page = ask("/metrics").body;
-    const std::size_t at = page.find(name);
-    return at == std::string::npos ? -1 : std::stod(page.substr(at + name.size()));
-  }
-
-  /// Nothing may be left in flight, whatever happened.
-  void expect_at_rest() const {
-    EXPECT_TRUE(eventually([this] {
-      const Json farm = status()["farms"][0];
-      int in_flight = farm["clients"].get<int>();
-      for (const Json& server : farm["servers"]) {
-        in_flight += server["in_flight"].get<int>() + server["connecting"].get<int>();
-      }
-      return in_flight == 0;
-    })) << status().dump();
-  }
-
-  void stop() {
-    if (!thread_.joinable()) return;
-    kill(getpid(), SIGTERM);
-    thread_.join();
-  }
-
-  void TearDown() override {
-    if (thread_.joinable() && !ended_) expect_at_rest();
-    stop();
-  }
-
-  ScriptedServer& server(std::size_t i = 0) { return *servers_[i]; }
-
-  Endpoint front_;
-  Endpoint admin_;
-  std::vector<std::unique_ptr<ScriptedServer>> servers_;
-  std::unique_ptr<Balancer> balancer_;
-  std::thread thread_;
-  std::atomic<bool> ended_{false};
-};
 
 TEST_F(LiveBalancer, CarriesRequestsOverOneKeptConnection) {
   start(topology::Mode::http);
@@ -253,32 +148,6 @@ TEST_F(LiveBalancer, WaitsNoLongerThanTheQueueAllows) {
   EXPECT_EQ(status()["farms"][0]["queue"]["late_total"], 1);
 }
 
-TEST_F(LiveBalancer, CarriesLargeBodiesBothWays) {
-  start(topology::Mode::http);
-  Peer client = connect_to(front_);
-  std::string body(8'000'000, '.');
-  for (std::size_t i = 0; i < body.size(); i += 1000) body[i] = static_cast<char>('a' + i % 26);
-
-  std::thread uploader([&] {
-    client.say("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 8000000\r\n\r\n");
-    client.say(body);
-  });
-  Peer backend = server().accept();
-  backend.hear_until("\r\n\r\n");
-  EXPECT_TRUE(backend.hear(body.size()) == body);
-  uploader.join();
-  const double up = relayed_bytes();
-  EXPECT_GT(up, 0);
-  std::thread downloader([&] {
-    backend.say("HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n");
-    backend.say(body);
-  });
-  client.hear_until("\r\n\r\n");
-  EXPECT_TRUE(client.hear(body.size()) == body);
-  downloader.join();
-  EXPECT_TRUE(eventually([&] { return relayed_bytes() > up; }));
-}
-
 TEST_F(LiveBalancer, HidesAConnectionThatDiedIdle) {
   start(topology::Mode::http);
   Peer client = connect_to(front_);
@@ -378,22 +247,6 @@ TEST_F(LiveBalancer, PropagatesEndsInTcpMode) {
   EXPECT_EQ(client.hear_all(), "answer");
 }
 
-TEST_F(LiveBalancer, CarriesALargeStreamInTcpMode) {
-  start(topology::Mode::tcp);
-  Peer client = connect_to(front_);
-  Peer backend = server().accept();
-  const std::string stream(8'000'000, 'x');
-
-  std::thread sender([&] {
-    backend.say(stream);
-    backend.end();
-  });
-
-  EXPECT_EQ(client.hear_all().size(), stream.size());
-  sender.join();
-  EXPECT_GT(relayed_bytes(), 0);
-}
-
 TEST_F(LiveBalancer, FinishesWhatIsInFlightBeforeItStops) {
   start(topology::Mode::http);
   Peer idle = connect_to(front_);
@@ -451,14 +304,7 @@ TEST_F(LiveBalancer, SaysWhichPortIsTaken) {
   EXPECT_NE(listening.error().message.find(to_text(front_)), std::string::npos);
 }
 
-// ---- PROXY headers, server names, bulk
-
-/// What nobody could mistake for another part of it.
-std::string pattern(std::size_t size) {
-  std::string text(size, '.');
-  for (std::size_t i = 0; i + 8 <= size; i += 997) text.replace(i, 8, fmt::format("{:08}", i));
-  return text;
-}
+// ---- PROXY headers, server names
 
 TEST_F(LiveBalancer, BelievesAProxyHeaderWhereItDemandsOne) {
   topology::Farm farm = farm_of("web", topology::Mode::http);
@@ -544,50 +390,6 @@ TEST_F(LiveBalancer, ChoosesTheFarmByServerName) {
   Peer stranger = connect_to(front_);
   stranger.say(client_hello("nobody.test"));
   EXPECT_EQ(stranger.hear_all(), "");
-}
-
-TEST_F(LiveBalancer, RelaysBulkBothWaysAtOnceInTcpMode) {
-  start(topology::Mode::tcp);
-  const std::string up = pattern(12'000'000);
-  const std::string down = pattern(9'000'000);
-  Peer client = connect_to(front_);
-  Peer backend = server().accept();
-
-  // One way alone at first, so that it is bulk; its pipe is full when the other begins.
-  const std::size_t said = backend.say_what_fits(down);
-  EXPECT_TRUE(eventually([this] { return relayed_bytes() > 0; }));
-  std::thread uploader([&] {
-    client.say(up);
-    client.end();
-  });
-  std::thread downloader([&] {
-    backend.say(std::string_view(down).substr(said));
-    backend.end();
-  });
-  std::string got_up;
-  std::thread sink([&] { got_up = backend.hear_all(); });
-  const std::string got_down = client.hear_all();
-  for (std::thread* thread : {&uploader, &downloader, &sink}) thread->join();
-
-  EXPECT_TRUE(got_up == up);
-  EXPECT_TRUE(got_down == down);
-}
-
-TEST_F(LiveBalancer, BulkWaitsForAClientThatReadsLate) {
-  start(topology::Mode::tcp);
-  const std::string down = pattern(64'000'000);
-  Peer client = connect_to(front_);
-  Peer backend = server().accept();
-
-  const std::size_t said = backend.say_what_fits(down);
-  ASSERT_LT(said, down.size()) << "somebody gathers what nobody reads";
-  std::thread downloader([&] {
-    backend.say(std::string_view(down).substr(said));
-    backend.end();
-  });
-
-  EXPECT_TRUE(client.hear_all() == down);
-  downloader.join();
 }
 
 }  // namespace

@@ -205,10 +205,31 @@ TEST(TcpProxy, IsBulkOnlyAfterALongStreakOneWay) {
   EXPECT_GT(story.session().relayable(Side::backend), 0U);
   EXPECT_EQ(story.session().relayable(Side::client), 0U);
 
-  story.session().relayed(Side::backend, relay_piece_min, {});
+  story.session().relaying(Side::backend, relay_piece_min, story.now());
   EXPECT_GT(story.session().relayable(Side::backend), 0U);
-  story.session().relayed(Side::backend, relay_piece_min - 1, {});
+  story.session().relayed(Side::backend, 1, story.now());
+  story.session().relayed(Side::backend, relay_piece_min - 1, story.now());
+  EXPECT_GT(story.session().relayable(Side::backend), 0U)
+      << "only the client takes it in small pieces";
+  story.session().relaying(Side::backend, relay_piece_min - 1, story.now());
   EXPECT_EQ(story.session().relayable(Side::backend), 0U) << "small pieces are copied";
+}
+
+TEST(TcpProxy, AServerThatTakesNoBulkIsTheSlowOne) {
+  for (const std::uint64_t taken : {0U, 5000U}) {
+    Story story({.tcp = true});
+    story.client_says(std::string(relay_after, 'x'));
+    ASSERT_GT(story.session().relayable(Side::client), 0U);
+    story.session().relaying(Side::client, 5000, story.now());
+    story.session().relayed(Side::client, taken, story.now());
+
+    story.time_passes(10min);
+
+    ASSERT_TRUE(story.closed());
+    ASSERT_EQ(story.records().size(), 1U);
+    EXPECT_EQ(story.records()[0].reason.who, taken == 0 ? 's' : 'c');
+    EXPECT_EQ(story.records()[0].bytes_in, relay_after + 5000);
+  }
 }
 
 TEST(TcpProxy, EndsWhenItsTotalTimeIsOver) {
