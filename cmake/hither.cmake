@@ -21,11 +21,12 @@ add_custom_target(threads)
 
 # Tests are compiled without optimisation, for they take minutes to compile and seconds to run; what they test is not.
 #
-# hither_test(NAME SOURCES ... LINK ... LABELS ... PROPERTIES ...): a GoogleTest program, one ctest per TEST. Unit
-# tests under a sanitizer are one ctest for the whole program: there a process takes longer to start than most of its
-# tests to run, and gtest names the one that fails.
+# hither_test(NAME SOURCES ... LINK ... LABELS ... THREADS ... PROPERTIES ...): a GoogleTest program, one ctest per TEST.
+# Unit tests under a sanitizer are one ctest for the whole program: there a process takes longer to start than most of
+# its tests to run, and gtest names the one that fails. THREADS are the suites that have more than one thread, if they
+# are few: the thread sanitizer then runs no others.
 function(hither_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;LABELS;PROPERTIES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;LABELS;THREADS;PROPERTIES")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE hither_flags ${arg_LINK} GTest::gtest_main)
   target_compile_options(${name} PRIVATE -O0)
@@ -33,7 +34,13 @@ function(hither_test name)
     add_dependencies(threads ${name})
   endif()
   if(HITHER_SANITIZE AND arg_LABELS MATCHES unit)
-    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    set(filter "")
+    if(HITHER_SANITIZE MATCHES thread AND arg_THREADS)
+      list(TRANSFORM arg_THREADS APPEND ".*")
+      list(JOIN arg_THREADS ":" filter)
+      set(filter --gtest_filter=${filter})
+    endif()
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1 ${filter})
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 900 COST 100 ${arg_PROPERTIES})
   else()
     list(GET arg_LABELS 0 label)  # gtest_discover_tests takes no list for one
