@@ -94,6 +94,18 @@ MetricFamily by_scope(const Threads& threads) {
   return result;
 }
 
+MetricFamily by_subnet_fault(const Threads& threads) {
+  MetricFamily result = family("hither_dns_client_subnet_malformed_total",
+                               "Queries with a malformed client subnet by what is wrong with it.");
+  for (std::size_t i = 0; i < subnet_faults.size(); ++i) {
+    result.samples.push_back({.labels = {{"kind", std::string(subnet_faults[i])}},
+                              .value = sum(threads, [i](const Counters& c) -> const Counter& {
+                                return c.by_subnet_fault[i];
+                              })});
+  }
+  return result;
+}
+
 MetricFamily rate_limited(const Threads& threads) {
   MetricFamily result = family("hither_dns_rate_limited_total", "Answers beyond a rate limit.");
   result.samples.push_back(
@@ -141,6 +153,9 @@ void Counters::count(const Query& query, const Answer& answer, Transport transpo
     const bool ipv4 = query.edns->subnet->family == ClientSubnet::Family::ipv4;
     by_scope[ipv4 ? 0 : 1][std::min<std::size_t>(answer.edns.scope, 128)].add();
   }
+  if (query.edns && query.edns->bad_subnet) {
+    by_subnet_fault[static_cast<std::size_t>(*query.edns->bad_subnet)].add();
+  }
   if (answer.rooms.empty()) return;
   const auto now = std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch()).count();
   for (const std::uint16_t room : answer.rooms.all()) {
@@ -159,9 +174,9 @@ std::optional<Instant> named_until(const std::vector<const Counters*>& threads, 
 }
 
 Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms) {
-  Metrics metrics = {by_type(threads),        by_rcode(threads),   by_transport(threads),
-                     by_room(threads, rooms), by_cookie(threads),  rate_limited(threads),
-                     by_scope(threads),       by_transfer(threads)};
+  Metrics metrics = {by_type(threads),        by_rcode(threads),    by_transport(threads),
+                     by_room(threads, rooms), by_cookie(threads),   rate_limited(threads),
+                     by_scope(threads),       by_transfer(threads), by_subnet_fault(threads)};
   metrics.push_back(single(threads, "hither_dns_ignored_total", "Packets that got no answer.",
                            [](const Counters& c) -> const Counter& { return c.ignored; }));
   metrics.push_back(single(threads, "hither_dns_truncated_total", "Answers with the TC bit.",

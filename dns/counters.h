@@ -32,6 +32,7 @@ struct Counters {
   Counter ignored;    ///< packets that got silence
   Counter truncated;  ///< answers with TC
   Counter with_subnet;
+  std::array<Counter, subnet_faults.size()> by_subnet_fault;  ///< queries with a malformed one
   /// Those by the scope of their answer, for IPv4 (0 to 32) and IPv6 (0 to 128).
   std::array<std::array<Counter, 129>, 2> by_scope;
   std::array<Counter, 4> by_cookie;  ///< by CookieVerdict; those without one are not counted

@@ -16,6 +16,23 @@ bool bits_set_behind(const ClientSubnet& subnet) {
   return (subnet.address_octets().back() & std::byte(0xffU >> used)) != std::byte{0};
 }
 
+std::optional<SubnetFault> read(ByteView data, ClientSubnet& subnet) {
+  Reader in(data);
+  const std::uint16_t family = in.u16();
+  subnet.source_length = in.u8();
+  const std::uint8_t scope_length = in.u8();
+  if (!in.ok()) return SubnetFault::too_short;
+  if (family != 1 && family != 2) return SubnetFault::family;
+  subnet.family = static_cast<ClientSubnet::Family>(family);
+  if (subnet.source_length > bits_of(subnet.family)) return SubnetFault::source_length;
+  if (scope_length != 0) return SubnetFault::scope_not_zero;
+  const ByteView octets = in.take(subnet.address_octets().size());
+  if (!in.ok() || in.left() > 0) return SubnetFault::address_length;
+  std::ranges::copy(octets, subnet.address.begin());
+  if (bits_set_behind(subnet)) return SubnetFault::trailing_bits;
+  return std::nullopt;
+}
+
 }  // namespace
 
 Address ClientSubnet::first() const {
@@ -27,21 +44,12 @@ std::uint8_t ClientSubnet::scope_of(int depth) const {
   return static_cast<std::uint8_t>(family == Family::ipv4 ? std::max(depth - 96, 0) : depth);
 }
 
-std::optional<ClientSubnet> parse_client_subnet(ByteView data) {
-  Reader in(data);
-  const std::uint16_t family = in.u16();
+std::optional<ClientSubnet> parse_client_subnet(ByteView data, SubnetFault* fault) {
   ClientSubnet subnet;
-  subnet.source_length = in.u8();
-  const std::uint8_t scope_length = in.u8();
-  if (!in.ok() || scope_length != 0) return std::nullopt;
-  if (family != 1 && family != 2) return std::nullopt;
-  subnet.family = static_cast<ClientSubnet::Family>(family);
-  if (subnet.source_length > bits_of(subnet.family)) return std::nullopt;
-  const ByteView octets = in.take(subnet.address_octets().size());
-  if (!in.ok() || in.left() > 0) return std::nullopt;
-  std::ranges::copy(octets, subnet.address.begin());
-  if (bits_set_behind(subnet)) return std::nullopt;
-  return subnet;
+  const auto found = read(data, subnet);
+  if (!found) return subnet;
+  if (fault != nullptr) *fault = *found;
+  return std::nullopt;
 }
 
 void write_client_subnet(const ClientSubnet& subnet, std::uint8_t scope, Writer& out) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/ip.h"
@@ -32,14 +33,24 @@ struct ClientSubnet {
   std::uint8_t scope_of(int depth) const;
 };
 
-/// Reads the option's data. nullopt is FORMERR (s7.2.1), for each of these:
-///  1. too short for family, source and scope;
-///  2. a family other than 1 and 2 (also 0: s7.1.2 leaves it open, gdnsd and BIND refuse it);
-///  3. a source length beyond the family's bits;
-///  4. a scope that is not 0 in a query (s6);
-///  5. fewer or more address octets than the source length needs (s6);
-///  6. a bit set behind the source length (s6).
-std::optional<ClientSubnet> parse_client_subnet(ByteView data);
+/// What is wrong with the option of a query. Each is FORMERR (s7.2.1); they are told apart to be
+/// counted.
+enum class SubnetFault : std::uint8_t {
+  too_short,       ///< for family, source and scope
+  family,          ///< not 1 or 2 (also 0: s7.1.2 leaves it open, gdnsd and BIND refuse it)
+  source_length,   ///< beyond the family's bits
+  scope_not_zero,  ///< in a query (s6)
+  address_length,  ///< fewer or more octets than the source length needs (s6)
+  trailing_bits,   ///< a bit set behind the source length (s6)
+  twice,           ///< a second option in one query
+};
+constexpr std::array<std::string_view, 7> subnet_faults = {
+    "too_short",      "family",        "source_length", "scope_not_zero",
+    "address_length", "trailing_bits", "twice"};
+
+/// Reads the option's data. nullopt: it is malformed, and `fault`, if given, is how: the first in
+/// that order if there are several. One option knows nothing of a second: it is never `twice`.
+std::optional<ClientSubnet> parse_client_subnet(ByteView data, SubnetFault* fault = nullptr);
 
 /// The data of the option as it is answered.
 void write_client_subnet(const ClientSubnet& subnet, std::uint8_t scope, Writer& out);

@@ -12,9 +12,13 @@ constexpr std::size_t option_head_size = 4;
 constexpr std::size_t subnet_fixed_size = 4;
 
 bool read_subnet(ByteView value, Edns& edns) {
-  if (edns.subnet) return false;
-  edns.subnet = parse_client_subnet(value);
-  return edns.subnet.has_value();
+  SubnetFault fault = SubnetFault::twice;
+  if (!edns.subnet) {
+    edns.subnet = parse_client_subnet(value, &fault);
+    if (edns.subnet) return true;
+  }
+  edns.bad_subnet = fault;
+  return false;
 }
 
 bool read_cookie(ByteView value, Edns& edns) {

@@ -42,6 +42,9 @@ struct Edns {
   bool wants_keepalive = false;  ///< RFC 7828; over UDP it means nothing
   std::optional<ClientSubnet> subnet;
   std::optional<Cookie> cookie;
+  /// Why the query is malformed, if it was a client subnet: for the counters alone. Stays when the
+  /// options are forgotten.
+  std::optional<SubnetFault> bad_subnet;
 };
 
 /// What the answer's OPT record says besides what it repeats of the query's. What `nsid` views must

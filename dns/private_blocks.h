@@ -9,10 +9,10 @@
 
 namespace hither::dns {
 
-/// The blocks of addresses that say nothing about where a client is: private (RFC 1918, RFC 4193),
-/// loopback, link-local (RFC 3927, RFC 4291) and shared ones (RFC 6598). Under
-/// `dns.private_subnets = "resolver"` a client subnet that begins in one of them is answered for
-/// the resolver, and the scope is the whole block (RFC 7871 s11.3). Pure; a walk over nine blocks.
+/// The blocks of addresses that say nothing about where a client is (topology/private_space.h).
+/// Under `dns.private_subnets = "resolver"` a client subnet that begins in one of them is answered
+/// for the resolver, and the scope is the whole block (RFC 7871 s11.3). Pure; a walk over nine
+/// blocks.
 
 /// The length (of 128) of the block that holds `address`; nullopt if none does.
 std::optional<int> private_block_length(const Address& address);

@@ -25,28 +25,29 @@ bool skip_owner(Reader& in) {
 }
 
 /// All additional records; reading goes on behind a problem in the OPT record, because a second
-/// one, or a broken message, is the graver mistake.
-Rcode read_additional(Reader& in, int count, Query& query) {
+/// one, or a broken message, is the graver mistake. nullopt is that: FORMERR, and what stands in
+/// the message is not known.
+std::optional<Rcode> read_additional(Reader& in, int count, Query& query) {
   Rcode problem = Rcode::noerror;
   for (int i = 0; i < count; ++i) {
     const bool root = skip_owner(in);
     const auto type = static_cast<Type>(in.u16());
-    if (!in.ok()) return Rcode::formerr;
+    if (!in.ok()) return std::nullopt;
     if (type == Type::opt) {
-      if (!root || query.edns) return Rcode::formerr;
+      if (!root || query.edns) return std::nullopt;
       problem = read_opt(in, query.edns.emplace());
     } else {
       in.skip(6);  // class and TTL
       in.skip(in.u16());
     }
-    if (!in.ok()) return Rcode::formerr;
+    if (!in.ok()) return std::nullopt;
   }
   return problem;
 }
 
 /// A message without a question is one for a cookie (RFC 7873 s5.4), or a mistake.
 Rcode read_cookie(Reader& in, int additional, Query& query) {
-  const Rcode problem = read_additional(in, additional, query);
+  const Rcode problem = read_additional(in, additional, query).value_or(Rcode::formerr);
   if (in.left() > 0) return Rcode::formerr;
   if (problem != Rcode::noerror) return problem;
   return query.edns && query.edns->cookie ? Rcode::noerror : Rcode::formerr;
@@ -80,8 +81,29 @@ Rcode read_sections(Reader& in, Query& query) {
   // IXFR carries the asker's SOA in its authority section, and only it may (RFC 1995 s3).
   if (answers != 0 || authorities != (query.type == Type::ixfr ? 1 : 0)) return Rcode::formerr;
   if (authorities == 1 && !read_known_serial(in, query)) return Rcode::formerr;
-  const Rcode problem = read_additional(in, additional, query);
+  const Rcode problem = read_additional(in, additional, query).value_or(Rcode::formerr);
   return in.left() > 0 ? Rcode::formerr : problem;
+}
+
+/// What another opcode has in the place of a question is a name, a type and a class too: NOTIFY
+/// (RFC 1996 s3.7), UPDATE (RFC 2136 s2.3). All else is records.
+Rcode read_other_opcode(Reader& in, Query& query) {
+  const int questions = in.u16();
+  const int answers = in.u16();
+  const int authorities = in.u16();
+  const int additional = in.u16();
+  for (int i = 0; i < questions && in.ok(); ++i) {
+    skip_owner(in);
+    in.skip(4);
+  }
+  for (int i = 0; i < answers + authorities && in.ok(); ++i) {
+    skip_owner(in);
+    in.skip(8);  // type, class and TTL
+    in.skip(in.u16());
+  }
+  const auto problem = read_additional(in, additional, query);
+  if (!problem) query.edns.reset();
+  return problem == Rcode::badvers ? Rcode::badvers : Rcode::notimp;
 }
 
 }  // namespace
@@ -98,7 +120,7 @@ bool decode(ByteView packet, Query& query) {
   query.has_question = false;
   query.known_serial.reset();
   query.edns.reset();
-  query.problem = query.opcode == 0 ? read_sections(in, query) : Rcode::notimp;
+  query.problem = query.opcode == 0 ? read_sections(in, query) : read_other_opcode(in, query);
   if (query.problem == Rcode::formerr && query.edns) forget_options(*query.edns);
   return true;
 }

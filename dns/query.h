@@ -32,7 +32,10 @@ struct Query {
 /// was in it does not matter. false means silence, for what cannot be a query: less than a header,
 /// and messages that are responses themselves (answering those is how two servers talk to each
 /// other for ever). Everything else is answered:
-///  1. an opcode other than QUERY: NOTIMP, nothing else of it is read;
+///  1. an opcode other than QUERY: NOTIMP. Of its sections, which all opcodes share in form, only
+///     the OPT record is read, because who sent one gets one (RFC 6891 s6.1.1); without any, with
+///     two, or where they run past the end, a bare header is all that is answered. A later EDNS
+///     version is BADVERS here, too (s6.1.3); bad options are forgotten, and it stays NOTIMP;
 ///  2. not exactly one question (RFC 9619; without any, a cookie is asked for, RFC 7873 s5.4), a
 ///     question that cannot be read, records before the additional section, records that run past
 ///     the end, bytes behind the last one: FORMERR;

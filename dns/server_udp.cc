@@ -42,11 +42,13 @@ void UdpThread::take_snapshot() {
 }
 
 void UdpThread::run() {
-  while (!stopped_.load(std::memory_order_relaxed)) {
-    const std::size_t count = socket_.wait();
-    if (posted_.load(std::memory_order_acquire)) take_snapshot();
-    if (count > 0) answer(count);
-  }
+  while (!stopped_.load(std::memory_order_relaxed)) turn();
+}
+
+void UdpThread::turn() {
+  const std::size_t count = socket_.wait();
+  if (posted_.load(std::memory_order_acquire)) take_snapshot();
+  if (count > 0) answer(count);
 }
 
 void UdpThread::answer(std::size_t count) {

@@ -23,6 +23,10 @@ class UdpThread {
   UdpThread& operator=(const UdpThread&) = delete;
 
   void start();
+  /// Waits for packets, at most for UdpSocket::patience, and answers one batch: what the thread
+  /// does again and again, and who has not called start() may do in its place. Nothing is allocated
+  /// unless there is a new snapshot.
+  void turn();
   /// Stops it and waits for it; what it counted and noted stays readable.
   void stop();
   /// From the next batch on this snapshot is answered from; the one before is let go of then, or

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include "io/socket.h"
 
@@ -46,13 +47,36 @@ Result<void> give_up_capabilities() {
   return {};
 }
 
+/// The signal that the kernel sends us when our parent dies (io/process.h asks for one). It forgets
+/// it when a process becomes somebody else, so that nobody could signal what is no longer theirs.
+class DeathSignal {
+ public:
+  DeathSignal() : parent_(getppid()) { prctl(PR_GET_PDEATHSIG, &signal_); }
+
+  /// Asks for it again. A parent that has died meanwhile was not noticed: then it is sent here.
+  Result<void> set_again() const {
+    if (signal_ == 0) return {};
+    if (prctl(PR_SET_PDEATHSIG, signal_) != 0) {
+      return fail(fmt::format("cannot be told of the parent's end: {}", error_text(errno)));
+    }
+    if (getppid() != parent_) kill(getpid(), signal_);
+    return {};
+  }
+
+ private:
+  pid_t parent_;
+  int signal_ = 0;
+};
+
 }  // namespace
 
 Result<void> drop_privileges(const std::string& user) {
+  const DeathSignal parents_death;
   if (!user.empty()) {
     if (auto became = become(user); !became) return became;
   }
   if (auto given_up = give_up_capabilities(); !given_up) return given_up;
+  if (auto set = parents_death.set_again(); !set) return set;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail(fmt::format("cannot set no_new_privs: {}", error_text(errno)));
   }

@@ -40,6 +40,7 @@ int supervise(topology::Description description) {
 int cmd_up(const std::string& file) {
   auto description = load_description(file);
   if (!description) return 2;
+  print_warnings(*description);
   const std::string world = description->name;
   return run_guarded([&] { return supervise(std::move(*description)); },
                      [&] { remove_world(world); });

@@ -48,6 +48,19 @@ CLI::App* add(CLI::App& app, const std::string& name, const std::string& does,
   return command;
 }
 
+void add_check(CLI::App& app, CheckOptions& options, std::function<int()>& run) {
+  CLI::App* check =
+      add(app, "check", "Say every mistake of a description, or that it is sound",
+          "  hither check world.toml\n"
+          "  hither check world.toml --strict                 status 1 for warnings, too\n"
+          "  hither check world.toml --json | jq .warnings\n");
+  check->add_option("file", options.file, "The description")->required();
+  check->add_flag("--strict", options.strict,
+                  "Fail for what is legal but not what its author may think, too");
+  check->add_flag("--json", options.json, "Print mistakes and warnings as JSON");
+  check->callback([&options, &run] { run = [&options] { return cmd_check(options); }; });
+}
+
 std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
@@ -193,10 +206,8 @@ int dispatch(int argc, char** argv) {
   Arguments arguments;
   std::function<int()> run;
 
-  CLI::App* check = add(app, "check", "Say every mistake of a description, or that it is sound",
-                        "  hither check world.toml\n");
-  check->add_option("file", arguments.file, "The description")->required();
-  check->callback([&] { run = [&] { return cmd_check(arguments.file); }; });
+  CheckOptions check_options;
+  add_check(app, check_options, run);
 
   CLI::App* plan = add(app, "plan", "List the processes a description asks for, in start order",
                        "  hither plan world.toml\n  hither plan world.toml --json | jq .\n");

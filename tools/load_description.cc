@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "io/files.h"
+#include "topology/warnings.h"
 
 namespace hither::tools {
 
@@ -19,6 +20,14 @@ std::optional<topology::Description> load_description(const std::string& file) {
   auto reading = topology::read_description(*text, file);
   if (!reading.description) fmt::print(stderr, "{}", to_text(reading.mistakes, file));
   return std::move(reading.description);
+}
+
+std::size_t print_warnings(const topology::Description& description) {
+  const auto warnings = topology::find_warnings(description);
+  for (const topology::Mistake& warning : warnings) {
+    fmt::print(stderr, "{}\n", topology::warning_text(warning, description.file));
+  }
+  return warnings.size();
 }
 
 }  // namespace hither::tools

@@ -59,6 +59,47 @@ TEST(Counters, SumOverThreadsWhatWasAnswered) {
   }
 }
 
+TEST(Counters, TellMalformedClientSubnetsApart) {
+  using testing::subnet_data;
+  const testing::World world;
+  Responder responder(world.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const auto send = [&](const testing::Ask& query) {
+    responder.respond(query.packet(), {.client = *parse_address("192.0.2.1")}, out);
+  };
+  const auto with = [](const Bytes& option) { return ask("www.example.test").option(8, option); };
+  // One of the first kind, two of the second ...
+  const std::vector<Bytes> options = {{std::byte{0}, std::byte{1}},
+                                      subnet_data(3, 8, 0, {10}),
+                                      subnet_data(1, 33, 0, {10, 0, 0, 1, 0}),
+                                      subnet_data(1, 16, 16, {10, 1}),
+                                      subnet_data(1, 17, 0, {10, 1}),
+                                      subnet_data(1, 15, 0, {10, 1})};
+  for (std::size_t kind = 0; kind < options.size(); ++kind) {
+    for (std::size_t i = 0; i <= kind; ++i) send(with(options[kind]));
+  }
+  for (int i = 0; i < 7; ++i) {
+    send(ask("www.example.test").subnet("10.0.0.0/8").subnet("10.0.0.0/8"));
+  }
+  testing::Ask notify = with(options[0]);
+  notify.flags = 4U << 11U;
+  send(notify);
+  send(ask("www.example.test").subnet("10.0.0.0/8"));
+  send(ask("www.example.test").option(10, Bytes(3)));  // Malformed, but for another reason.
+
+  const Metrics metrics = to_metrics({&responder.counters()}, {"fra", "iad", "nrt"});
+  const std::string name = "hither_dns_client_subnet_malformed_total";
+  EXPECT_EQ(value_of(metrics, name, "too_short"), 2) << "one of them in a NOTIFY";
+  EXPECT_EQ(value_of(metrics, name, "family"), 2);
+  EXPECT_EQ(value_of(metrics, name, "source_length"), 3);
+  EXPECT_EQ(value_of(metrics, name, "scope_not_zero"), 4);
+  EXPECT_EQ(value_of(metrics, name, "address_length"), 5);
+  EXPECT_EQ(value_of(metrics, name, "trailing_bits"), 6);
+  EXPECT_EQ(value_of(metrics, name, "twice"), 7);
+  EXPECT_EQ(value_of(metrics, "hither_dns_client_subnet_total"), 1) << "well-formed ones";
+  EXPECT_EQ(value_of(metrics, "hither_dns_responses_total", "FORMERR"), 29);
+}
+
 TEST(Counters, SayUntilWhenARoomMayBeRemembered) {
   testing::World world;
   Responder responder(world.snapshot());

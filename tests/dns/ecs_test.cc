@@ -13,28 +13,39 @@ using testing::subnet_data;
 struct BadCase {
   const char* name;
   Bytes data;
+  SubnetFault fault;
 };
+using Fault = SubnetFault;
 
-// The numbers are those of parse_client_subnet() in dns/ecs.h.
 class BadSubnet : public ::testing::TestWithParam<BadCase> {};
 
-TEST_P(BadSubnet, IsRefused) { EXPECT_FALSE(parse_client_subnet(GetParam().data)); }
+TEST_P(BadSubnet, IsRefusedForWhatIsWrong) {
+  SubnetFault fault = SubnetFault::twice;
+  EXPECT_FALSE(parse_client_subnet(GetParam().data, &fault));
+  EXPECT_EQ(fault, GetParam().fault);
+  EXPECT_FALSE(parse_client_subnet(GetParam().data));
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Rfc7871, BadSubnet,
     ::testing::Values(
-        BadCase{"Empty", {}}, BadCase{"ThreeOctets", {std::byte{0}, std::byte{1}, std::byte{0}}},
-        BadCase{"FamilyZero", subnet_data(0, 0, 0, {})},
-        BadCase{"FamilyThree", subnet_data(3, 8, 0, {10})},
-        BadCase{"FamilyInTheWrongOrder", subnet_data(256, 8, 0, {10})},
-        BadCase{"SourceBeyond32", subnet_data(1, 33, 0, {10, 0, 0, 1, 0})},
-        BadCase{"SourceBeyond128", subnet_data(2, 129, 0, std::vector<unsigned>(17, 0))},
-        BadCase{"ScopeInAQuery", subnet_data(1, 16, 16, {10, 1})},
-        BadCase{"TooFewOctets", subnet_data(1, 17, 0, {10, 1})},
-        BadCase{"TooManyOctets", subnet_data(1, 16, 0, {10, 1, 0})},
-        BadCase{"OctetsBehindSourceZero", subnet_data(1, 0, 0, {0})},
-        BadCase{"BitBehindSource", subnet_data(1, 15, 0, {10, 1})},
-        BadCase{"BitBehindSourceIpv6", subnet_data(2, 33, 0, {0x20, 1, 0xd, 0xb8, 1})}),
+        BadCase{"Empty", {}, Fault::too_short},
+        BadCase{"ThreeOctets", {std::byte{0}, std::byte{1}, std::byte{0}}, Fault::too_short},
+        BadCase{"FamilyZero", subnet_data(0, 0, 0, {}), Fault::family},
+        BadCase{"FamilyThree", subnet_data(3, 8, 0, {10}), Fault::family},
+        BadCase{"FamilyInTheWrongOrder", subnet_data(256, 8, 0, {10}), Fault::family},
+        BadCase{"SourceBeyond32", subnet_data(1, 33, 0, {10, 0, 0, 1, 0}), Fault::source_length},
+        BadCase{"SourceBeyond128", subnet_data(2, 129, 0, std::vector<unsigned>(17, 0)),
+                Fault::source_length},
+        BadCase{"ScopeInAQuery", subnet_data(1, 16, 16, {10, 1}), Fault::scope_not_zero},
+        BadCase{"TooFewOctets", subnet_data(1, 17, 0, {10, 1}), Fault::address_length},
+        BadCase{"TooManyOctets", subnet_data(1, 16, 0, {10, 1, 0}), Fault::address_length},
+        BadCase{"OctetsBehindSourceZero", subnet_data(1, 0, 0, {0}), Fault::address_length},
+        BadCase{"BitBehindSource", subnet_data(1, 15, 0, {10, 1}), Fault::trailing_bits},
+        BadCase{"BitBehindSourceIpv6", subnet_data(2, 33, 0, {0x20, 1, 0xd, 0xb8, 1}),
+                Fault::trailing_bits},
+        BadCase{"AllOfIt", subnet_data(3, 200, 7, {1}), Fault::family},
+        BadCase{"AllButTheFamily", subnet_data(1, 200, 7, {1}), Fault::source_length}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(ClientSubnet, IsReadWithBothFamilies) {

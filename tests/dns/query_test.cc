@@ -70,6 +70,75 @@ TEST(Query, OtherOpcodesAreNotImplemented) {
   }
 }
 
+/// A message of UPDATE (RFC 2136) with one of everything: a zone, a prerequisite, an update, and in
+/// the additional section what is given.
+Bytes update(unsigned additional, std::string_view records) {
+  testing::Ask ask_update = ask("example.test", Type::soa);
+  ask_update.flags = 5U << 11U;
+  Bytes packet = ask_update.packet();
+  packet[7] = packet[9] = std::byte{1};
+  packet[11] = static_cast<std::byte>(additional);
+  // The zone is in use; www gets an address.
+  append(packet, as_bytes(std::string_view("\xc0\x0c\0\xff\0\xff\0\0\0\0\0\0", 12)));
+  append(packet, as_bytes(std::string_view("\3www\xc0\x0c\0\1\0\1\0\0\0\5\0\4abcd", 20)));
+  append(packet, as_bytes(records));
+  return packet;
+}
+constexpr std::string_view opt_record("\0\0\51\4\xd0\0\0\0\0\0\0", 11);
+constexpr std::string_view later_opt_record("\0\0\51\4\xd0\0\1\0\0\0\0", 11);
+constexpr std::string_view signature("\1k\0\0\xfa\0\xff\0\0\0\0\0\2ab", 15);  // TSIG, about
+
+std::string joined(std::string_view one, std::string_view other) {
+  return std::string(one) + std::string(other);
+}
+
+TEST(Query, OfOtherOpcodesTheOptRecordIsReadWhereverItStands) {  // RFC 6891 s6.1.1
+  const std::string before = joined(opt_record, signature);
+  const std::string behind = joined(signature, opt_record);
+  for (const Bytes& packet : {update(1, opt_record), update(2, before), update(2, behind)}) {
+    const auto query = testing::decoded(packet);
+    ASSERT_TRUE(query);
+    EXPECT_EQ(query->problem, Rcode::notimp);
+    EXPECT_FALSE(query->has_question);
+    ASSERT_TRUE(query->edns);
+    EXPECT_EQ(query->edns->payload_size, 1232);
+  }
+  testing::Ask notify = ask("example.test", Type::soa).subnet("10.1.0.0/16").option(3, {});
+  notify.flags = 4U << 11U;
+  const auto query = testing::decoded(notify.packet());
+  ASSERT_TRUE(query && query->edns);
+  EXPECT_TRUE(query->edns->subnet && query->edns->wants_nsid);
+}
+
+TEST(Query, OfOtherOpcodesThatCannotBeReadNoOptRecordIsLeft) {
+  const Bytes whole = update(1, opt_record);
+  for (std::size_t size = header_size; size < whole.size(); ++size) {
+    const auto query = testing::decoded(ByteView(whole).first(size));
+    ASSERT_TRUE(query) << size;
+    EXPECT_EQ(query->problem, Rcode::notimp) << size;
+    EXPECT_FALSE(query->edns) << size;
+  }
+  Bytes many = whole;  // 65,535 of each
+  for (std::size_t at = 4; at < header_size; ++at) many[at] = std::byte{0xff};
+  for (const Bytes& packet : {update(0, ""), update(2, joined(opt_record, opt_record)), many,
+                              update(1, std::string_view("\1a\0\0\51\4\0\0\0\0\0\0\0", 13))}) {
+    EXPECT_EQ(problem_of(packet), Rcode::notimp);
+    EXPECT_FALSE(testing::decoded(packet)->edns);
+  }
+}
+
+TEST(Query, OfOtherOpcodesTheOptRecordIsJudgedToo) {
+  EXPECT_EQ(problem_of(update(1, later_opt_record)), Rcode::badvers);  // RFC 6891 s6.1.3
+  EXPECT_TRUE(testing::decoded(update(1, later_opt_record))->edns);
+
+  testing::Ask bad = ask("a.test").option(3, {}).option(8, subnet_data(1, 33, 0, {}));
+  bad.flags = 4U << 11U;
+  const auto query = testing::decoded(bad.packet());
+  ASSERT_TRUE(query && query->edns);
+  EXPECT_EQ(query->problem, Rcode::notimp);
+  EXPECT_FALSE(query->edns->subnet || query->edns->wants_nsid);
+}
+
 TEST(Query, ExactlyOneQuestionIsAsked) {  // RFC 9619
   for (const std::uint16_t count : std::initializer_list<std::uint16_t>{0, 2, 65535}) {
     testing::Ask wrong = ask("a.test");

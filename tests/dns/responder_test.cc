@@ -6,39 +6,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
+#include <array>
+#include <memory>
 
 #include "base/rng.h"
 #include "dns/protocol.h"
 #include "tests/dns/support.h"
-
-namespace {
-
-/// Counts every allocation of this program, so that a test can say that there was none.
-thread_local std::size_t allocations = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  void* memory = std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocations.h"
 
 namespace hither::dns {
 namespace {
 
+using test::allocations;
 using testing::Ask;
 using testing::ask;
 using testing::Reply;
@@ -171,6 +150,33 @@ TEST(Responder, NotImplementedOpcodesAreAnsweredWithABareHeader) {
   EXPECT_EQ(reply.size, header_size);
 }
 
+TEST(Responder, NotImplementedOpcodesAreAnsweredWithAnOptRecordWhereTheyBroughtOne) {
+  World told;
+  told.protocol = make_protocol({.node = "ns1", .tell_nsid = true},
+                                {.node = "ns1", .secrets = {SipKey{}}, .rates = {}});
+  for (const unsigned opcode : {1U, 2U, 4U, 5U, 15U}) {
+    Ask other = www().subnet("10.1.0.0/16").option(3, {}).option(10, Bytes(8));
+    other.flags = static_cast<std::uint16_t>(opcode << 11U);
+    const Reply reply = told.respond(other);
+    EXPECT_EQ(reply.rcode, 4) << opcode;
+    ASSERT_TRUE(reply.edns) << opcode;
+    EXPECT_EQ(reply.payload_size, udp_payload_default);
+    EXPECT_EQ(reply.question, "");
+    EXPECT_EQ(reply.scope(), 0) << "as in every answer that is not tailored";
+    EXPECT_EQ(reply.options.at(3), Bytes(as_bytes(std::string_view("ns1")).begin(),
+                                         as_bytes(std::string_view("ns1")).end()));
+    EXPECT_EQ(reply.options.at(10).size(), 24U);
+    EXPECT_EQ(reply.options.size(), 3U);
+    // The same options as of an answer that is refused for another reason.
+    const Reply refused =
+        told.respond(ask("other.invalid").subnet("10.1.0.0/16").option(3, {}).option(10, Bytes(8)));
+    EXPECT_EQ(refused.rcode, 5);
+    for (const auto& [code, data] : reply.options) {
+      EXPECT_TRUE(refused.options.contains(code)) << code;
+    }
+  }
+}
+
 TEST(Responder, ResponsesAndScrapsGetSilence) {
   Ask response = www();
   response.flags = 0x8000;
@@ -194,6 +200,30 @@ TEST(Responder, TakesAnySnapshotBetweenTwoQueries) {
   EXPECT_EQ(answer(), "127.10.0.1");
 }
 
+/// More than malloc() aligns to.
+struct alignas(64) Line {
+  std::array<std::byte, 64> octets;
+};
+
+TEST(Allocations, AreCountedWhateverFormOfNewMakesThem) {
+  const std::size_t before = allocations();
+  const std::unique_ptr<int> plain(new int);
+  const std::unique_ptr<int[]> array(new int[3]);
+  const std::unique_ptr<int> quiet(new (std::nothrow) int);
+  const std::unique_ptr<int[]> quiet_array(new (std::nothrow) int[3]);
+  const std::unique_ptr<Line> aligned(new Line);
+  const std::unique_ptr<Line[]> aligned_array(new Line[3]);
+  const std::unique_ptr<Line> quiet_aligned(new (std::nothrow) Line);
+  const std::unique_ptr<Line[]> quiet_aligned_array(new (std::nothrow) Line[3]);
+  EXPECT_EQ(allocations() - before, 8U);
+  for (const void* memory :
+       {static_cast<const void*>(aligned.get()), static_cast<const void*>(aligned_array.get()),
+        static_cast<const void*>(quiet_aligned.get()),
+        static_cast<const void*>(quiet_aligned_array.get())}) {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory) % alignof(Line), 0U);
+  }
+}
+
 TEST(Responder, DoesNotAllocate) {
   Responder responder(world().snapshot());
   std::vector<std::byte> out(message_size_max);
@@ -212,10 +242,10 @@ TEST(Responder, DoesNotAllocate) {
   const Arrival arrival{.client = *parse_address("10.1.0.1")};
   for (const Bytes& packet : packets) responder.respond(packet, arrival, out);  // warm
 
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   for (const Bytes& packet : packets) responder.respond(packet, arrival, out);
 
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(allocations() - before, 0U);
   EXPECT_GT(before, 0U) << "the counter counts";
 }
 
@@ -230,12 +260,12 @@ TEST(Responder, DoesNotAllocateForTheQueryLogBeItFullOrNot) {
   const Arrival arrival{.client = *parse_address("10.1.0.1")};
   responder.respond(packet, arrival, out);  // warm
 
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   for (std::size_t i = 0; i < 2 * QueryRing::capacity + 10; ++i) {
     responder.respond(packet, arrival, out);
   }
 
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(allocations() - before, 0U);
   EXPECT_EQ(responder.counters().log_dropped.total(), 5U);
   EXPECT_TRUE(responder.query_log().take());
 }
@@ -258,14 +288,14 @@ TEST(Responder, DoesNotAllocateForCookiesAndRateLimits) {
   const Reply cookie = testing::parse_reply(ByteView(out).first(first));
   packets.push_back(www().option(10, cookie.options.at(10)).packet());
 
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   for (int i = 0; i < 100; ++i) {
     for (const Address& client : clients) {
       for (const Bytes& packet : packets) responder.respond(packet, {.client = client}, out);
     }
   }
 
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(allocations() - before, 0U);
   const Counters& counters = responder.counters();
   for (const CookieVerdict verdict :
        {CookieVerdict::client_only, CookieVerdict::bad, CookieVerdict::good}) {
@@ -317,10 +347,10 @@ TEST(Responder, DoesNotAllocateForAnyPolicy) {
   }
   for (const Bytes& packet : packets) responder.respond(packet, arrival, out);  // warm
 
-  const std::size_t before = allocations;
+  const std::size_t before = allocations();
   for (const Bytes& packet : packets) responder.respond(packet, arrival, out);
 
-  EXPECT_EQ(allocations - before, 0U);
+  EXPECT_EQ(allocations() - before, 0U);
 }
 
 TEST(Responder, SeveralRoomsAreOneSetThatIsSentWholeOrNotAtAll) {

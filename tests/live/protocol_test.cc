@@ -50,7 +50,15 @@ TEST_F(ProtocolLive, SaysToDigWhatItIsAskedFor) {
 
   EXPECT_EQ(count(dig("example.test soa +ednsopt=65001:cafe"), "status: NOERROR"), 1);
   EXPECT_EQ(count(dig("example.test soa +edns=1 +noednsnegotiation"), "status: BADVERS"), 1);
-  EXPECT_EQ(count(dig("example.test soa +opcode=notify"), "status: NOTIMP"), 1);
+
+  for (const char* opcode : {"notify", "update"}) {
+    const std::string other = dig(fmt::format("example.test soa +opcode={} +nsid +cookie", opcode));
+    EXPECT_EQ(count(other, "status: NOTIMP"), 1) << other;
+    EXPECT_EQ(count(other, "EDNS: version: 0"), 1) << other;
+    EXPECT_EQ(count(other, "(good)"), 1) << other;
+    EXPECT_EQ(count(other, "(\"ns1.live\")"), 1) << other;
+  }
+  EXPECT_EQ(count(dig("example.test soa +opcode=notify +noedns"), "EDNS:"), 0);
 }
 
 TEST_F(ProtocolLive, LogsTheQueriesThatAreWanted) {
