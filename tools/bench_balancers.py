@@ -54,8 +54,8 @@ def slow_copy(folder, port, programs, copy):
 
 
 def wait_for_slow_copies(port):
-    """Until each has answered all that it was left with: they serve in turn, so a request that comes
-    last is answered last. What one balancer has piled up is not for the next to wait for."""
+    """Until each has answered all that it was left with: they serve in turn, so what comes last is
+    answered last. What one balancer has piled up is not for the next to wait for."""
     for copy in range(SLOW_COPIES):
         with urllib.request.urlopen(f"http://{slow_address(copy)}:{port}/", timeout=120) as page:
             page.read()

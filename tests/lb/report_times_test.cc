@@ -49,7 +49,7 @@ class ReportTimesOfTcp : public ReportTimes {
   ReportTimesOfTcp() : ReportTimes(topology::Mode::tcp) {}
 };
 
-/// How many samples the bucket with this upper edge holds, with all below; -1 if there is none such.
+/// How many samples the bucket with this upper edge holds, with all below; -1: there is no such.
 int up_to(const MetricSample& sample, double edge) {
   for (const MetricBucket& bucket : sample.buckets) {
     if (std::abs(bucket.up_to - edge) < 1e-9) return static_cast<int>(bucket.count);
