@@ -59,7 +59,7 @@ bool HttpProxy::ends(Side to) const {
 std::uint64_t HttpProxy::relayable(Side from) const {
   const bool up = from == Side::client;
   const bool within_body = up || exchange_.status != 0;
-  const bool trickles = up ? exchange_.up_trickles : exchange_.down_trickles;
+  const bool trickles = (up ? exchange_.up_to_copy : exchange_.down_to_copy) > 0;
   if (phase_ != Phase::exchange || !within_body || trickles) return 0;
   const std::uint64_t left = (up ? request_ : response_).passable();
   return left >= relay_body_min ? left : 0;
@@ -76,6 +76,8 @@ void HttpProxy::received(Side from, std::size_t size, Instant now) {
   // L12: more than the body it announced; such a connection is never used again.
   if (!stream.take(size)) exchange_.keepable = false;
   if (size == 0) return;
+  std::uint64_t& to_copy = from == Side::client ? exchange_.up_to_copy : exchange_.down_to_copy;
+  to_copy -= std::min<std::uint64_t>(to_copy, size);
   if (phase_ == Phase::lingering) {
     request_.in.clear();
     return;
@@ -124,8 +126,9 @@ void HttpProxy::relaying(Side from, std::size_t size, Instant now) {
   const bool up = from == Side::client;
   const HttpStream& stream = up ? request_ : response_;
   (up ? up_in_kernel_ : down_in_kernel_) += size;
-  (up ? exchange_.up_trickles : exchange_.down_trickles) =
-      size < relay_piece_min && size < stream.passable();
+  if (size < relay_piece_min && size < stream.passable()) {
+    (up ? exchange_.up_to_copy : exchange_.down_to_copy) = relay_after;
+  }
   if (up) upload_.moved(size, now);
   deadline_ = now + farm().timeouts.stall;
   watch_rates(now);

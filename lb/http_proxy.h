@@ -93,13 +93,14 @@ class HttpProxy final : public Session {
     bool trailers = false;   ///< the client takes trailers
     bool keep_alive = true;  ///< what the client's connection will be afterwards
     bool retried = false;
-    bool any_sent = false;       ///< on the present connection
-    bool answered = false;       ///< a byte came back
-    bool begun = false;          ///< a byte of the final response went to the client
-    bool keepable = false;       ///< the server's connection may be used again
-    bool up_trickles = false;    ///< its body comes in pieces too small to be relayed
-    bool down_trickles = false;  ///< that of the response does
-    bool until_close = false;    ///< the client sees the end of the response by ours alone
+    bool any_sent = false;     ///< on the present connection
+    bool answered = false;     ///< a byte came back
+    bool begun = false;        ///< a byte of the final response went to the client
+    bool keepable = false;     ///< the server's connection may be used again
+    bool until_close = false;  ///< the client sees the end of the response by ours alone
+    /// So much more of its body is copied, for a piece was too small to be relayed.
+    std::uint64_t up_to_copy = 0;
+    std::uint64_t down_to_copy = 0;  ///< of the response's body
   };
 
   // http_proxy.cc

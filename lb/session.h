@@ -14,9 +14,12 @@ namespace hither::lb {
 /// The two ends of a session: who connected to us, and the server we connected to.
 enum class Side { client, backend };
 
-/// Pieces smaller than that are cheaper to copy than to relay in the kernel: who brings them is not
-/// relayed any more.
+/// Pieces smaller than that are cheaper to copy than to relay in the kernel: what follows one is
+/// copied, up to relay_after.
 constexpr std::size_t relay_piece_min = 4096;
+/// In mode tcp so many bytes one way, with none the other way between them, make a connection bulk:
+/// what follows is relayed in the kernel (docs/life_of_a_connection.md).
+constexpr std::uint64_t relay_after = 128 * 1024;
 
 /// What a session wants done about its connection to a server.
 enum class BackendWish {

@@ -26,10 +26,6 @@ struct TcpContext {
   AccessSink* log = nullptr;  ///< null: no access log
 };
 
-/// So many bytes in one direction, with none in the other between them, make a connection bulk:
-/// what follows is relayed in the kernel (docs/life_of_a_connection.md).
-constexpr std::uint64_t relay_after = 128 * 1024;
-
 /// TCP mode: one client connection, one server connection, both directions of bytes until both
 /// sides said FIN. A side's FIN goes to the other once everything before it did, and the way back
 /// stays open (half-close). If a server does not take the connection another copy is tried, as no

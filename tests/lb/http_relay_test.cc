@@ -91,6 +91,20 @@ TEST(HttpRelay, OneBodyInSmallPiecesDoesNotMeanTheOther) {
   EXPECT_EQ(dripping_down.session().relayable(Side::client), length - 1000);
 }
 
+TEST(HttpRelay, BehindASmallPieceSoMuchIsCopiedAndThenItIsTriedAgain) {
+  Story story;
+  story.client_says(get);
+  story.backend_says("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + first_part);
+  story.session().relaying(Side::backend, 1, story.now());
+  story.session().relayed(Side::backend, 1, story.now());
+
+  story.backend_says(std::string(relay_after - 1, 'x'));
+  EXPECT_EQ(story.session().relayable(Side::backend), 0U);
+  story.backend_says("x");
+  EXPECT_EQ(story.session().relayable(Side::backend),
+            1'000'000 - first_part.size() - 1 - relay_after);
+}
+
 TEST(HttpRelay, NothingIsRelayedBeforeTheResponseOrBetweenRequests) {
   Story story;
   EXPECT_EQ(story.session().relayable(Side::client), 0U);
