@@ -34,6 +34,20 @@ void Allotments::set_weight(std::size_t place, std::uint32_t weight) {
   work_out(copies_[place]);
 }
 
+Allotments::Learned Allotments::learned(std::size_t place, Instant now) const {
+  const Copy& copy = copies_[place];
+  return {.ramped = copy.ramp.ramped(now), .limit = copy.gradient.learned()};
+}
+
+void Allotments::inherit(std::size_t place, const Learned& learned, Instant now) {
+  Copy& copy = copies_[place];
+  if (learned.ramped && farm_->slow_start > Duration::zero()) {
+    copy.ramp.inherit(*learned.ramped, now);
+  }
+  if (adaptive()) copy.gradient.inherit(learned.limit);
+  work_out(copy);
+}
+
 void Allotments::step(std::span<const Seen> seen, bool ramps, Instant now) {
   const SlowStart::Rule rule{.length = ramps ? farm_->slow_start : Duration::zero(),
                              .ready_timeout = farm_->ready_timeout};

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,12 @@ class Allotments {
     Answers answers;
   };
 
+  /// What was found out about one copy, for another process.
+  struct Learned {
+    std::optional<Duration> ramped;  ///< SlowStart::ramped()
+    GradientLimit::Learned limit;    ///< nothing where limits are not adaptive
+  };
+
   /// The rules from now on, and who came and went. Weights of those that came are usual until
   /// set_weight(). `farm` must stay until the next call.
   void change(const topology::Farm& farm, const CopyPlan& plan);
@@ -44,6 +51,9 @@ class Allotments {
   void set_weight(std::size_t place, std::uint32_t weight);
   /// It is up by its probes.
   void came_up(std::size_t place) { copies_[place].ramp.came_up(); }
+  Learned learned(std::size_t place, Instant now) const;
+  /// That of another process, as far as the rules here have a use for it. Before the first step().
+  void inherit(std::size_t place, const Learned& learned, Instant now);
   /// One element for each place. Unless it `ramps`, every copy has all of its share at once, and
   /// keeps it: there are too few to spare any.
   void step(std::span<const Seen> seen, bool ramps, Instant now);

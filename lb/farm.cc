@@ -265,6 +265,11 @@ void Farm::set_weight(std::size_t index, std::uint32_t weight) {
   give(index);
 }
 
+void Farm::inherit_allotment(std::size_t index, const Allotments::Learned& learned, Instant now) {
+  allotments_.inherit(index, learned, now);
+  give(index);
+}
+
 void Farm::give(std::size_t place) {
   const Allotment& allotment = allotments_.of(place);
   Server& server = *servers_[place];

@@ -251,6 +251,8 @@ class Farm {
   void inherit_feedback(std::size_t index, const Feedback::Levels& levels, Instant now) {
     servers_[index]->feedback_.inherit(levels, now);
   }
+  /// What another process had found out about what it can be given. Before anybody picks it.
+  void inherit_allotment(std::size_t index, const Allotments::Learned& learned, Instant now);
   /// What its requests say: what Outliers decided.
   void set_standing(std::size_t index, Standing standing);
   /// What Outliers decides by, of each server. Main thread, at each step, for it forgets streaks.

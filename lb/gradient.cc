@@ -13,6 +13,13 @@ void GradientLimit::change(const topology::Concurrency& rule, int first) {
   limit_ = std::clamp(limit_, least_, most_);
 }
 
+void GradientLimit::inherit(const Learned& learned) {
+  if (learned.samples == 0 || learned.usual <= Duration::zero() || !(learned.limit > 0)) return;
+  limit_ = std::clamp(learned.limit, least_, most_);
+  usual_ns_ = static_cast<double>(learned.usual.count());
+  samples_ = static_cast<unsigned>(std::min<std::uint64_t>(learned.samples, window_steps));
+}
+
 void GradientLimit::step(const Answers& answers, std::uint32_t in_flight, bool learn, Instant now) {
   if (!counts_) {
     counts_ = true;

@@ -49,6 +49,17 @@ class GradientLimit {
   void change(const topology::Concurrency& rule, int first);
   /// The next step() brings sums of another count: it only learns where they begin.
   void count_anew() { counts_ = false; }
+  /// What was found out, for another process.
+  struct Learned {
+    double limit = 0;
+    Duration usual{};
+    std::uint64_t samples = 0;  ///< steps that counted; 0: nothing was found out
+
+    friend bool operator==(const Learned&, const Learned&) = default;
+  };
+  Learned learned() const { return {.limit = limit_, .usual = usual(), .samples = samples_}; }
+  /// That of another process, as far as the bounds allow. What makes no sense changes nothing.
+  void inherit(const Learned& learned);
   /// `learn`: what was answered since the last step tells how the copy usually is. Not so while it
   /// warms up.
   void step(const Answers& answers, std::uint32_t in_flight, bool learn, Instant now);

@@ -26,6 +26,11 @@ std::uint64_t number_in(const Json& json, const char* key) {
   return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
+double real_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : 0;
+}
+
 const Json& list_in(const Json& json, const char* key) {
   static const Json none = Json::array();
   const auto found = json.find(key);
@@ -47,6 +52,12 @@ Json json_of(const CopyMemory& copy) {
   json["response"] = {{"peak_s", in_seconds(copy.peak)},
                       {"mean_s", in_seconds(copy.mean)},
                       {"pace_s", in_seconds(copy.pace)}};
+  if (copy.ramped) json["slow_start"] = {{"ramped_s", in_seconds(*copy.ramped)}};
+  if (copy.limit.samples > 0) {
+    json["limit"] = {{"found", copy.limit.limit},
+                     {"usual_s", in_seconds(copy.limit.usual)},
+                     {"samples", copy.limit.samples}};
+  }
   return json;
 }
 
@@ -74,6 +85,15 @@ CopyMemory copy_of(const Json& json) {
     copy.mean = duration_in(*times, "mean_s");
     copy.pace = duration_in(*times, "pace_s");
   }
+  if (const auto ramp = json.find("slow_start"); ramp != json.end() && ramp->is_object()) {
+    const auto ramped = ramp->find("ramped_s");
+    if (ramped != ramp->end() && ramped->is_number()) copy.ramped = duration_in(*ramp, "ramped_s");
+  }
+  if (const auto limit = json.find("limit"); limit != json.end() && limit->is_object()) {
+    copy.limit = {.limit = real_in(*limit, "found"),
+                  .usual = duration_in(*limit, "usual_s"),
+                  .samples = number_in(*limit, "samples")};
+  }
   return copy;
 }
 
@@ -86,8 +106,9 @@ CopyMemory remember(const FarmView& view, std::size_t place, Instant now) {
   copy.address = server.address();
   if (const auto endpoint = server.endpoint()) copy.endpoint = to_text(*endpoint);
   copy.known = health.known();
-  copy.up = health.up();
-  copy.in_state = now - health.since();
+  // One that the guard holds is up for who doubts as we do; what is wrong the next finds out too.
+  copy.up = view.prober->belief(place) != Prober::Belief::down;
+  copy.in_state = copy.up == health.up() ? now - health.since() : Duration::zero();
   copy.failure = view.prober->last_failure(place);
   copy.standing = outlier.copy.standing == Standing::good ? Standing::good : Standing::ejected;
   copy.reason = outlier.copy.reason;
@@ -101,6 +122,9 @@ CopyMemory remember(const FarmView& view, std::size_t place, Instant now) {
   copy.peak = server.feedback().peak(now);
   copy.mean = server.feedback().mean(now);
   copy.pace = server.feedback().pace(now);
+  const Allotments::Learned learned = view.farm->allotments().learned(place, now);
+  copy.ramped = learned.ramped;
+  copy.limit = learned.limit;
   return copy;
 }
 
@@ -131,12 +155,23 @@ RoomMemory remember(const RoomView& room, Instant now) {
 
 std::size_t recall(const FarmMemory& memory, Farm& farm, Prober& prober, Outliers& outliers,
                    Instant now) {
+  const auto find = [&memory, &farm](std::size_t place) {
+    const Server& server = farm.server(place);
+    return std::ranges::find_if(memory.copies, [&server](const CopyMemory& copy) {
+      return copy.name == server.name() && copy.address == server.address();
+    });
+  };
+  const auto is_ours = [&](std::size_t place) { return find(place) != memory.copies.end(); };
+  const bool others_serve = std::ranges::any_of(farm.order(), is_ours);
   std::size_t recalled = 0;
   for (const std::size_t place : farm.order()) {
     Server& server = farm.server(place);
-    const auto found = std::ranges::find_if(memory.copies, [&server](const CopyMemory& copy) {
-      return copy.name == server.name() && copy.address == server.address();
-    });
+    const auto found = find(place);
+    const bool fresh = std::ranges::find(memory.copies, server.address(), &CopyMemory::address) ==
+                       memory.copies.end();
+    if (fresh && others_serve) {
+      farm.inherit_allotment(place, {.ramped = Duration::zero(), .limit = {}}, now);
+    }
     if (found == memory.copies.end() || !found->known) continue;
     const Result<Endpoint> endpoint = parse_endpoint(found->endpoint);
     if (found->up && !endpoint) continue;  // Nobody could be sent there.
@@ -146,6 +181,7 @@ std::size_t recall(const FarmMemory& memory, Farm& farm, Prober& prober, Outlier
     farm.set_usable(place, found->up);
     farm.inherit_feedback(place, {.peak = found->peak, .mean = found->mean, .pace = found->pace},
                           now);
+    farm.inherit_allotment(place, {.ramped = found->ramped, .limit = found->limit}, now);
     outliers.inherit(place, record_of(*found, now));
     if (found->standing != Standing::good) farm.set_standing(place, found->standing);
     ++recalled;

@@ -8,6 +8,7 @@
 
 #include "base/time.h"
 #include "lb/farm.h"
+#include "lb/gradient.h"
 #include "lb/outlier.h"
 #include "lb/probe.h"
 #include "lb/report.h"
@@ -16,7 +17,8 @@ namespace hither::lb {
 
 /// What a balancer knows of its copies, for the process that takes its place: so that this neither
 /// has to probe them all before it serves, nor forgets who was ejected, nor takes the slowest copy
-/// for the fastest. Durations are ages or remainders, never instants: they mean the same to both.
+/// for the fastest, nor gives a cold one everything. Durations are ages or remainders, never
+/// instants: they mean the same to both.
 ///
 /// As JSON it outlives versions: keys are only ever added, what is unknown is ignored, and what is
 /// missing is as if it had never been known.
@@ -37,6 +39,8 @@ struct CopyMemory {
   Duration peak{};  ///< response times (lb/feedback.h); zero: none
   Duration mean{};
   Duration pace{};
+  std::optional<Duration> ramped;  ///< of its slow start (lb/slow_start.h); nullopt: it has none
+  GradientLimit::Learned limit;    ///< that was found out (lb/gradient.h), if any
 
   friend bool operator==(const CopyMemory&, const CopyMemory&) = default;
 };
@@ -59,7 +63,8 @@ struct RoomMemory {
 /// What is to be told of a room. Main thread.
 RoomMemory remember(const RoomView& room, Instant now);
 /// Takes over what is known of copies that the farm has too. Returns how many those are; the others
-/// are to be probed. Before anybody picks. Main thread.
+/// are to be probed. Those at addresses that are new beside them join others that serve, and so
+/// start slowly. Before anybody picks. Main thread.
 std::size_t recall(const FarmMemory& memory, Farm& farm, Prober& prober, Outliers& outliers,
                    Instant now);
 

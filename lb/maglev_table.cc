@@ -35,11 +35,15 @@ Walk walk_of(std::uint64_t identity) {
 
 MaglevTable::MaglevTable(std::span<const Member> members) {
   if (members.empty()) return;
+  // Of two that want a slot in one round the first gets it. Which is first must not depend on who
+  // came when: another process may know them in another order.
+  std::vector<Member> ordered(members.begin(), members.end());
+  std::ranges::stable_sort(ordered, {}, &Member::identity);
   slots_.assign(slots, nobody);
   std::vector<Walk> walks;
   walks.reserve(members.size());
   std::uint64_t weights = 0;
-  for (const Member& member : members) {
+  for (const Member& member : ordered) {
     walks.push_back(walk_of(member.identity));
     weights += member.weight;
   }
@@ -49,12 +53,12 @@ MaglevTable::MaglevTable(std::span<const Member> members) {
   const std::uint64_t price = (weights + members.size() - 1) / members.size();
   std::size_t left = slots;
   while (left > 0) {
-    for (std::size_t i = 0; i < members.size() && left > 0; ++i) {
+    for (std::size_t i = 0; i < ordered.size() && left > 0; ++i) {
       Walk& walk = walks[i];
-      walk.owed += members[i].weight;
+      walk.owed += ordered[i].weight;
       for (; walk.owed >= price && left > 0; walk.owed -= price, --left) {
         while (slots_[walk.slot] != nobody) walk.advance();
-        slots_[walk.slot] = members[i].value;
+        slots_[walk.slot] = ordered[i].value;
       }
     }
   }

@@ -10,8 +10,9 @@ namespace hither::lb {
 
 /// Maglev's consistent hash (Eisenbud et al., NSDI 2016): a table of 65,537 slots, each of them a
 /// member's. Members own slots in the proportion of their weights; the table depends on nothing but
-/// identities and weights, so every process builds the same; and when a member goes, few slots of
-/// the others change hands. Built in a few milliseconds; one read for a lookup. A plain value.
+/// identities and weights, not on their order, so every process builds the same; and when a member
+/// goes, few slots of the others change hands. Built in a few milliseconds; one read for a lookup.
+/// A plain value.
 class MaglevTable {
  public:
   static constexpr std::size_t slots = 65'537;  ///< a prime, so that every skip visits all

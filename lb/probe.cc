@@ -72,6 +72,7 @@ void Prober::inherit(std::size_t server, Known known, Instant now) {
   const auto place = static_cast<Duration::rep>(server + 1);
   const auto places = static_cast<Duration::rep>(probed_.size());
   probed.next = now + limits_.interval * place / places;
+  settle(now);  // For the guard: it holds only who it has seen up.
 }
 
 std::vector<std::size_t> Prober::due(Instant now) {

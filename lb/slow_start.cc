@@ -61,6 +61,18 @@ void SlowStart::step(bool usable, const Rule& rule, Instant now) {
   }
 }
 
+std::optional<Duration> SlowStart::ramped(Instant now) const {
+  if (phase_ == Phase::out) return Duration::zero();
+  if (phase_ != Phase::ramping) return std::nullopt;
+  return std::max(now - began_, Duration::zero());
+}
+
+void SlowStart::inherit(Duration ramped, Instant now) {
+  phase_ = Phase::ramping;
+  share_ = 0;  // Until the next step() says how much.
+  began_ = now - ramped;
+}
+
 std::uint32_t ramped_weight(std::uint32_t weight, double share) {
   if (weight == 0) return 0;
   const double part = std::clamp(whole(share * tenths), 1.0, tenths) / tenths;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/time.h"
 
@@ -36,6 +37,13 @@ class SlowStart {
   /// From 0 to 1, as of the last step().
   double share() const { return share_; }
   bool ramping() const { return phase_ == Phase::ramping; }
+
+  /// For another process: how long its ramp has been under way; zero while it is out and will ramp
+  /// once it is back. nullopt: there is none.
+  std::optional<Duration> ramped(Instant now) const;
+  /// That of another process: it goes on from there, or, if it is out at the next step(), begins
+  /// anew once it is back.
+  void inherit(Duration ramped, Instant now);
 
  private:
   enum class Phase : std::uint8_t {

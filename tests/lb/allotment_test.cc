@@ -182,6 +182,34 @@ TEST_F(Given, WhoLeftAndReturnsKnowsNothingOfBefore) {
   expect(1, 10, 1);
 }
 
+TEST_F(Given, ARampGoesOnInAnotherProcess) {
+  begin();
+  return_at(20s);
+  at(25s);
+  Allotments other;
+  const CopyPlan all{.order = {0, 1},
+                     .joins = {{.place = 0, .identity = {}, .heir_of = {}},
+                               {.place = 1, .identity = {}, .heir_of = {}}},
+                     .leaves = {}};
+  other.change(settings_, all);
+  for (const std::size_t place : all.order) {
+    other.inherit(place, allotments_.learned(place, start + 25s), start + 25s);
+  }
+  EXPECT_EQ(other.of(0).weight, 100U);
+  EXPECT_EQ(other.of(1).weight, 10U) << "no moment with too much";
+
+  const std::vector<Allotments::Seen> up(2, {.usable = true});
+  other.step(up, /*ramps=*/true, start + 27s);
+  EXPECT_EQ(other.of(0).weight, 100U);
+  EXPECT_EQ(other.of(1).weight, 70U);
+
+  settings_.slow_start = 0s;
+  Allotments without;
+  without.change(settings_, all);
+  without.inherit(1, allotments_.learned(1, start + 25s), start + 25s);
+  EXPECT_EQ(without.of(1).weight, 100U) << "its description knows of no ramps";
+}
+
 TEST_F(Given, InPanicEverybodyHasItAllAndKeepsIt) {
   begin();
   return_at(20s);
@@ -279,6 +307,31 @@ TEST_F(Adaptive, AReloadKeepsWhatWasLearnedWithinItsBounds) {
   settings_.concurrency = {.most = 200, .adaptive = true, .least = 8};
   change(same);
   expect(1, 100, 40);
+}
+
+TEST_F(Adaptive, AnotherProcessHasWhatWasLearnedWithinItsBounds) {
+  begin();
+  busy(200);
+  const Allotments::Learned learned = allotments_.learned(1, start + time_);
+  const std::uint32_t limit = allotments_.of(1).limit;
+  ASSERT_GT(limit, 100U);
+  const CopyPlan one{
+      .order = {0}, .joins = {{.place = 0, .identity = {}, .heir_of = {}}}, .leaves = {}};
+  const auto inherited = [&](const topology::Farm& settings) {
+    Allotments other;
+    other.change(settings, one);
+    other.inherit(0, learned, start);
+    return other;
+  };
+
+  EXPECT_EQ(inherited(settings_).of(0).limit, limit);
+  EXPECT_EQ(inherited(settings_).gradient(0).usual(), 10ms);
+  topology::Farm narrow = settings_;
+  narrow.concurrency.most = 50;
+  EXPECT_EQ(inherited(narrow).of(0).limit, 50U);
+  narrow.concurrency = {.most = 30};
+  EXPECT_EQ(inherited(narrow).of(0).limit, 30U);
+  EXPECT_EQ(inherited(narrow).gradient(0).usual(), 0s);
 }
 
 TEST_F(Adaptive, AnHeirHasTheLimitButCountsItsOwnAnswers) {

@@ -51,6 +51,39 @@ TEST_F(Gradient, GrowsByItsAllowanceWhileTheCopyIsAsFastAsUsual) {
   EXPECT_EQ(limit_.limit(), 26U) << "1.5 times the usual is still usual";
 }
 
+TEST_F(Gradient, GoesOnInAnotherProcessAsIfNothingHadBeen) {
+  for (int i = 0; i < 100; ++i) step(10ms, 20);
+  GradientLimit other;
+  other.change(bounds, 20);
+  other.inherit(limit_.learned());
+  Answers its_own;
+  other.step(its_own, 0, true, now_);
+
+  for (int i = 0; i < 20; ++i) {
+    its_own.count += 10;
+    its_own.took += 10 * 30ms;
+    other.step(its_own, 60, true, now_ + 200ms);
+    step(30ms, 60);
+    ASSERT_EQ(other.limit(), limit_.limit()) << i;
+    ASSERT_EQ(other.usual() / 1us, limit_.usual() / 1us) << i;
+  }
+  EXPECT_LT(other.limit(), 60U) << "it knows that 30 ms are slow";
+}
+
+TEST_F(Gradient, TakesNoNonsenseFromAnotherProcess) {
+  for (const GradientLimit::Learned& learned :
+       {GradientLimit::Learned{.limit = 90, .usual = 1ms, .samples = 0},
+        GradientLimit::Learned{.limit = 90, .usual = 0ms, .samples = 5},
+        GradientLimit::Learned{.limit = 0, .usual = 1ms, .samples = 5},
+        GradientLimit::Learned{.limit = -7, .usual = 1ms, .samples = 5}}) {
+    limit_.inherit(learned);
+    EXPECT_EQ(limit_.limit(), 20U);
+    EXPECT_EQ(limit_.usual(), 0s);
+  }
+  limit_.inherit({.limit = 1e300, .usual = 1ms, .samples = ~std::uint64_t{0}});
+  EXPECT_EQ(limit_.limit(), 200U);
+}
+
 TEST_F(Gradient, ShrinksInProportionToTheHalfAtMost) {
   for (int i = 0; i < 50; ++i) step(10ms, 0);
   EXPECT_EQ(limit_.limit(), 20U);

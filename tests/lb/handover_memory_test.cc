@@ -21,6 +21,9 @@ struct Known {
     farm.health.limits = {
         .interval = 10s, .fast_interval = 1s, .timeout = 1s, .fall = 2, .rise = 2};
     farm.outlier.most = 2;
+    farm.slow_start = 10s;
+    farm.concurrency = {.most = 200, .adaptive = true, .least = 8};
+    farm.capacity = 40;
     return farm;
   }
 
@@ -28,6 +31,24 @@ struct Known {
     prober.on_result(server, {.passed = passed, .reason = passed ? "" : "status 503"}, now);
     farm.set_usable(server, prober.health(server).up());
     farm.server(server).resolve(*parse_endpoint("127.0.0.1:9"));
+  }
+  /// It passes or fails as often as is needed.
+  void becomes(std::size_t server, bool up, Instant now) {
+    while (prober.health(server).up() != up) {
+      prober.hurry(server, now);
+      prober.due(now);
+      probe(server, up, now);
+    }
+  }
+  /// Nothing is heard of any, until that means that they are down.
+  void all_fall_silent(Instant now) {
+    for (int i = 0; i < prober.limits().fall; ++i) {
+      for (std::size_t server = 0; server < farm.size(); ++server) {
+        prober.hurry(server, now);
+        prober.due(now);
+        prober.on_result(server, {.passed = false, .silent = true, .reason = "timed out"}, now);
+      }
+    }
   }
   RoomMemory memory(Instant now) const {
     const FarmView view{.farm = &farm, .prober = &prober, .outliers = &outliers};
@@ -95,17 +116,112 @@ TEST(HandoverMemory, AnotherCopyInTheSamePlaceIsProbed) {
   EXPECT_EQ(fresh.prober.due(now), std::vector<std::size_t>{1});
 }
 
+TEST(HandoverMemory, ACopyThatStartsSlowlyGoesOnWhereItWas) {
+  const Instant before(1000s);
+  Known old(three, before);
+  for (const std::size_t copy : {0U, 1U, 2U}) old.becomes(copy, true, before);
+  old.farm.step_allotments(before, true);
+  for (const std::size_t copy : {1U, 2U}) old.becomes(copy, false, before + 1s);
+  old.farm.step_allotments(before + 1s, true);
+  old.becomes(1, true, before + 2s);
+  old.farm.step_allotments(before + 2s, true);
+
+  const Instant then = before + 6s;
+  const auto memory = parse_room_memory(to_json(old.memory(then)));
+  ASSERT_TRUE(memory);
+  Known fresh(three, then);
+  EXPECT_EQ(recall(memory->farms.at(0), fresh.farm, fresh.prober, fresh.outliers, then), 3U);
+  EXPECT_EQ(fresh.farm.server(1).weight(), 10U) << "no moment with more than it should have";
+
+  fresh.farm.step_allotments(then, true);
+  EXPECT_EQ(fresh.farm.server(0).share(), 1);
+  EXPECT_DOUBLE_EQ(fresh.farm.server(1).share(), 0.4);
+  EXPECT_EQ(fresh.farm.server(1).weight(), 40U);
+  EXPECT_EQ(fresh.farm.server(2).share(), 0) << "it is out";
+  fresh.becomes(2, true, then + 1s);
+  fresh.farm.step_allotments(then + 1s, true);
+  fresh.farm.step_allotments(then + 5s, true);
+  EXPECT_DOUBLE_EQ(fresh.farm.server(1).share(), 0.9);
+  EXPECT_DOUBLE_EQ(fresh.farm.server(2).share(), 0.4);
+}
+
+TEST(HandoverMemory, ACopyThatJoinsThoseThatAreKnownStartsSlowly) {
+  const Instant now(1000s);
+  Known old(three, now);
+  for (const std::size_t copy : {0U, 1U, 2U}) old.becomes(copy, true, now);
+  const FarmMemory memory = old.memory(now).farms.at(0);
+  const auto share_of_second = [&](const Farm::Copies& copies) {
+    Known fresh(copies, now);
+    recall(memory, fresh.farm, fresh.prober, fresh.outliers, now);
+    for (std::size_t copy = 0; copy < copies.size(); ++copy) fresh.becomes(copy, true, now);
+    fresh.farm.step_allotments(now, true);
+    return fresh.farm.server(1).share();
+  };
+
+  EXPECT_EQ(share_of_second({{"web-1", "127.0.0.1:1"}, {"web-2", "127.0.0.1:7"}}), 0);
+  EXPECT_EQ(share_of_second({{"web-1", "127.0.0.1:1"}, {"web-2", "127.0.0.1:3"}}), 1)
+      << "it is warm, by another name";
+  EXPECT_EQ(share_of_second({{"web-1", "127.0.0.1:8"}, {"web-2", "127.0.0.1:7"}}), 1)
+      << "all are new";
+}
+
+TEST(HandoverMemory, ALimitThatWasFoundOutIsKept) {
+  const Instant now(1000s);
+  Known old(three, now);
+  for (const std::size_t copy : {0U, 1U, 2U}) old.becomes(copy, true, now);
+  RoomMemory memory = old.memory(now);
+  EXPECT_EQ(memory.farms[0].copies[0].limit.samples, 0U);
+  memory.farms[0].copies[0].limit = {.limit = 123.5, .usual = 20ms, .samples = 600};
+  const auto read = parse_room_memory(to_json(memory));
+  ASSERT_TRUE(read);
+
+  Known fresh(three, now);
+  recall(read->farms.at(0), fresh.farm, fresh.prober, fresh.outliers, now);
+
+  EXPECT_EQ(fresh.farm.server(0).limit(), 123U);
+  EXPECT_EQ(fresh.farm.server(1).limit(), 40U);
+  EXPECT_EQ(fresh.memory(now).farms[0].copies[0].limit, memory.farms[0].copies[0].limit);
+}
+
+TEST(HandoverMemory, CopiesThatTheGuardHoldsAreUpAndHeldAgain) {
+  const Instant before(1000s);
+  Known old(three, before);
+  for (const std::size_t copy : {0U, 1U, 2U}) old.becomes(copy, true, before);
+  old.all_fall_silent(before + 5s);
+  for (const std::size_t copy : {0U, 1U, 2U}) {
+    ASSERT_EQ(old.prober.belief(copy), Prober::Belief::held);
+  }
+
+  const Instant then = before + 6s;
+  Known fresh(three, then);
+  EXPECT_EQ(recall(old.memory(then).farms.at(0), fresh.farm, fresh.prober, fresh.outliers, then),
+            3U);
+  for (const std::size_t copy : {0U, 1U, 2U}) {
+    EXPECT_TRUE(fresh.farm.server(copy).usable()) << copy;
+  }
+  fresh.all_fall_silent(then + 1s);
+  for (const std::size_t copy : {0U, 1U, 2U}) {
+    EXPECT_EQ(fresh.prober.belief(copy), Prober::Belief::held) << copy;
+  }
+}
+
 TEST(HandoverMemory, DocumentsOfOtherVersionsAreUnderstood) {
   const auto memory = parse_room_memory(R"({"room":"fra","generation":3,"moods":["calm"],"farms":[
       {"name":"web","colour":"red","copies":[
-        {"name":"web-1","address":"a:1","state":"up","endpoint":"127.0.0.1:1","in_state_s":5},
-        {"name":"web-2","address":"a:2","state":"dreaming","in_state_s":-4,"outlier":7}]}]})");
+        {"name":"web-1","address":"a:1","state":"up","endpoint":"127.0.0.1:1","in_state_s":5,
+         "slow_start":{"ramped_s":2.5,"curve":"steep"},"limit":{"found":12.5,"usual_s":1}},
+        {"name":"web-2","address":"a:2","state":"dreaming","in_state_s":-4,"outlier":7,
+         "slow_start":{"ramped_s":null},"limit":"much"}]}]})");
 
   ASSERT_TRUE(memory);
   EXPECT_EQ(memory->generation, 3U);
   const std::vector<CopyMemory>& copies = memory->farms.at(0).copies;
   EXPECT_TRUE(copies.at(0).up);
   EXPECT_EQ(copies.at(0).in_state, 5s);
+  EXPECT_EQ(copies.at(0).ramped, 2500ms);
+  EXPECT_EQ(copies.at(0).limit, (GradientLimit::Learned{.limit = 12.5, .usual = 1s, .samples = 0}));
+  EXPECT_FALSE(copies.at(1).ramped);
+  EXPECT_EQ(copies.at(1).limit, GradientLimit::Learned{});
   EXPECT_FALSE(copies.at(1).known) << "an unknown state is none";
   EXPECT_EQ(copies.at(1).in_state, 0s);
   EXPECT_EQ(copies.at(1).standing, Standing::good);

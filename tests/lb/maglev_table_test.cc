@@ -109,8 +109,8 @@ TEST(MaglevTable, ALostMemberOfOtherWeightMovesLittleMoreThanItsPart) {
   }
 }
 
-TEST(MaglevTable, AnyOrderOfMembersFillsAlmostTheSame) {
-  // Slots that two want in one round go to the first of the list.
+TEST(MaglevTable, AnyOrderOfMembersFillsTheSame) {
+  // A process that has seen copies come and go knows them in another order than its successor.
   Rng rng(9);
   Members all = members(10, rng);
   const MaglevTable one(all);
@@ -120,7 +120,7 @@ TEST(MaglevTable, AnyOrderOfMembersFillsAlmostTheSame) {
 
   for (std::size_t i = 0; i < MaglevTable::slots; ++i) differ += one.at(i) != other.at(i) ? 1 : 0;
 
-  EXPECT_LT(differ, static_cast<int>(MaglevTable::slots) / 4);
+  EXPECT_EQ(differ, 0);
 }
 
 TEST(MaglevTable, IsTheSameOnEveryMachine) {
@@ -135,7 +135,7 @@ TEST(MaglevTable, IsTheSameOnEveryMachine) {
 
   for (std::size_t i = 0; i < MaglevTable::slots; ++i) print = hash_pair(print, table.at(i));
 
-  EXPECT_EQ(print, 13747056145834247563ULL);
+  EXPECT_EQ(print, 7203908560201518217ULL);
 }
 
 TEST(MaglevTable, TakesExtremeWeights) {

@@ -117,6 +117,41 @@ TEST_F(Ramp, WithoutALengthThereIsNone) {
   EXPECT_EQ(ramp_.share(), 1);
 }
 
+TEST_F(Ramp, GoesOnInAnotherProcess) {
+  EXPECT_FALSE(ramp_.ramped(start)) << "there is none yet";
+  at(0s, true);
+  EXPECT_FALSE(ramp_.ramped(now_)) << "it has everything";
+  at(1s, false);
+  at(2s, true);
+  at(6s, true);
+  ASSERT_EQ(ramp_.ramped(now_), 4s);
+
+  SlowStart other;
+  const Instant there = start + 1h;
+  other.inherit(*ramp_.ramped(now_), there);
+  EXPECT_EQ(other.share(), 0) << "nobody has looked at it yet";
+  other.step(true, {.length = length}, there + 1s);
+  EXPECT_DOUBLE_EQ(other.share(), 0.5);
+  other.step(true, {.length = length}, there + 6s);
+  EXPECT_EQ(other.share(), 1);
+}
+
+TEST_F(Ramp, IsStillToComeInAnotherProcess) {
+  at(0s, true);
+  at(1s, false);
+  at(9s, false);
+  ASSERT_EQ(ramp_.ramped(now_), 0s);
+
+  SlowStart other;
+  other.inherit(0s, start);
+  other.came_up();
+  other.step(false, {.length = length}, start);
+  EXPECT_EQ(other.share(), 0);
+  other.step(true, {.length = length}, start + 5s);
+  other.step(true, {.length = length}, start + 8s);
+  EXPECT_DOUBLE_EQ(other.share(), 0.3);
+}
+
 TEST_F(Ramp, ChangesAWeightNineTimesAtMost) {
   at(0s, true);
   at(1s, false);

@@ -7,17 +7,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/fd_passing.h"
 #include "io/http_client.h"
 #include "lb/handover.h"
+#include "tests/lb/live_peer.h"
 #include "tests/support/child_program.h"
 #include "tests/support/live_world.h"
 #include "tests/support/scratch_folder.h"
@@ -35,7 +38,15 @@ constexpr std::size_t copies_most = 4;
 /// A balancer of one room in front of copies that listen on free ports of 127.78.0.1.
 class Upgrade : public testing::Test {
  protected:
-  Upgrade() : first_port_(free_ports(2 + copies_most)) {}
+  /// What is said of one farm; `more` are lines of its table.
+  struct Described {
+    std::string name;
+    int port;
+    std::vector<std::size_t> copies;
+    std::string more;
+  };
+
+  Upgrade() : first_port_(free_ports(3 + copies_most)) {}
 
   /// They listen when this returns, so a balancer's first probe finds them.
   void start_copies(std::size_t count) {
@@ -59,30 +70,37 @@ class Upgrade : public testing::Test {
     const std::string hither = HITHER_PROGRAM;
     return hither.substr(0, hither.rfind('/'));
   }
-  int port_of(std::size_t copy) const { return first_port_ + 2 + static_cast<int>(copy); }
-  Endpoint front() const { return *parse_endpoint(fmt::format("127.78.0.1:{}", first_port_)); }
-  Endpoint admin() const { return *parse_endpoint(fmt::format("127.78.0.1:{}", first_port_ + 1)); }
+  int port_of(std::size_t copy) const { return first_port_ + 3 + static_cast<int>(copy); }
+  Endpoint at(int port) const { return *parse_endpoint(fmt::format("127.78.0.1:{}", port)); }
+  Endpoint front() const { return at(first_port_); }
+  Endpoint admin() const { return at(first_port_ + 1); }
+  /// Of a second farm.
+  int second_port() const { return first_port_ + 2; }
+  Endpoint second_front() const { return at(second_port()); }
 
   /// A farm of these copies; `farm` is what else is said of it.
   void describe(const std::vector<std::size_t>& copies, const std::string& farm,
                 const std::string& interval = "5s") {
-    std::string servers;
-    for (const std::size_t copy : copies) {
-      servers += fmt::format("{}\"127.78.0.1:{}\"", servers.empty() ? "" : ", ", port_of(copy));
-    }
-    folder_.write("world.toml",
-                  fmt::format(R"(schema = 1
-world = "upgrade"
-[farm.web]
+    describe_farms({{"web", first_port_, copies, farm}}, interval);
+  }
+  void describe_farms(const std::vector<Described>& farms, const std::string& interval = "5s") {
+    std::string world = "schema = 1\nworld = \"upgrade\"\n";
+    std::string room =
+        fmt::format("[room.fra]\naddress = [\"127.78.0.1\"]\nadmin = \"{}\"\n", to_text(admin()));
+    for (const Described& farm : farms) {
+      world += fmt::format(R"([farm.{}]
 port = {}
 health = {{ path = "/health", interval = "{}", fast_interval = "50ms", timeout = "5s" }}
 {}
-[room.fra]
-address = ["127.78.0.1"]
-admin = "{}"
-farm.web = {{ servers = [{}] }}
 )",
-                              first_port_, interval, farm, to_text(admin()), servers));
+                           farm.name, farm.port, interval, farm.more);
+      std::string servers;
+      for (const std::size_t copy : farm.copies) {
+        servers += fmt::format("{}\"127.78.0.1:{}\"", servers.empty() ? "" : ", ", port_of(copy));
+      }
+      room += fmt::format("farm.{} = {{ servers = [{}] }}\n", farm.name, servers);
+    }
+    folder_.write("world.toml", world + room);
   }
 
   /// `before` is what the shell is told first.
@@ -123,11 +141,20 @@ farm.web = {{ servers = [{}] }}
   }
   Json status() const { return page("/status"); }
   Json health() const { return page("/health"); }
-  bool all_are_up(std::size_t copies) const {
+  bool all_are_up(std::size_t copies) const { return all_are_up(copies, copies); }
+  /// In every farm; `usable` of them have a weight.
+  bool all_are_up(std::size_t copies, std::size_t usable) const {
     return eventually(soon, [&] {
-      const Json room = health();
-      return room["farms"][0]["copies"] == copies && room["farms"][0]["usable"] == copies;
+      const Json farms = health()["farms"];
+      return std::ranges::all_of(farms, [&](const Json& farm) {
+        return farm["copies"] == copies && farm["usable"] == usable;
+      });
     });
+  }
+  /// Returns when what is described now holds: the `number`th reload of this process.
+  bool reload(const ChildProgram& balancer, int number) const {
+    balancer.signal(SIGHUP);
+    return eventually(soon, [&] { return status()["reload"]["done"] == number; });
   }
   io::HttpReply ask() const { return io::fetch_now({.target = front(), .path = "/x"}); }
 
@@ -136,65 +163,147 @@ farm.web = {{ servers = [{}] }}
   std::vector<std::unique_ptr<ChildProgram>> copies_;
 };
 
-/// What the description says before each of the fifty changes is another of these.
+/// What the description says before each of the fifty changes is another of these. Both farms have
+/// the same copies.
 struct Shape {
   std::vector<std::size_t> copies;
-  const char* farm;
+  const char* web;
+  const char* wire;
+  std::size_t drained = 0;  ///< the place of one of weight 0, from 1
 };
-const std::array<Shape, 5> shapes = {
-    {{{0, 1}, "balance = \"least-request\"\ntimeouts = { drain = \"1s\" }"},
-     {{1, 2, 3}, "balance = \"maglev\"\ntimeouts = { drain = \"1500ms\" }"},
-     {{0, 1, 2, 3}, "balance = \"round-robin\"\ntimeouts = { drain = \"1s\", response = \"40s\" }"},
-     {{3, 1}, "balance = \"peak-ewma\"\ntimeouts = { drain = \"1s\" }"},
+const std::array<Shape, 7> shapes = {
+    {{{0, 1},
+      "balance = \"least-request\"\ntimeouts = { drain = \"1s\" }",
+      "timeouts = { drain = \"1s\" }"},
+     {{1, 2, 3},
+      "balance = \"maglev\"\ntimeouts = { drain = \"1500ms\" }",
+      "balance = \"source\"\ntimeouts = { drain = \"500ms\" }"},
+     {{1, 2, 3},
+      "balance = \"maglev\"\nweight = { web-2 = 0 }\ntimeouts = { drain = \"1s\" }",
+      "balance = \"source\"\nweight = { wire-2 = 0 }",
+      2},
+     {{1, 2, 3},
+      "balance = \"round-robin\"\ntimeouts = { drain = \"1s\", connect = \"3s\", idle = \"90s\" }",
+      "balance = \"first\"\ncapacity = 50\ntimeouts = { connect = \"4s\", tunnel = \"5m\" }"},
+     {{0, 1, 2, 3},
+      "balance = \"round-robin\"\nslow_start = \"300ms\""
+      "\ntimeouts = { drain = \"1s\", response = \"40s\" }",
+      "balance = \"round-robin\"\ntimeouts = { total = \"1h\" }"},
+     {{3, 1},
+      "balance = \"peak-ewma\"\ntimeouts = { drain = \"1s\", header = \"20s\" }",
+      "balance = \"peak-ewma\"\nslow_start = \"1s\""},
      {{3, 0, 1},
-      "balance = \"hot-cold\"\nweight = { web-1 = 50, web-2 = 10 }"
-      "\ntimeouts = { drain = \"1s\" }"}}};
+      "balance = \"hot-cold\"\nweight = { web-1 = 50, web-2 = 10 }\nslow_start = \"10s\""
+      "\ntimeouts = { drain = \"1s\" }",
+      "balance = \"hot-cold\"\nweight = { wire-3 = 300 }"}}};
 
-TEST_F(Upgrade, FiftyReloadsAndFiveUpgradesUnderTwoThousandConnectionsLoseNothing) {
-  constexpr int reloads = 50;
-  constexpr int upgrades = 5;
-  constexpr std::array<int, upgrades> threads = {2, 1, 3, 2, 1};
-  start_copies(copies_most);
-  describe(shapes[0].copies, shapes[0].farm);
-  std::unique_ptr<ChildProgram> now = start_balancer(2);
-  ASSERT_TRUE(logs(" ready room=fra")) << now->output();
-  SteadyClients clients(front(), 2000, 400ms, 4);
-  ASSERT_TRUE(clients.goes_on(4000)) << clients.first_mistake();
+/// 2,000 connections: 1,700 clients of a farm in mode http, who are told when to go, and 300 of one
+/// in mode tcp, whose connections only they end: from one upgrade to the next, through ten reloads,
+/// and on in a process that has been succeeded already.
+class UpgradeUnderLoad : public Upgrade {
+ protected:
+  static constexpr std::size_t web_clients = 1700;
+  static constexpr std::size_t wire_clients = 300;
 
-  int done = 0;
-  for (int turn = 1; turn <= reloads; ++turn) {
-    const Shape& shape = shapes[static_cast<std::size_t>(turn) % shapes.size()];
-    describe(shape.copies, shape.farm);
-    now->signal(SIGHUP);
-    ASSERT_TRUE(eventually(soon, [&] { return status()["reload"]["done"] == done + 1; }))
-        << turn << ": " << status()["reload"];
-    ++done;
-    ASSERT_TRUE(all_are_up(shape.copies.size())) << status();
-    ASSERT_TRUE(clients.goes_on(300)) << turn;
-    if (turn % (reloads / upgrades) != 0) continue;
-
-    const int upgrade = turn / (reloads / upgrades);
-    const std::unique_ptr<ChildProgram> old = std::move(now);
-    now = start_balancer(threads[static_cast<std::size_t>(upgrade - 1)]);
-    ASSERT_TRUE(logs("handed-over", static_cast<std::size_t>(upgrade))) << now->output();
-    ASSERT_TRUE(logs(" ready room=fra", static_cast<std::size_t>(upgrade) + 1));
-    EXPECT_TRUE(clients.goes_on(2000)) << "upgrade " << upgrade;
-    EXPECT_TRUE(eventually(soon, [&] { return !old->running(); })) << "it ends when all have left";
-    done = 0;  // Of the new process.
+  void start() {
+    start_copies(copies_most);
+    take_shape(shapes[0]);
+    start_next(2);
+    ASSERT_TRUE(logs(" ready room=fra")) << now_->output();
+    web_.emplace(front(), web_clients, 400ms, 4);
+    wire_.emplace(second_front(), wire_clients, 400ms, 5);
+    ASSERT_TRUE(web_->goes_on(2 * web_clients)) << web_->first_mistake();
+    ASSERT_TRUE(wire_->goes_on(wire_clients)) << wire_->first_mistake();
+    ASSERT_TRUE(wire_opened(1)) << wire_->counts().opened;
   }
-  clients.stop();
+  /// However slow the machine is, nobody is to be cut.
+  void start_next(int threads) {
+    now_ = start_balancer(threads, {"HITHER_LEAVE_WITHIN=10m"});
+    reloads_ = 0;
+  }
+  void take_shape(const Shape& shape) {
+    describe_farms(
+        {{"web", first_port_, shape.copies, shape.web},
+         {"wire", second_port(), shape.copies, std::string("mode = \"tcp\"\n") + shape.wire}});
+  }
+  /// Each of those in mode tcp has connected so many times.
+  bool wire_opened(std::size_t times) const {
+    return eventually(soon, [&] { return wire_->counts().opened == times * wire_clients; });
+  }
 
-  const SteadyClients::Counts counts = clients.counts();
-  EXPECT_EQ(counts.lost, 0U) << clients.first_mistake();
-  EXPECT_EQ(counts.wrong, 0U) << clients.first_mistake();
-  EXPECT_EQ(counts.refused, 0U) << clients.first_mistake();
-  EXPECT_EQ(counts.answered, counts.sent);
-  EXPECT_EQ(counts.closed, 0U) << "whoever asks is told before";
-  EXPECT_GT(counts.told, 2000U * (upgrades - 1)) << "nearly all of them, by each that left";
+  void reload_to(const Shape& shape) {
+    const std::size_t copies = shape.copies.size();
+    take_shape(shape);
+    ASSERT_TRUE(reload(*now_, ++reloads_)) << status()["reload"];
+    ASSERT_TRUE(all_are_up(copies, shape.drained > 0 ? copies - 1 : copies)) << status();
+    if (shape.drained > 0) expect_drained(shape.drained - 1);
+    ASSERT_TRUE(web_->goes_on(300));
+    ASSERT_TRUE(wire_->goes_on(10));
+  }
+  /// Once it has answered what it had.
+  void expect_drained(std::size_t server) {
+    const auto drained = [&] { return status()["farms"][0]["servers"][server]; };
+    ASSERT_TRUE(eventually(soon, [&] { return drained()["in_flight"] == 0; })) << drained();
+    const Json before = drained()["results"];
+    ASSERT_TRUE(web_->goes_on(300));
+    EXPECT_EQ(drained()["results"], before) << "it gets nothing new";
+  }
+
+  /// The `number`th.
+  void upgrade_to(int threads, std::size_t number) {
+    const std::unique_ptr<ChildProgram> old = std::move(now_);
+    start_next(threads);
+    ASSERT_TRUE(logs("handed-over", number)) << now_->output();
+    ASSERT_TRUE(logs(" ready room=fra", number + 1));
+    EXPECT_TRUE(web_->goes_on(2000));
+    EXPECT_TRUE(wire_->goes_on(wire_clients / 2));
+    EXPECT_EQ(wire_->counts().opened, number * wire_clients) << "the old one still serves them";
+    EXPECT_TRUE(old->running());
+    wire_->leave();
+    EXPECT_TRUE(wire_opened(number + 1)) << wire_->counts().opened;
+    EXPECT_TRUE(eventually(soon, [&] { return !old->running(); })) << "it ends when all have left";
+  }
+
+  static void expect_nothing_lost(const SteadyClients& clients) {
+    const SteadyClients::Counts counts = clients.counts();
+    EXPECT_EQ(counts.lost, 0U) << clients.first_mistake();
+    EXPECT_EQ(counts.wrong, 0U) << clients.first_mistake();
+    EXPECT_EQ(counts.refused, 0U) << clients.first_mistake();
+    EXPECT_EQ(counts.answered, counts.sent);
+    EXPECT_EQ(counts.closed, 0U) << "who asks is told before, and in mode tcp only clients end";
+  }
+
+  std::unique_ptr<ChildProgram> now_;
+  int reloads_ = 0;  ///< of that process
+  std::optional<SteadyClients> web_;
+  std::optional<SteadyClients> wire_;
+};
+
+TEST_F(UpgradeUnderLoad, FiftyReloadsAndFiveUpgradesUnderTwoThousandConnectionsLoseNothing) {
+  constexpr std::size_t reloads = 50;
+  constexpr std::size_t upgrades = 5;
+  constexpr std::array<int, upgrades> threads = {2, 1, 3, 2, 1};
+  ASSERT_NO_FATAL_FAILURE(start());
+  for (std::size_t turn = 1; turn <= reloads; ++turn) {
+    SCOPED_TRACE(fmt::format("reload {}", turn));
+    ASSERT_NO_FATAL_FAILURE(reload_to(shapes[turn % shapes.size()]));
+    if (turn % (reloads / upgrades) != 0) continue;
+    const std::size_t upgrade = turn / (reloads / upgrades);
+    ASSERT_NO_FATAL_FAILURE(upgrade_to(threads[upgrade - 1], upgrade));
+  }
+  web_->stop();
+  wire_->stop();
+
+  expect_nothing_lost(*web_);
+  expect_nothing_lost(*wire_);
+  const SteadyClients::Counts web = web_->counts();
+  const SteadyClients::Counts wire = wire_->counts();
+  EXPECT_GT(web.told, web_clients * (upgrades - 1)) << "nearly all of them, by each that left";
+  EXPECT_EQ(wire.left, wire_clients * upgrades);
   EXPECT_EQ(times_logged("stragglers-cut"), 0U);
-  RecordProperty("requests", static_cast<int>(counts.sent));
-  fmt::print("{} requests, {} answered right, {} told to go\n", counts.sent, counts.answered,
-             counts.told);
+  RecordProperty("requests", static_cast<int>(web.sent + wire.sent));
+  fmt::print("{} requests, {} answered right, {} told to go; in mode tcp {}, {}, {} left\n",
+             web.sent, web.answered, web.told, wire.sent, wire.answered, wire.left);
 }
 
 TEST_F(Upgrade, WhatIsKnownOfCopiesIsHandedOver) {
@@ -218,6 +327,116 @@ TEST_F(Upgrade, WhatIsKnownOfCopiesIsHandedOver) {
   }
   EXPECT_EQ(after[1]["last_failure"], before[1]["last_failure"]);
   EXPECT_EQ(ask().status, 200);
+}
+
+TEST_F(Upgrade, ACopyThatStartsSlowlyGoesOnWhereItWas) {
+  start_copies(2);
+  describe({0}, "slow_start = \"1h\"");
+  const auto old = start_balancer(1);
+  ASSERT_TRUE(logs(" ready room=fra")) << old->output();
+  describe({0, 1}, "slow_start = \"1h\"");
+  ASSERT_TRUE(reload(*old, 1));
+  ASSERT_TRUE(all_are_up(2));
+  const auto joined = [this] { return status()["farms"][0]["servers"][1]; };
+  constexpr double second = 1.0 / 3600;
+  ASSERT_TRUE(eventually(soon, [&] { return joined()["share"] > second; })) << joined();
+  const double before = joined()["share"];
+
+  const auto fresh = start_balancer(1);
+  ASSERT_TRUE(logs("handed-over")) << fresh->output();
+  ASSERT_TRUE(eventually(soon, [&] { return !old->running(); })) << old->output();
+
+  EXPECT_GE(joined()["share"], before) << "no less than it had";
+  EXPECT_LT(joined()["share"], 0.1) << "and not everything at once";
+  EXPECT_EQ(joined()["weight"], 10);
+  EXPECT_EQ(status()["farms"][0]["servers"][0]["weight"], 100);
+}
+
+/// What one request came to, on a connection of its own.
+struct Reply {
+  int copy = 0;
+  std::string cookie;  ///< that it set; empty: none
+
+  friend bool operator==(const Reply&, const Reply&) = default;
+};
+Reply ask_for(const Endpoint& server, const std::string& path, const std::string& cookie = "") {
+  lb::test::Peer client = lb::test::connect_to(server);
+  client.say(fmt::format("GET {} HTTP/1.1\r\nHost: a.test\r\n{}Connection: close\r\n\r\n", path,
+                         cookie.empty() ? "" : fmt::format("Cookie: {}\r\n", cookie)));
+  const std::string answer = client.hear_all();
+  const std::size_t end = answer.find("\r\n\r\n");
+  EXPECT_NE(end, std::string::npos) << answer;
+  if (end == std::string::npos) return {};
+  const Json body = Json::parse(answer.substr(end), nullptr, false);
+  EXPECT_TRUE(body.is_object()) << answer;
+  constexpr std::string_view field = "Set-Cookie: ";
+  Reply reply{.copy = body.is_object() ? body.value("copy", 0) : 0, .cookie = {}};
+  if (const std::size_t at = answer.find(field); at < end) {
+    const std::size_t value = at + field.size();
+    reply.cookie = answer.substr(value, answer.find(';', value) - value);
+  }
+  return reply;
+}
+
+TEST_F(Upgrade, ClientsStayWithTheirCopyThroughAReloadAndAnUpgrade) {
+  start_copies(copies_most);
+  const auto take_shape = [this](const std::vector<std::size_t>& hashed, const char* timeouts,
+                                 const char* others_balance) {
+    describe_farms({{"web", first_port_, hashed, fmt::format("balance = \"maglev\"\n{}", timeouts)},
+                    {"shop",
+                     second_port(),
+                     {0, 1, 2},
+                     fmt::format("sticky = \"seat\"\nsticky_secret = \"s\"\nbalance = \"{}\"",
+                                 others_balance)}});
+  };
+  // By path, one after the other: with nothing in flight a path has one copy.
+  const auto copies_of_paths = [this] {
+    std::vector<int> copies;
+    for (int i = 0; i < 200; ++i) {
+      copies.push_back(ask_for(front(), fmt::format("/path-{}", i)).copy);
+    }
+    return copies;
+  };
+  take_shape({0, 1, 2}, "", "round-robin");
+  auto now = start_balancer(1);
+  ASSERT_TRUE(logs(" ready room=fra")) << now->output();
+
+  const std::vector<int> at_first = copies_of_paths();
+  std::vector<Reply> seats;
+  for (int i = 0; i < 3; ++i) seats.push_back(ask_for(second_front(), "/"));
+  EXPECT_NE(seats[0].copy, seats[1].copy);
+  const auto expect_seats_kept = [&](const char* when) {
+    for (const Reply& seat : seats) {
+      ASSERT_FALSE(seat.cookie.empty());
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(ask_for(second_front(), "/", seat.cookie),
+                  (Reply{.copy = seat.copy, .cookie = {}}))
+            << when;
+      }
+    }
+  };
+  expect_seats_kept("at first");
+
+  take_shape({0, 1, 2}, "timeouts = { response = \"20s\" }", "least-request");
+  ASSERT_TRUE(reload(*now, 1));
+  EXPECT_EQ(copies_of_paths(), at_first) << "a reload that does not concern them";
+  expect_seats_kept("after a reload");
+
+  // Now the process has its copies in the order in which they came, its successor in that of the
+  // description.
+  take_shape({3, 1, 2}, "", "round-robin");
+  ASSERT_TRUE(reload(*now, 2));
+  ASSERT_TRUE(logs("server-up farm=web", 4));
+  const std::vector<int> since = copies_of_paths();
+  EXPECT_NE(since, at_first);
+  expect_seats_kept("after another reload");
+
+  const auto old = std::move(now);
+  now = start_balancer(1);
+  ASSERT_TRUE(logs("handed-over")) << now->output();
+  ASSERT_TRUE(eventually(soon, [&] { return !old->running(); })) << old->output();
+  EXPECT_EQ(copies_of_paths(), since) << "after an upgrade";
+  expect_seats_kept("after an upgrade");
 }
 
 TEST_F(Upgrade, WhoWaitsInAnyOfTheSocketsIsServedByTheSuccessor) {

@@ -64,6 +64,7 @@ struct SteadyClients::Client {
       return refuse(io::error_text(error));
     }
     connected = true;
+    ++clients.totals_.opened;
     watch->want_read(true);
     if (!clients.stopping_) ask();
   }
@@ -77,6 +78,8 @@ struct SteadyClients::Client {
     watch.reset();
     fd.close();
     waiting = false;
+    leaving = false;
+    ended = false;
     answer.clear();
     timer.set(io::monotonic_now() + pause());
   }
@@ -91,6 +94,14 @@ struct SteadyClients::Client {
     ++clients.totals_.sent;
     // Where it is not taken as a whole the end of the connection will be read.
     io::write_some(fd.get(), as_bytes(request));
+    if (!leaving) return;
+    io::shutdown_write(fd.get());
+    ended = true;
+  }
+
+  void leave() {
+    leaving = static_cast<bool>(fd);
+    if (leaving && !waiting) timer.set(io::monotonic_now() + pause() / 4);
   }
 
   void on_readable() {
@@ -103,8 +114,12 @@ struct SteadyClients::Client {
                      fmt::format("{}: {} after {} octets of an answer, connection's request {}",
                                  path, got.kind == io::IoResult::Kind::end ? "end" : "reset",
                                  answer.size(), on_connection));
-      } else {
+      } else if (!ended) {
         ++clients.totals_.closed;
+      } else if (got.kind == io::IoResult::Kind::end) {
+        ++clients.totals_.left;
+      } else {
+        clients.note(clients.totals_.wrong, path + ": a reset behind the last answer");
       }
       on_connection = 0;
       return close();
@@ -136,7 +151,7 @@ struct SteadyClients::Client {
     if (closes || !right) {
       on_connection = 0;
       close();
-    } else {
+    } else if (!ended) {
       timer.set(io::monotonic_now() + pause());
     }
   }
@@ -148,6 +163,8 @@ struct SteadyClients::Client {
   std::optional<io::FdWatch> watch;
   bool connected = false;
   bool waiting = false;
+  bool leaving = false;  ///< what is asked next is the last
+  bool ended = false;    ///< that was it
   std::uint64_t asked = 0;
   std::uint64_t on_connection = 0;
   std::string path;
@@ -176,6 +193,12 @@ bool SteadyClients::goes_on(std::uint64_t answers) {
   return eventually(60s, [&] { return wrong() || totals_.answered >= from + answers; }) && !wrong();
 }
 
+void SteadyClients::leave() {
+  loop_.post([this] {
+    for (const std::unique_ptr<Client>& client : clients_) client->leave();
+  });
+}
+
 void SteadyClients::stop() {
   if (!thread_.joinable()) return;
   stopping_ = true;
@@ -191,9 +214,11 @@ SteadyClients::Counts SteadyClients::counts() const {
           .answered = totals_.answered,
           .wrong = totals_.wrong,
           .lost = totals_.lost,
+          .opened = totals_.opened,
           .refused = totals_.refused,
           .told = totals_.told,
-          .closed = totals_.closed};
+          .closed = totals_.closed,
+          .left = totals_.left};
 }
 
 }  // namespace hither::test

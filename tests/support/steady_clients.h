@@ -20,6 +20,9 @@ namespace hither::test {
 /// obey `Connection: close`: they open a new connection then, and also where an idle one was
 /// closed. Nothing is ever asked twice, so what was sent and not answered is lost.
 ///
+/// Where the server is one of mode tcp nobody tells them to go: there they leave when the test says
+/// so, with their end directly behind a last request, and wait for the answer and the other end.
+///
 /// An answer is right if it is a whole 200 that names the path which was asked for: no other
 /// request's, of nobody else. All is counted exactly, in a thread of its own.
 class SteadyClients {
@@ -27,11 +30,13 @@ class SteadyClients {
   struct Counts {
     std::uint64_t sent = 0;
     std::uint64_t answered = 0;  ///< right
-    std::uint64_t wrong = 0;     ///< anything else
+    std::uint64_t wrong = 0;     ///< anything else, and a reset in place of an end
     std::uint64_t lost = 0;      ///< sent, and the connection ended before a whole answer
-    std::uint64_t refused = 0;   ///< connections that were not taken
+    std::uint64_t opened = 0;    ///< connections that were taken
+    std::uint64_t refused = 0;   ///< that were not
     std::uint64_t told = 0;      ///< answers that said Connection: close
     std::uint64_t closed = 0;    ///< connections that were closed while nothing was asked
+    std::uint64_t left = 0;      ///< that ended as leave() wants it
   };
 
   SteadyClients(const Endpoint& server, std::size_t clients, Duration pause, std::uint64_t seed);
@@ -41,6 +46,8 @@ class SteadyClients {
 
   /// So many more right answers; false after a minute without them, or if anything went wrong.
   bool goes_on(std::uint64_t answers);
+  /// Each asks once more on the connection it has, ends it, and then opens another.
+  void leave();
   /// Asks nothing more, and waits for what was asked, at most 20 s; what is then missing is lost.
   void stop();
   Counts counts() const;
@@ -50,8 +57,8 @@ class SteadyClients {
  private:
   struct Client;
   struct Totals {
-    std::atomic<std::uint64_t> sent{0}, answered{0}, wrong{0}, lost{0}, refused{0}, told{0},
-        closed{0};
+    std::atomic<std::uint64_t> sent{0}, answered{0}, wrong{0}, lost{0}, opened{0}, refused{0},
+        told{0}, closed{0}, left{0};
   };
 
   void note(std::atomic<std::uint64_t>& total, const std::string& what);
