@@ -79,7 +79,8 @@ struct Answer {
 ///     and NXNAME by RFC 9824 s3.4).
 ///  2. Names outside of all zones: REFUSED, with the extended error Not Authoritative.
 ///  3. Zone data as RFC 1034 s4.3.2 says, negative answers with the SOA (RFC 2308). ANY gets one
-///     HINFO (RFC 8482 s4.2). No additional data but glue (RFC 9471), which is never steered.
+///     HINFO, or the CNAME that is there (RFC 8482 s4.2). No additional data but glue (RFC 9471),
+///     which is never steered.
 ///  4. CNAMEs are followed inside their zone, at most cname_chain_max of them, and never on to a
 ///     steered name: the address behind it would tie the whole chain to the client (RFC 7871
 ///     s7.2.1). A name below a DNAME gets it and the CNAME it makes, which is followed like any

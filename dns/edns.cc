@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "base/assert.h"
+
 namespace hither::dns {
 namespace {
 
@@ -112,6 +114,14 @@ void forget_options(Edns& edns) {
 
 std::size_t opt_size(const Edns& edns, const EdnsAnswer& answer) {
   return opt_fixed_size + options_size(edns, answer);
+}
+
+void fit_options(const Edns& edns, std::size_t room, EdnsAnswer& answer) {
+  const auto fits = [&] { return opt_size(edns, answer) <= room; };
+  if (!fits()) answer.nsid = {};
+  if (!fits()) answer.ede.reset();
+  if (!fits()) answer.keepalive.reset();
+  ASSERT(fits());
 }
 
 void write_opt(const Edns& edns, const EdnsAnswer& answer, Rcode rcode, Writer& out) {

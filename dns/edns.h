@@ -75,6 +75,15 @@ void forget_options(Edns& edns);
 /// How many octets write_opt() will write, so that they can be set aside before the answer is.
 std::size_t opt_size(const Edns& edns, const EdnsAnswer& answer);
 
+/// The record with what is never left out: the client subnet, because who is answered without it
+/// takes the answer for everybody's (RFC 7871 s7.2.1), and the cookie, because without it the
+/// answer counts as forged (RFC 7873 s5.3).
+constexpr std::size_t opt_size_least_max = 11 + (4 + 4 + 16) + (4 + 24);
+
+/// Leaves out what the record has no room for in `room` octets, in this order, and only as far as
+/// it must: NSID, the extended error, keepalive. Precondition: room >= opt_size_least_max.
+void fit_options(const Edns& edns, std::size_t room, EdnsAnswer& answer);
+
 /// Writes the record for an asker that sent one. DO is copied (RFC 3225 s3), the version is 0, and
 /// the upper eight bits of `rcode` go into it.
 void write_opt(const Edns& edns, const EdnsAnswer& answer, Rcode rcode, Writer& out);

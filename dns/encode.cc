@@ -11,6 +11,14 @@ namespace hither::dns {
 namespace {
 
 constexpr std::size_t question_fixed_size = 4;  // type and class
+// What every answer has room for, whatever the name and the options.
+static_assert(header_size + name_octets_max + question_fixed_size + opt_size_least_max <=
+              udp_payload_min);
+
+std::size_t question_size(const Query& query) {
+  return query.has_question ? query.name.size() + question_fixed_size : 0;
+}
+
 /// Everything but the OPT record, straight into the buffer. What is written once may be read again:
 /// owners stand in the question or in what was written before.
 class Body {
@@ -36,6 +44,7 @@ class Body {
   std::size_t advance(std::size_t at, std::size_t octets) const;
   Name name_at(std::size_t at) const;
 
+  bool fits(std::size_t octets) const { return size_ + octets <= limit_; }
   std::size_t u8_at(std::size_t at) const { return std::to_integer<std::size_t>(out_[at]); }
   std::size_t u16_at(std::size_t at) const { return u8_at(at) << 8U | u8_at(at + 1); }
   void put_u16(std::size_t at, std::size_t value) {
@@ -136,7 +145,7 @@ void Body::relocate(const Item& item, std::size_t owner_at, std::size_t begin) {
 /// As it was prepared.
 bool Body::write_set(const Item& item, std::size_t owner_at) {
   const RrSet& set = *item.set;
-  if (set.wire.size() > limit_ - size_) return false;
+  if (!fits(set.wire.size())) return false;
   const std::size_t begin = size_;
   std::memcpy(out_ + begin, set.wire.data(), set.wire.size());
   size_ += set.wire.size();
@@ -152,7 +161,7 @@ bool Body::write_record(const Item& item, std::size_t owner_at, ByteView data) {
   const bool far = owner_at > pointer_max;
   const Name owner = far ? name_at(owner_at) : Name();
   const std::size_t owner_size = far ? owner.size() : 2;
-  if (owner_size + record_head_size - 2 + data.size() > limit_ - size_) return false;
+  if (!fits(owner_size + record_head_size - 2 + data.size())) return false;
   if (far) {
     std::memcpy(out_ + size_, owner.wire().data(), owner_size);
   } else {
@@ -210,6 +219,7 @@ std::uint16_t Body::write_section(std::span<const Item> items, Starts* starts) {
 }
 
 void Body::write_question() {
+  ASSERT(fits(question_size(query_)));
   if (!query_.has_question) return;
   const ByteView name = query_.name.wire();
   std::memcpy(out_ + size_, name.data(), name.size());
@@ -248,10 +258,13 @@ std::size_t encode(const Query& query, const Answer& answer, std::size_t size_ma
                    std::span<std::byte> out) {
   const std::size_t limit = std::min(size_max, out.size());
   ASSERT(limit >= udp_payload_min);
-  const std::size_t reserved = query.edns ? opt_size(*query.edns, answer.edns) : 0;
+  if (!query.edns) return Body(query, answer, out.first(limit)).write();
+  EdnsAnswer edns = answer.edns;
+  fit_options(*query.edns, limit - header_size - question_size(query), edns);
+  const std::size_t reserved = opt_size(*query.edns, edns);
   const std::size_t size = Body(query, answer, out.first(limit - reserved)).write();
   Writer opt(out.subspan(size, reserved));
-  if (query.edns) write_opt(*query.edns, answer.edns, answer.rcode, opt);
+  write_opt(*query.edns, edns, answer.rcode, opt);
   ASSERT(opt.ok());
   return size + opt.size();
 }

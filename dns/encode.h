@@ -17,7 +17,8 @@ namespace hither::dns {
 ///     follows: also for glue (RFC 9471 s3.1).
 ///  3. Room for the OPT record is set aside first, so it is in truncated messages too (RFC 6891
 ///     s7), with the client subnet as it came and its scope (RFC 7871 s7.2.1). Only who sent one
-///     gets one.
+///     gets one. An option that leaves no room for the question is left out (fit_options()), so
+///     there always is an answer.
 std::size_t encode(const Query& query, const Answer& answer, std::size_t size_max,
                    std::span<std::byte> out);
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -100,32 +101,79 @@ std::string note_of(const Reason& reason, const FarmState& state, const RoomShar
   return {};
 }
 
-/// What the policy's fences and preferences say about this client, and who is chosen by weight.
-std::vector<std::string> rules_for(const topology::PolicyTree& tree, const Site& site,
-                                   const topology::Description& description) {
-  std::vector<std::string> rules;
-  const std::string where =
-      site.network ? fmt::format("{} in {}", site.country, to_text(*site.network)) : site.country;
-  for (const topology::PolicyNode& node : tree.nodes) {
-    if (find_rule(node.fence_rules, site.kind()) >= 0) {
-      std::string open;
-      const topology::RoomSet allowed = tree.rooms(0, {}) & node.allowed(site.kind());
-      for (std::size_t room = 0; room < description.rooms.size(); ++room) {
-        if (allowed[room]) open += (open.empty() ? "" : ", ") + description.rooms[room].name;
+/// What the fences and preferences of a policy say about one client, and who is chosen by weight.
+class Rules {
+ public:
+  Rules(const topology::PolicyTree& tree, const Site& site,
+        const topology::Description& description)
+      : tree_(tree), kind_(site.kind()), description_(description), open_(tree.nodes.size()) {
+    open(0, topology::RoomSet().set());
+  }
+
+  /// A line for each that is in force.
+  std::vector<std::string> lines() const {
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < tree_.nodes.size(); ++i) {
+      const topology::PolicyNode& node = tree_.nodes[i];
+      if (const auto* fence = rule_for(node.fence_rules, kind_)) {
+        lines.push_back(fence_line(i, *fence));
       }
-      rules.push_back(fmt::format("a fence of policy {} lets clients of {} go to {} only",
-                                  node.name, where, open));
+      const auto* prefer = rule_for(node.prefer_rules, kind_);
+      if (prefer != nullptr && leads_somewhere(i, node.prefers[prefer->entry])) {
+        lines.push_back(fmt::format("policy {} has an order of its own for clients of {}",
+                                    node.name, topology::to_text(prefer->origin)));
+      }
+      if (node.rule == topology::Rule::weighted) {
+        lines.push_back(fmt::format("policy {} chooses by weight for each /24 or /56", node.name));
+      }
     }
-    if (find_rule(node.prefer_rules, site.kind()) >= 0) {
-      rules.push_back(
-          fmt::format("policy {} has an order of its own for clients of {}", node.name, where));
-    }
-    if (node.rule == topology::Rule::weighted) {
-      rules.push_back(fmt::format("policy {} chooses by weight for each /24 or /56", node.name));
+    return lines;
+  }
+
+  /// Is there no rule that makes this client's order other than by distance?
+  bool by_distance_alone() const {
+    return std::ranges::all_of(tree_.nodes, [&](const topology::PolicyNode& node) {
+      return node.rule == topology::Rule::nearest && rule_for(node.fence_rules, kind_) == nullptr &&
+             rule_for(node.prefer_rules, kind_) == nullptr;
+    });
+  }
+
+ private:
+  /// Which rooms the fences on the way from the top leave to a node.
+  void open(std::size_t index, topology::RoomSet allowed) {
+    const topology::PolicyNode& node = tree_.nodes[index];
+    allowed &= node.allowed(kind_);
+    open_[index] |= allowed;
+    for (const topology::PolicyNode::Member& member : node.members) {
+      if (!member.room) open(member.index, allowed);
     }
   }
-  return rules;
-}
+
+  std::string fence_line(std::size_t index, const topology::OriginRule& rule) const {
+    const topology::PolicyNode& node = tree_.nodes[index];
+    const topology::RoomSet allowed = tree_.rooms(index, {}) & node.allowed(kind_);
+    std::string names;
+    for (std::size_t room = 0; room < description_.rooms.size(); ++room) {
+      if (allowed[room]) names += (names.empty() ? "" : ", ") + description_.rooms[room].name;
+    }
+    return fmt::format("a fence of policy {} lets clients of {} go to {}", node.name,
+                       topology::to_text(rule.origin),
+                       names.empty() ? "none of its rooms" : names + " only");
+  }
+
+  bool leads_somewhere(std::size_t index, const std::vector<std::uint16_t>& members) const {
+    return std::ranges::any_of(members, [&](std::uint16_t number) {
+      const topology::PolicyNode::Member& member = tree_.nodes[index].members[number];
+      if (member.room) return open_[index].test(member.index);
+      return (open_[index] & tree_.rooms(member.index, kind_)).any();
+    });
+  }
+
+  const topology::PolicyTree& tree_;
+  const topology::ClientKind kind_;  // of the site
+  const topology::Description& description_;
+  std::vector<topology::RoomSet> open_;  // by node
+};
 
 /// Where the client is, and what each room costs from there.
 class Costs {
@@ -139,14 +187,32 @@ class Costs {
   }
 
   std::vector<std::string> rules() const {
-    return tree_ ? rules_for(*tree_, site_, description_) : std::vector<std::string>();
+    return tree_ ? Rules(*tree_, site_, description_).lines() : std::vector<std::string>();
   }
 
-  void fill(std::size_t index, ExplainedRoom& room) {
-    room.bias = description_.rooms[index].bias;
+  /// Do distances alone decide, and nobody knows them?
+  bool file_order() {
+    if (!tree_ || site_.point || !Rules(*tree_, site_, description_).by_distance_alone()) {
+      return false;
+    }
+    const topology::RoomSet rooms = tree_->rooms(0, {});
+    for (std::size_t room = 0; room < description_.rooms.size(); ++room) {
+      if (rooms[room] && ranker_->cost(site_, room).rtt) return false;
+    }
+    return true;
+  }
+
+  void fill(std::size_t index, const std::optional<Geography::Found>& network,
+            ExplainedRoom& room) {
+    const topology::Room& described = description_.rooms[index];
+    room.bias = described.bias;
+    if (network && described.has_location) {
+      room.km = distance_km(network->place.location, described.location);
+    }
     if (!ranker_ || !tree_->uses_nearest()) return;
     const RoomCost cost = ranker_->cost(site_, index);
     room.rtt = cost.rtt;
+    if (!described.has_location && !cost.rtt) return;  // no distance decides about it
     if (cost.metres < RoomCost::unknown) room.cost_km = static_cast<double>(cost.metres) / 1000;
   }
 
@@ -178,6 +244,7 @@ void explain_steering(const Snapshot& snapshot, const Geography& geography, cons
   result.fail_open = view.fail_open;
   Costs costs(directory.description, geography, name, client.address);
   result.rules = costs.rules();
+  result.file_order = costs.file_order();
   if (by.use.fixed > 0) {
     result.rules.insert(result.rules.begin(),
                         why_not_client(result.question, by.use, client.address));
@@ -193,10 +260,7 @@ void explain_steering(const Snapshot& snapshot, const Geography& geography, cons
                             .note = {},
                             .state = snapshot.rooms.at(reason.room, name.farm)};
     explained.note = note_of(reason, explained.state, snapshot.shares.at(reason.room, name.farm));
-    costs.fill(reason.room, explained);
-    if (result.network) {
-      explained.km = distance_km(result.network->place.location, room.location);
-    }
+    costs.fill(reason.room, result.network, explained);
     result.rooms.push_back(std::move(explained));
   }
   if (!view.has_room()) return;
@@ -295,6 +359,7 @@ std::string to_json(const Explanation& explanation, Instant now) {
       {"rcode", to_text(explanation.rcode)},
       {"addresses", explanation.addresses},
       {"network", to_json_object(explanation.network)},
+      {"file_order", explanation.file_order},
       {"steered", explanation.steered},
       {"farm", explanation.farm},
       {"policy", explanation.steered ? Json(explanation.policy) : Json(nullptr)},

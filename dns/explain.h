@@ -37,7 +37,7 @@ struct QuestionText {
 struct ExplainedRoom {
   std::string name;
   std::string title;
-  std::optional<double> km;     ///< from the client's place; none if nobody knows that
+  std::optional<double> km;     ///< from the client's place; none if nobody knows one of both
   std::optional<Duration> rtt;  ///< measured from there; counts instead of km
   int bias = 0;
   std::optional<double> cost_km;  ///< what policy nearest compares: km or rtt, after the bias
@@ -52,6 +52,8 @@ struct Explanation {
   Rcode rcode = Rcode::noerror;
   std::vector<std::string> addresses;  ///< the answer; other records than A and AAAA are left out
   std::optional<Geography::Found> network;  ///< where who decides is, and who says so
+  /// Nothing but distances decides, and nobody knows them: rooms are tried as the file lists them.
+  bool file_order = false;
   bool steered = false;  ///< false: zone data, the same for everybody; the rest is empty
   std::string farm;
   std::string policy;
@@ -71,6 +73,7 @@ Explanation explain(const Snapshot& snapshot, const Geography& geography, const 
 ///  "addresses":["127.12.0.1"],
 ///  "network":{"block":"133.11.0.0/16","country":"JP","title":"","location":[36.2,138.3],
 ///             "source":"builtin (2026-06-17)"},                     null where nobody knows
+///  "file_order":false,
 ///  "steered":true,"farm":"web","policy":"nearest","rules":[],
 ///  "rooms":[{"room":"nrt","title":"Tokyo","km":180,"rtt_ms":null,"bias":0,"cost_km":180,
 ///            "verdict":"chosen","note":"","state":"up","since_s":12.5,

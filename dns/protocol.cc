@@ -47,8 +47,9 @@ std::shared_ptr<const Protocol> make_protocol(const topology::DnsProtocol& rules
                                               const ProtocolInput& input) {
   auto protocol = std::make_shared<Protocol>();
   if (rules.tell_version) protocol->version = text_set("hither-dns " HITHER_VERSION);
-  if (rules.tell_id) protocol->identity = text_set(input.node);
-  if (rules.tell_nsid) protocol->nsid = input.node.substr(0, text_octets_max);
+  const std::string node = input.node.substr(0, topology::DnsProtocol::node_octets_max);
+  if (rules.tell_id) protocol->identity = text_set(node);
+  if (rules.tell_nsid) protocol->nsid = node;
   protocol->private_by_resolver =
       rules.private_subnets == topology::DnsProtocol::PrivateSubnets::resolver;
   protocol->tcp_idle = rules.tcp.idle;

@@ -33,7 +33,7 @@ struct Protocol {
 
 /// What the rules do not say.
 struct ProtocolInput {
-  std::string node;                  ///< what the server calls itself
+  std::string node;                  ///< what the server calls itself; cut to node_octets_max
   std::vector<SipKey> secrets;       ///< at least one
   std::shared_ptr<RateTable> rates;  ///< may be nullptr where there is no limit
   int query_log_one_in = 0;

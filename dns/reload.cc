@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "dns/types.h"
+#include "topology/warnings.h"
 
 namespace hither::dns {
 namespace {
@@ -36,6 +37,26 @@ std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh
        std::to_string(fresh.description.dns.protocol.udp_payload));
   note("threads", std::to_string(now.threads), std::to_string(fresh.threads));
   return changes;
+}
+
+std::vector<LogRecord> describe_warnings(const topology::Description& description,
+                                         const topology::Description* before) {
+  const auto warnings = topology::find_warnings(description);
+  if (before != nullptr &&
+      std::ranges::equal(warnings, topology::find_warnings(*before), {},
+                         &topology::Mistake::message, &topology::Mistake::message)) {
+    return {};
+  }
+  std::vector<LogRecord> records;
+  for (const topology::Mistake& warning : warnings) {
+    const auto [line, column] = warning.where;
+    records.push_back(
+        log_warning("description-warning")
+            .with("place", line == 0 ? description.file
+                                     : fmt::format("{}:{}:{}", description.file, line, column))
+            .with("message", warning.message));
+  }
+  return records;
 }
 
 std::optional<std::vector<std::uint16_t>> RoomSlots::assign(const std::vector<std::string>& rooms) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "dns/settings.h"
 
@@ -18,6 +19,12 @@ namespace hither::dns {
 /// threads, the size of answers over UDP. Each is a line with its cure; none: the change may be
 /// taken.
 std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh);
+
+/// What is legal in the description and may not be meant (topology/warnings.h), a line for each:
+/// `description-warning place=world.toml:3:1 message="..."`. Nothing if the description `before`,
+/// which may be nullptr, had the same ones, wherever they stood.
+std::vector<LogRecord> describe_warnings(const topology::Description& description,
+                                         const topology::Description* before);
 
 /// Places in the counters of rooms. A room keeps its place for as long as the program runs, so that
 /// its counts go on when a new description moves it in the list or takes it away for a while.

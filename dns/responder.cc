@@ -30,10 +30,14 @@ void add_options(const Edns& asked, const Protocol& protocol, const Arrival& arr
   }
 }
 
-/// Beyond a rate limit.
-Answer cut_answer(CookieVerdict cookie) {
+/// Beyond a rate limit. What is wrong with a query is said in few octets, too; TC would make the
+/// asker come back over TCP for it.
+Answer cut_answer(const Query& query, CookieVerdict cookie) {
   Answer answer;
-  if (cookie != CookieVerdict::none) answer.rcode = Rcode::badcookie;
+  answer.rcode = query.problem;
+  if (query.problem == Rcode::noerror && cookie != CookieVerdict::none) {
+    answer.rcode = Rcode::badcookie;
+  }
   return answer;
 }
 
@@ -142,7 +146,7 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
   }
   const bool cut = verdict == RateLimiter::Verdict::cut;
   const auto transfer = cut ? std::nullopt : judge_transfer(query, arrival);
-  Answer answer = cut ? cut_answer(cookie.verdict)
+  Answer answer = cut ? cut_answer(query, cookie.verdict)
                       : answer_of(query, *snapshot_, arrival.client, cookie.verdict, transfer);
   if (query.edns && snapshot_->protocol != nullptr) {
     add_options(*query.edns, *snapshot_->protocol, arrival, answer.edns);
@@ -153,7 +157,7 @@ std::size_t Responder::respond(ByteView packet, const Arrival& arrival, std::spa
       transfer && transfer->verdict == TransferVerdict::whole
           ? begin_transfer(transfer->zone, query, arrival.client, answer.edns, out)
           : encode(query, answer, answer_size_max(query, arrival.transport, payload), out);
-  if (cut && cookie.verdict == CookieVerdict::none) out[2] |= truncated;
+  if (cut && answer.rcode == Rcode::noerror) out[2] |= truncated;
   counters_.count(query, answer, arrival.transport, arrival.at, *snapshot_);
   if ((out[2] & truncated) != std::byte{0}) counters_.truncated.add();
   if (log_.due()) note(query, answer, arrival, size);

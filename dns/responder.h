@@ -36,8 +36,9 @@ struct Arrival {
 ///
 /// Before the answer is made the query is counted against the rate limits, where there are any and
 /// its source could be forged: over UDP, without a valid cookie. What is beyond the limit gets
-/// silence, or every so many-th time an empty answer: BADCOOKIE to those who brought a cookie, so
-/// that they come back with ours (RFC 7873 s5.2.3), TC to all others.
+/// silence, or every so many-th time an empty answer: what is wrong with the query, if anything is;
+/// BADCOOKIE to those who brought a cookie, so that they come back with ours (RFC 7873 s5.2.3); TC
+/// to all others.
 ///
 /// One query in so many is noted for the log (dns/query_log.h), those beyond a limit too.
 class Responder {

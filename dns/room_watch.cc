@@ -162,6 +162,8 @@ void RoomWatch::feed(const Watched& watched, Farm& farm, FarmState& state,
   const bool passed = reports ? report != nullptr && report->usable > 0 : result.passed;
   if (!passed) state.reason = reason;
   if (report != nullptr) {
+    // Its limit and queue are not read: while anybody waits the load is the limit, which is never
+    // below the capacity, and so the room is known to be full.
     state.copies = report->copies;
     state.usable = report->usable;
     state.capacity = report->capacity;

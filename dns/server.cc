@@ -71,6 +71,7 @@ Server::Server(io::Loop& loop, const Start& start, SetupReading first)
       settings_(first.setup->settings),
       loaded_(std::move(first.setup->loaded)),
       started_(io::monotonic_now()),
+      ttls_at_start_(longest_ttls(settings_.description)),
       board_(settings_.description, started_),
       share_control_(settings_.description),
       slots_of_rooms_(slots_.assign(topology::room_names(settings_.description)).value_or(Slots())),
@@ -86,7 +87,7 @@ Server::Server(io::Loop& loop, const Start& start, SetupReading first)
       reloader_(
           loop, [start] { return set_up(start); }, first,
           [this](SetupReading reading, Duration took) { on_read(std::move(reading), took); }),
-      overrides_stamp_(io::stamp_of(settings_.overrides)),
+      overrides_stamp_(first.setup->overrides_stamp),
       file_timer_(loop, [this] { look_at_files(); }),
       log_timer_(loop, [this] { log_queries(); }) {
   set_overrides(first.setup->overrides);
@@ -130,6 +131,9 @@ void Server::start() {
     io::write_log(log_info("listening").with("dns", to_text(endpoint)));
   }
   io::write_log(log_info("listening").with("admin", to_text(admin_endpoint_)));
+  for (const LogRecord& record : describe_warnings(settings_.description, nullptr)) {
+    io::write_log(record);
+  }
   if (board_.complete()) io::notify("READY=1");
   probe_due();
   file_timer_.set(io::monotonic_now() + file_interval);
@@ -185,11 +189,15 @@ void Server::publish() {
 
 void Server::look_at_files() {
   reloader_.look();
-  if (const auto stamp = io::stamp_of(settings_.overrides); stamp != overrides_stamp_) {
-    overrides_stamp_ = stamp;
-    read_overrides_again();
-  }
+  look_at_overrides();
   file_timer_.set(io::monotonic_now() + file_interval);
+}
+
+void Server::look_at_overrides() {
+  const auto stamp = io::stamp_of(settings_.overrides);
+  if (stamp == overrides_stamp_) return;
+  overrides_stamp_ = stamp;
+  read_overrides_again();
 }
 
 void Server::start_query_log() {
@@ -280,6 +288,10 @@ void Server::take(Setup fresh) {
   for (const LogRecord& record : judge_serials(*loaded_.directory, *fresh.loaded.directory)) {
     io::write_log(record);
   }
+  for (const LogRecord& record :
+       describe_warnings(fresh.settings.description, &settings_.description)) {
+    io::write_log(record);
+  }
   settings_ = std::move(fresh.settings);
   loaded_ = std::move(fresh.loaded);
   board_ = RoomBoard(settings_.description, now, &board_);
@@ -287,9 +299,11 @@ void Server::take(Setup fresh) {
   probes_.resize(board_.probes());
   override_mistakes_.clear();
   overrides_ = std::move(fresh.overrides);
+  overrides_stamp_ = fresh.overrides_stamp;
   limit_tcp();
   after_event(board_.set_overrides(
       resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now));
+  look_at_overrides();  // They may have changed again, and been taken, since they were read there.
   probe_due();
   start_query_log();
   tell_secondaries();
@@ -331,6 +345,7 @@ StatusInput Server::status_input() const {
           .counted_rooms = slots_.rooms(),
           .threads = counters_,
           .tcp = tcp_totals(),
+          .ttls_at_start = ttls_at_start_,
           .databases = loaded_.geography->sources(),
           .started = started_,
           .now = io::monotonic_now()};

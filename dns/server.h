@@ -50,6 +50,8 @@ class Server {
 
   /// Where it listens, ports chosen by the kernel filled in.
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  /// Where its status pages are.
+  const Endpoint& admin_endpoint() const { return admin_endpoint_; }
 
  private:
   [[nodiscard]] Result<std::vector<ListenSockets>> open_sockets();
@@ -59,6 +61,7 @@ class Server {
   void after_event(const std::vector<LogRecord>& records);
   void publish();
   void look_at_files();
+  void look_at_overrides();
   void write_query_log();
   void log_queries();
   void start_query_log();
@@ -77,6 +80,7 @@ class Server {
   Settings settings_;
   Loaded loaded_;
   Instant started_;
+  std::vector<Duration> ttls_at_start_;  ///< the rooms have their first places
   RoomBoard board_;
   ShareControl share_control_;
   RoomSlots slots_;

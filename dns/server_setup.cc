@@ -60,11 +60,13 @@ SetupReading set_up(const Start& start) {
   auto settings = make_settings(flags, *described.description, start.cores, reading.mistakes);
   if (!settings) return reading;
   auto loaded = load(*settings, start.lasting, reading.mistakes);
+  const auto overrides_stamp = io::stamp_of(settings->overrides);
   auto overrides = read_overrides_file(settings->overrides, reading.mistakes);
   if (!loaded || !overrides) return reading;
   reading.setup.emplace(Setup{.settings = std::move(*settings),
                               .loaded = std::move(*loaded),
-                              .overrides = std::move(*overrides)});
+                              .overrides = std::move(*overrides),
+                              .overrides_stamp = overrides_stamp});
   return reading;
 }
 

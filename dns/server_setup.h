@@ -18,6 +18,7 @@ struct Setup {
   Settings settings;
   Loaded loaded;
   topology::Overrides overrides;
+  std::optional<io::FileStamp> overrides_stamp;  ///< what their file was before it was read
 };
 
 /// What came of reading it: all of it, or every mistake as one line with its cure.

@@ -46,6 +46,17 @@ int parse_threads(const std::string& text, int cores, std::vector<Error>& mistak
   return cores;
 }
 
+std::string choose_node(const std::string& said, const std::string& described,
+                        std::vector<Error>& mistakes) {
+  constexpr std::size_t most = topology::DnsProtocol::node_octets_max;
+  if (said.size() > most) {
+    report(mistakes, "HITHER_NODE",
+           fmt::format("a name of {} octets; write {} at most, for it goes into answers",
+                       said.size(), most));
+  }
+  return said.empty() ? described : said;
+}
+
 }  // namespace
 
 std::optional<Settings> make_settings(const Flags& flags, const topology::Description& description,
@@ -60,7 +71,7 @@ std::optional<Settings> make_settings(const Flags& flags, const topology::Descri
     settings.listen = parse_host_and_port(flags, mistakes);
   }
   settings.description.dns.listen = settings.listen;
-  settings.node = flags.node.empty() ? description.dns.protocol.node : flags.node;
+  settings.node = choose_node(flags.node, description.dns.protocol.node, mistakes);
   settings.overrides = flags.overrides;
   if (settings.overrides.empty() && !flags.state.empty()) {
     settings.overrides = flags.state + "/overrides.toml";

@@ -52,6 +52,15 @@ Json farm_json(const std::string& farm, const FarmState& state, const RoomShare&
           {"takes_shed", part_of(share.open)}};
 }
 
+/// What an earlier process answered is not known, so it has answered until we started.
+double named_for_s(const StatusInput& input, std::size_t slot) {
+  Instant until = named_until(input.threads, slot).value_or(input.started);
+  if (slot < input.ttls_at_start.size()) {
+    until = std::max(until, input.started + input.ttls_at_start[slot]);
+  }
+  return std::max(0.0, to_seconds(until - input.now));
+}
+
 Json room_json(const StatusInput& input, std::size_t index) {
   const Description& description = input.settings.description;
   const Room& room = description.rooms[index];
@@ -72,12 +81,11 @@ Json room_json(const StatusInput& input, std::size_t index) {
   const auto slot = counted == input.counted_rooms.end()
                         ? index
                         : static_cast<std::size_t>(counted - input.counted_rooms.begin());
-  const auto until = named_until(input.threads, slot);
   return {{"room", room.name},
           {"title", room.title},
           {"addresses", addresses},
           {"admin", to_text(description.admin_of(room))},
-          {"named_for_s", until ? Json(std::max(0.0, to_seconds(*until - input.now))) : Json(0.0)},
+          {"named_for_s", named_for_s(input, slot)},
           {"farms", farms}};
 }
 
@@ -207,6 +215,17 @@ void add_tcp(const TcpTotals& tcp, Metrics& metrics) {
 }
 
 }  // namespace
+
+std::vector<Duration> longest_ttls(const Description& description) {
+  std::vector<Duration> ttls(description.rooms.size());
+  for (std::size_t r = 0; r < ttls.size(); ++r) {
+    for (const topology::Name& name : description.names) {
+      if (description.rooms[r].find_farm(name.farm) == nullptr) continue;
+      ttls[r] = std::max(ttls[r], name.ttl);
+    }
+  }
+  return ttls;
+}
 
 std::string status_json(const StatusInput& input) {
   const Description& description = input.settings.description;

@@ -44,7 +44,8 @@ struct StatusInput {
       {};  ///< by place in the counters; none: the description's
   const std::vector<const Counters*>& threads;
   TcpTotals tcp = {};
-  std::vector<std::string> databases;  ///< names of the geo databases
+  std::vector<Duration> ttls_at_start = {};  ///< longest_ttls() of the first description
+  std::vector<std::string> databases;        ///< names of the geo databases
   Instant started;
   Instant now;
 };
@@ -60,10 +61,15 @@ struct StatusInput {
 ///  "guard":[{"farm":"web","rooms_held":2,"ends_in_s":110.5}],
 ///  "overrides":{"file":"/var/lib/hither/overrides.toml","count":1,"mistakes":[]},
 ///  "reload":{"done":3,"refused":1,"last_s":4.1,"mistakes":["world.toml:3:1: ..."]}}
-/// named_for_s: for so long somebody may keep an answer that names the room; 0: nobody does.
+/// named_for_s: for so long somebody may keep an answer that names the room, for whichever of its
+/// farms; 0: nobody does. That of a process before this one is counted as given when this one
+/// started, with the longest TTL there was.
 /// drained, shed, takes_shed: shares of client blocks (dns/shares.h).
 /// An override is {"state":"draining","since_s":61.2,"over":"10m","reason":"new switches"}.
 std::string status_json(const StatusInput& input);
+
+/// By room: the longest TTL of the names whose farm it has, whatever their policy; 0: of none.
+std::vector<Duration> longest_ttls(const topology::Description& description);
 
 /// {"ready":true}; the driver answers 503 while it is not.
 std::string health_json(const RoomStates& rooms);

@@ -130,7 +130,9 @@ WhatIf::WhatIf(const Geography& geography, const Directory& directory, const Ste
   const topology::Description& description = directory.description;
   const RoomStates states = supposed_states(description, {});
   for (std::size_t room = 0; room < description.rooms.size(); ++room) {
-    rooms_.push_back(on_globe(description.rooms[room].location));
+    const topology::Room& described = description.rooms[room];
+    rooms_.push_back(described.has_location ? std::optional(on_globe(described.location))
+                                            : std::nullopt);
     capacities_.push_back(static_cast<double>(states.at(room, name.farm).capacity));
   }
   if (counting != Counting::ipv6_blocks) walk(geography, Family::v4, counting, population);
@@ -297,9 +299,10 @@ std::vector<WhatIf::Part> WhatIf::parts_of(std::uint32_t ranking,
   return parts;
 }
 
-double WhatIf::km(const Group& group, std::uint16_t room) const {
+std::optional<double> WhatIf::km(const Group& group, std::uint16_t room) const {
+  if (group.place == Geography::nowhere || !rooms_[room]) return std::nullopt;
   return globe_distance_km(points_[static_cast<std::size_t>(&group - groups_.data())],
-                           rooms_[room]);
+                           *rooms_[room]);
 }
 
 topology::RoomSet WhatIf::up_without(const topology::RoomSet& down) const {
@@ -316,11 +319,11 @@ void WhatIf::send(const Group& group, std::span<const Part> parts, double sign, 
   for (const Part& part : parts) {
     const double weight = sign * group.weight * part.share;
     sums.by_room[part.room] += weight;
-    if (group.place == Geography::nowhere) continue;
-    const double distance = km(group, part.room);
+    const auto distance = km(group, part.room);
+    if (!distance) continue;
     sums.known += weight;
-    sums.km += weight * distance;
-    sums.by_km[static_cast<std::size_t>(std::min(distance, km_most))] += weight;
+    sums.km += weight * *distance;
+    sums.by_km[static_cast<std::size_t>(std::min(*distance, km_most))] += weight;
   }
 }
 
@@ -347,24 +350,29 @@ Outcome WhatIf::suppose(const topology::RoomSet& down) const {
     if (split.empty()) split = parts_of(groups_[i].ranking, up);
     send(groups_[i], split, 1, sums);
   }
-  return outcome_of(sums);
+  return outcome_of(sums, up);
 }
 
-Outcome WhatIf::outcome_of(const Sums& sums) const {
+Outcome WhatIf::outcome_of(const Sums& sums, const topology::RoomSet& up) const {
   Outcome outcome;
   for (std::size_t room = 0; room < rooms_.size(); ++room) {
-    outcome.rooms.push_back(
-        {.share = sums.by_room[room] / clients_, .capacity = capacities_[room]});
+    outcome.rooms.push_back({.share = sums.by_room[room] / clients_,
+                             .capacity = up[room] ? capacities_[room] : 0,
+                             .up = up[room]});
+    if (!up[room]) outcome.lost += outcome.rooms.back().share;
   }
-  if (sums.known > 0) outcome.mean_km = sums.km / sums.known;
-  double within = 0;
-  for (std::size_t i = 0; i < sums.by_km.size() && within < 0.95 * sums.known; ++i) {
-    within += sums.by_km[i];
-    outcome.p95_km = static_cast<double>(i);
+  // What was rounded off where clients have moved is nobody.
+  if (sums.known > 1e-9 * clients_) {
+    outcome.mean_km = sums.km / sums.known;
+    double within = 0;
+    for (std::size_t i = 0; i < sums.by_km.size() && within < 0.95 * sums.known; ++i) {
+      within += sums.by_km[i];
+      outcome.p95_km = static_cast<double>(i);
+    }
   }
   for (std::size_t room = 0; room < rooms_.size(); ++room) {
     const SupposedRoom& there = outcome.rooms[room];
-    if (there.share <= 0) continue;
+    if (!there.up || there.share <= 0) continue;
     const double full_at = there.capacity / there.share;
     if (outcome.full_first && full_at >= outcome.full_at) continue;
     outcome.full_at = full_at;

@@ -43,14 +43,20 @@ RoomStates supposed_states(const topology::Description& description, const topol
 
 /// What became of one room's clients.
 struct SupposedRoom {
-  double share = 0;  ///< of all clients
-  double capacity = 0;
+  double share = 0;     ///< of all clients
+  double capacity = 0;  ///< 0 if it is not up
+  bool up = true;       ///< false: supposed to be down, or without copies of the farm
 };
 struct Outcome {
   std::vector<SupposedRoom> rooms;  ///< by index in the description
-  double mean_km = 0;               ///< of clients whose place is known; 0 if there are none
-  double p95_km = 0;                ///< 95 of 100 are not farther
-  /// With so many clients (requests at once, like capacities) the first room is full.
+  /// How far clients are from their rooms, where both have a place that is known; none if there
+  /// are no such.
+  std::optional<double> mean_km;
+  std::optional<double> p95_km;  ///< 95 of 100 are not farther
+  /// The share of clients that are sent to a room that is not up, because there is no other in
+  /// their order: a fence has taken the others, or none of all is up.
+  double lost = 0;
+  /// With so many clients (requests at once, like capacities) the first room that is up is full.
   double full_at = 0;
   std::optional<std::uint16_t> full_first;
 };
@@ -87,7 +93,7 @@ class WhatIf {
   /// Clients added up, by where they go.
   struct Sums {
     std::vector<double> by_room;
-    std::vector<double> by_km;  // whole kilometres, of those whose place is known
+    std::vector<double> by_km;  // whole kilometres, where both places are known
     double known = 0;
     double km = 0;  // of all known ones together
   };
@@ -101,16 +107,16 @@ class WhatIf {
   bool split(std::span<const std::uint16_t> items, const topology::RoomSet& up, double share,
              std::vector<Part>& parts) const;
   bool alive(std::span<const std::uint16_t> items, const topology::RoomSet& up) const;
-  double km(const Group& group, std::uint16_t room) const;
+  std::optional<double> km(const Group& group, std::uint16_t room) const;
   topology::RoomSet up_without(const topology::RoomSet& down) const;
   void send(const Group& group, std::span<const Part> parts, double sign, Sums& sums) const;
-  Outcome outcome_of(const Sums& sums) const;
+  Outcome outcome_of(const Sums& sums, const topology::RoomSet& up) const;
 
   const Geography& geography_;
   const Directory& directory_;
   const SteeredName& name_;
   const ClientMap& map_;
-  std::vector<GlobePoint> rooms_;
+  std::vector<std::optional<GlobePoint>> rooms_;  // none without a location
   std::vector<double> capacities_;
   std::vector<Group> groups_;
   std::vector<GlobePoint> points_;  // by group

@@ -15,11 +15,13 @@ const RrSet* Zone::Node::find(Type type) const {
 Zone::Match Zone::match(const Node& node, Type type) {
   const bool address = type == Type::a || type == Type::aaaa;
   if (node.steered != none && address) return {.kind = Kind::steered, .steered = node.steered};
+  const RrSet* alias = node.find(Type::cname);
+  if (type == Type::any && alias != nullptr) return {.kind = Kind::found, .set = alias};
   if (type == Type::any && (node.steered != none || !node.sets.empty())) {
     return {.kind = Kind::any};
   }
   if (const RrSet* set = node.find(type)) return {.kind = Kind::found, .set = set};
-  if (const RrSet* alias = node.find(Type::cname)) return {.kind = Kind::alias, .set = alias};
+  if (alias != nullptr) return {.kind = Kind::alias, .set = alias};
   return {.kind = Kind::no_data};
 }
 

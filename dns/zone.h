@@ -36,11 +36,11 @@ constexpr std::size_t glue_max = 32;
 class Zone {
  public:
   enum class Kind {
-    found,    ///< `set` is the answer
+    found,    ///< `set` is the answer; of a CNAME also where ANY was asked (RFC 8482 s4.2)
     alias,    ///< `set` is a CNAME (RFC 1034 s4.3.2 step 3a)
     renamed,  ///< `set` is the DNAME of a name above; the name it stands at starts at `owner_start`
     steered,  ///< the address of a steered name is asked for
-    any,      ///< the name exists and ANY was asked (RFC 8482)
+    any,      ///< the name exists, is no alias, and ANY was asked (RFC 8482)
     no_data,  ///< the name exists, the type does not; also an empty non-terminal (RFC 8020 s3.1)
     no_name,  ///< NXDOMAIN
     referral,  ///< `set` is the NS of a delegation; its owner starts at `owner_start` of the asked

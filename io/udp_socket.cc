@@ -139,7 +139,6 @@ std::size_t UdpSocket::take(int flags) {
 
 ByteView UdpSocket::packet(std::size_t index) const {
   ASSERT(index < state_->received);
-  if ((state_->in[index].msg_hdr.msg_flags & MSG_TRUNC) != 0) return {};
   return {state_->packets.data() + index * packet_stride, state_->in[index].msg_len};
 }
 

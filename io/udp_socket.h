@@ -44,7 +44,7 @@ class UdpSocket {
   std::size_t wait();
   /// Ends the wait that is under way, and all later ones. Any thread.
   void shut();
-  /// The packet, empty if it was longer than packet_bytes_max: who asks that much is not answered.
+  /// The packet; of one that was longer, its first packet_bytes_max octets.
   ByteView packet(std::size_t index) const;
   Endpoint peer(std::size_t index) const;
   /// Where the reply to packet `index` is to be written.

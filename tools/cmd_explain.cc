@@ -29,8 +29,11 @@ std::string join(const Json& list) {
 }
 
 /// "133.11.0.0/16 in JP at 36.0, 138.0 (builtin 2026-06-17)".
-std::string network_line(const Json& network) {
-  if (network.is_null()) return "nobody knows where that is: the rooms are tried in file order";
+std::string network_line(const Json& network, bool file_order) {
+  if (network.is_null()) {
+    return fmt::format("nobody knows where that is{}",
+                       file_order ? ": the rooms are tried as the file lists them" : "");
+  }
   std::string text = network["block"];
   if (const std::string title = network["title"]; !title.empty()) text += ", " + title;
   if (const std::string country = network["country"]; !country.empty()) text += " in " + country;
@@ -84,8 +87,9 @@ void print_for_people(const Json& json) {
   const bool colour = wants_colour(stdout);
   std::string answer = join(json["addresses"]);
   if (answer.empty()) answer = json["rcode"];
-  std::vector<std::vector<std::string>> facts = {{"answer", paint(answer, Colour::bold, colour)},
-                                                 {"client", network_line(json["network"])}};
+  std::vector<std::vector<std::string>> facts = {
+      {"answer", paint(answer, Colour::bold, colour)},
+      {"client", network_line(json["network"], json.value("file_order", false))}};
   if (json["steered"].get<bool>()) {
     facts.push_back({"policy", fmt::format("{}, farm {}", json["policy"].get<std::string>(),
                                            json["farm"].get<std::string>())});
@@ -111,8 +115,8 @@ void print_for_people(const Json& json) {
   for (const Json& room : json["rooms"]) rows.push_back(room_row(room, rows.size() + 1, colour));
   fmt::print("rooms, in the order in which this client should try them:\n{}", format_table(rows));
   if (json["fail_open"].get<bool>()) {
-    fmt::print("{}\n",
-               paint("no room is up: the first is named all the same", Colour::red, colour));
+    fmt::print("{}\n", paint("no room of this client is up: the first is named all the same",
+                             Colour::red, colour));
   }
 }
 

@@ -81,17 +81,23 @@ Json outcome_json(const Description& description, const Outcome& outcome, double
                      {"share", room.share},
                      {"clients", clients > 0 ? Json(room.share * clients) : Json(nullptr)},
                      {"capacity", room.capacity},
+                     {"up", room.up},
                      {"too_full", clients > 0 ? Json(too_full(room, clients)) : Json(nullptr)}});
   }
   const auto& first = outcome.full_first;
-  return {{"mean_km", outcome.mean_km},
-          {"p95_km", outcome.p95_km},
-          {"full_at", outcome.full_at},
+  return {{"mean_km", outcome.mean_km ? Json(*outcome.mean_km) : Json(nullptr)},
+          {"p95_km", outcome.p95_km ? Json(*outcome.p95_km) : Json(nullptr)},
+          {"lost", outcome.lost},
+          {"full_at", first ? Json(outcome.full_at) : Json(nullptr)},
           {"full_first", first ? Json(description.rooms[*first].name) : Json(nullptr)},
           {"rooms", rooms}};
 }
 
 std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
+
+std::string km_text(const std::optional<double>& km) {
+  return km ? fmt::format("{:.0f} km", *km) : "?";
+}
 
 std::string full_text(const Description& description, const Outcome& outcome) {
   if (!outcome.full_first) return "nobody is served";
@@ -99,16 +105,28 @@ std::string full_text(const Description& description, const Outcome& outcome) {
                      description.rooms[*outcome.full_first].name);
 }
 
-/// Rooms that would be too full, or "".
+/// Rooms that are up and would be too full, or "".
 std::string overfull(const Description& description, const Outcome& outcome, double clients) {
   std::string text;
   for (std::size_t i = 0; i < outcome.rooms.size(); ++i) {
     const dns::SupposedRoom& room = outcome.rooms[i];
-    if (!too_full(room, clients)) continue;
+    if (!room.up || !too_full(room, clients)) continue;
     text += fmt::format("{}{} ({:.0f} of {:.0f})", text.empty() ? "" : ", ",
                         description.rooms[i].name, room.share * clients, room.capacity);
   }
   return text;
+}
+
+/// What there is to say of a room, or "".
+std::string note_of(const dns::SupposedRoom& room, bool down, double clients) {
+  if (room.up) {
+    const double there = room.share * clients;
+    return too_full(room, clients) ? fmt::format("too full: {:.0f} clients", there) : "";
+  }
+  const std::string why = down ? "down" : "no copies";
+  if (room.share <= 0) return down ? why : "";
+  if (clients <= 0) return why + ", and yet named";
+  return fmt::format("{}, and yet named to {:.0f} clients", why, room.share * clients);
 }
 
 void print_one(const Description& description, const Outcome& before, const Case& after,
@@ -118,23 +136,19 @@ void print_one(const Description& description, const Outcome& before, const Case
       {"room", "now", after.what.empty() ? "" : after.what + " down", "capacity", ""}};
   for (std::size_t i = 0; i < before.rooms.size(); ++i) {
     const dns::SupposedRoom& room = after.outcome.rooms[i];
-    std::string note;
-    if (after.down[i]) {
-      note = paint("down", Colour::red, colour);
-    } else if (too_full(room, clients)) {
-      note =
-          paint(fmt::format("too full: {:.0f} clients", room.share * clients), Colour::red, colour);
-    }
+    const std::string note = note_of(room, after.down[i], clients);
     rows.push_back({description.rooms[i].name, percent(before.rooms[i].share),
                     after.what.empty() ? "" : percent(room.share),
-                    fmt::format("{:.0f}", room.capacity), note});
+                    fmt::format("{:.0f}", room.capacity),
+                    note.empty() ? "" : paint(note, Colour::red, colour)});
   }
   const auto row = [&](std::string what, auto figure) {
     rows.push_back(
         {std::move(what), figure(before), after.what.empty() ? "" : figure(after.outcome), "", ""});
   };
-  row("mean distance", [](const Outcome& o) { return fmt::format("{:.0f} km", o.mean_km); });
-  row("95 of 100 within", [](const Outcome& o) { return fmt::format("{:.0f} km", o.p95_km); });
+  row("mean distance", [](const Outcome& o) { return km_text(o.mean_km); });
+  row("95 of 100 within", [](const Outcome& o) { return km_text(o.p95_km); });
+  row("lost clients", [](const Outcome& o) { return percent(o.lost); });
   row("full at", [&](const Outcome& o) { return full_text(description, o); });
   fmt::print("{}", format_table(rows));
 }
@@ -143,11 +157,11 @@ void print_all(const Description& description, const Outcome& before,
                const std::vector<Case>& cases, double clients) {
   const bool colour = wants_colour(stdout);
   std::vector<std::vector<std::string>> rows = {
-      {"down", "mean", "95 of 100 within", "full at", ""}};
+      {"down", "mean", "95 of 100 within", "lost", "full at", ""}};
   const auto add = [&](const std::string& what, const Outcome& outcome) {
     const std::string over = overfull(description, outcome, clients);
-    rows.push_back({what, fmt::format("{:.0f} km", outcome.mean_km),
-                    fmt::format("{:.0f} km", outcome.p95_km), full_text(description, outcome),
+    rows.push_back({what, km_text(outcome.mean_km), km_text(outcome.p95_km), percent(outcome.lost),
+                    full_text(description, outcome),
                     over.empty() ? "" : paint("too full: " + over, Colour::red, colour)});
   };
   add("nothing", before);

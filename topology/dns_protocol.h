@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct TcpRule {
 /// protocol. docs/topology_format.md says each.
 struct DnsProtocol {
   enum class PrivateSubnets { use, resolver };
+  /// Of a node's name: it goes beside the longest question with every other option into the
+  /// smallest answer.
+  static constexpr std::size_t node_octets_max = 128;
 
   std::string node;  ///< empty: the host's name
   bool tell_version = false;

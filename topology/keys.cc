@@ -83,7 +83,8 @@ const auto keys_before_farms = std::to_array<Key>({
     {.path = "dns.node",
      .type = string,
      .fallback = "(the host's name)",
-     .text = "What this server calls itself, to those it tells; HITHER_NODE wins."},
+     .text = "What this server calls itself, to those it tells, in 128 octets at most; HITHER_NODE "
+             "wins."},
     {.path = "dns.tell",
      .type = word,
      .shape = Shape::list,

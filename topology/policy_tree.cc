@@ -139,8 +139,8 @@ class Resolver {
 
 }  // namespace
 
-int find_rule(std::span<const OriginRule> rules, const ClientKind& kind) {
-  int best = -1;
+const OriginRule* rule_for(std::span<const OriginRule> rules, const ClientKind& kind) {
+  const OriginRule* best = nullptr;
   int best_length = -1;
   for (const OriginRule& rule : rules) {
     const Origin& origin = rule.origin;
@@ -150,11 +150,16 @@ int find_rule(std::span<const OriginRule> rules, const ClientKind& kind) {
                                      origin.network.contains(kind.network->address)
                                : origin.country == kind.country;
     const int length = network ? origin.network.length : -1;
-    if (!holds || (best >= 0 && length <= best_length)) continue;
-    best = static_cast<int>(rule.entry);
+    if (!holds || (best != nullptr && length <= best_length)) continue;
+    best = &rule;
     best_length = length;
   }
   return best;
+}
+
+int find_rule(std::span<const OriginRule> rules, const ClientKind& kind) {
+  const OriginRule* rule = rule_for(rules, kind);
+  return rule == nullptr ? -1 : static_cast<int>(rule->entry);
 }
 
 RoomSet PolicyNode::allowed(const ClientKind& kind) const {

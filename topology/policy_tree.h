@@ -32,15 +32,16 @@ struct ClientKind {
   std::optional<Prefix> network;
 };
 
-/// The entry of a list of rules that is about clients of `kind`: the one with the longest network
-/// that holds them, or else the one with their country; -1 if there is none. One entry at most
-/// ever holds.
+/// The rule of a list that is about clients of `kind`: the one with the longest network that holds
+/// them, or else the one with their country; nullptr if there is none. One at most ever holds.
 struct OriginRule {
   Origin origin;
   std::size_t entry = 0;
 
   friend bool operator==(const OriginRule&, const OriginRule&) = default;
 };
+const OriginRule* rule_for(std::span<const OriginRule> rules, const ClientKind& kind);
+/// The entry of that rule; -1 if there is none.
 int find_rule(std::span<const OriginRule> rules, const ClientKind& kind);
 
 struct PolicyNode {

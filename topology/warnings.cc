@@ -8,7 +8,6 @@
 #include <tuple>
 
 #include "base/bits128.h"
-#include "base/text.h"
 #include "topology/policy_tree.h"
 #include "topology/private_space.h"
 
@@ -23,51 +22,77 @@ constexpr int finest_length(bool v4) { return v4 ? 96 + 24 : 56; }
 
 // --- Networks: rules 1 to 3. ---
 
-/// A network that the file mentions. `what` is "network", "fence for", ...
-void warn_network(const Description& description, const Prefix& prefix, std::string_view what,
-                  const Position& where, Warnings& warnings) {
-  if (is_private(prefix)) {
-    if (description.dns.protocol.private_subnets == DnsProtocol::PrivateSubnets::use) return;
-    warnings.push_back(
-        {where, fmt::format("{} {} is private, and by dns.private_subnets = \"resolver\" such "
-                            "client subnets do not decide: it holds only for who asks from there "
-                            "itself; write private_subnets = \"use\", or take it out",
-                            what, hither::to_text(prefix))});
-    return;
+/// What a network is mentioned for.
+enum class Use { network, fence, preference, latency };
+
+std::string_view to_text(Use use) {
+  switch (use) {
+    case Use::network:
+      return "network";
+    case Use::fence:
+      return "the fence for";
+    case Use::preference:
+      return "the preference for";
+    case Use::latency:
+      return "the latency from";
   }
+  return "";
+}
+
+/// Resolvers that send /24 or /56 are decided by the first address of that block, those that send
+/// nothing by their own. So one address is a resolver's, unless it is the first.
+void warn_fine(const Prefix& prefix, Use use, const Position& where, Warnings& warnings) {
   const int finest = finest_length(prefix.is_v4());
   if (prefix.length <= finest) return;
   const Prefix whole = prefix_of(prefix.address, finest);
+  const bool first = whole.address == prefix.address;
+  if (prefix.length == 128 && !first && use != Use::fence) return;
   warnings.push_back(
-      {where, fmt::format("{} {} is finer than /{}, the finest that public resolvers ask for: "
-                          "their clients get what the first address of {} gets; write {}",
-                          what, hither::to_text(prefix), whole.family_length(),
-                          hither::to_text(whole), hither::to_text(whole))});
+      {where, fmt::format("{} {} is finer than /{}, the most that public resolvers send of a "
+                          "client's address: it decides {}; clients in one /{} cannot be told "
+                          "apart",
+                          to_text(use), hither::to_text(prefix), whole.family_length(),
+                          first ? "for all that they send from " + hither::to_text(whole)
+                                : "only for resolvers that send none and lie in it",
+                          whole.family_length())});
+}
+
+/// A network that the file mentions.
+void warn_network(const Description& description, const Prefix& prefix, Use use,
+                  const Position& where, Warnings& warnings) {
+  if (!is_private(prefix)) return warn_fine(prefix, use, where, warnings);
+  if (description.dns.protocol.private_subnets == DnsProtocol::PrivateSubnets::use) return;
+  warnings.push_back(
+      {where, fmt::format("{} {} is private, and by dns.private_subnets = \"resolver\" such "
+                          "client subnets do not decide: it holds only for who asks from there "
+                          "itself; write private_subnets = \"use\", or take it out",
+                          to_text(use), hither::to_text(prefix))});
 }
 
 void warn_networks(const Description& description, Warnings& warnings) {
-  const auto origins = [&](const std::vector<Origin>& from, std::string_view what,
-                           const Position& where) {
+  const auto origins = [&](const std::vector<Origin>& from, Use use, const Position& where) {
     for (const Origin& origin : from) {
       if (!origin.country.empty()) continue;
-      warn_network(description, origin.network, what, where, warnings);
+      warn_network(description, origin.network, use, where, warnings);
     }
   };
   for (const Network& network : description.networks) {
-    warn_network(description, network.prefix, "network", network.where, warnings);
+    warn_network(description, network.prefix, Use::network, network.where, warnings);
   }
   for (const Policy& policy : description.policies) {
-    for (const Fence& fence : policy.fences) origins(fence.from, "the fence for", fence.where);
+    for (const Fence& fence : policy.fences) origins(fence.from, Use::fence, fence.where);
     for (const Prefer& prefer : policy.prefers) {
-      origins(prefer.from, "the preference for", prefer.where);
+      origins(prefer.from, Use::preference, prefer.where);
     }
   }
   for (const Latency& latency : description.latencies) {
-    origins(latency.from, "the latency from", latency.where);
+    origins(latency.from, Use::latency, latency.where);
   }
 }
 
-/// Every [[network]] among those around it, in the order of addresses and the outer ones first.
+/// Every [[network]] among those around it, in the order of addresses and the outer ones first. One
+/// that says what the one around it says is reported and then left out: it covers nothing, or both
+/// might be taken out.
 class Layers {
  public:
   explicit Layers(Warnings& warnings) : warnings_(warnings) {}
@@ -78,11 +103,13 @@ class Layers {
     while (!open_.empty() && open_.back().last < first) close();
     if (!open_.empty()) {
       Layer& outer = open_.back();
+      if (says_the_same(network, *outer.network)) {
+        return report_same(network, *outer.network);
+      }
       if (outer.next == first) {
         outer.next = last + 1;
         outer.covered = last == outer.last;
       }
-      if (says_the_same(network, *outer.network)) report_same(network, *outer.network);
     }
     open_.push_back({&network, last, first, false});
   }
@@ -135,22 +162,7 @@ void warn_layers(const Description& description, Warnings& warnings) {
   layers.close_all();
 }
 
-// --- Names: rule 4, and what of rule 5 is about them. ---
-
-void warn_ttls(const Description& description, Warnings& warnings) {
-  const HealthLimits& health = description.dns.health;
-  const Duration seen = health.interval + health.fast_interval * (health.fall - 1);
-  for (const Name& name : description.names) {
-    if (name.ttl >= seen) continue;
-    warnings.push_back(
-        {name.where_ttl,
-         fmt::format("ttl {} of name '{}' is over before a dead room has been seen, which takes up "
-                     "to {} by dns.health; probe more often, or write \"{}s\", for the shorter one "
-                     "only makes resolvers ask more",
-                     hither::to_text(name.ttl), name.name, hither::to_text(seen),
-                     std::chrono::ceil<std::chrono::seconds>(seen).count())});
-  }
-}
+// --- Names: what of rule 4 is about them. ---
 
 void add_used(const Description& description, const std::string& word,
               std::set<std::string>& used) {
@@ -194,7 +206,7 @@ void warn_rooms(const Description& description, Warnings& warnings) {
   }
 }
 
-// --- Farms: the rest of rule 5, and rule 6. ---
+// --- Farms: the rest of rule 4, and rule 5. ---
 
 /// The farm as each room has it. Precondition: there is a room.
 std::vector<const Farm*> in_rooms(const Description& description, std::string_view name) {
@@ -269,7 +281,6 @@ std::vector<Mistake> find_warnings(const Description& description) {
   Warnings warnings;
   warn_networks(description, warnings);
   warn_layers(description, warnings);
-  warn_ttls(description, warnings);
   warn_policies(description, warnings);
   warn_rooms(description, warnings);
   warn_farms(description, warnings);

@@ -192,6 +192,15 @@ TEST(Answer, AnyIsAnsweredWithOneHinfo) {  // RFC 8482 s4.2
   EXPECT_EQ(world().respond(ask("nothing.example.test", Type::any)).rcode, nxdomain);
 }
 
+TEST(Answer, AnyAtAnAliasIsItsCnameAlone) {  // RFC 8482 s4.2
+  for (const char* name : {"alias.example.test", "x.wildalias.example.test"}) {
+    const Lines wanted = {std::string(name) + ". 300 IN CNAME mail.example.test."};
+    EXPECT_EQ(world().respond(ask(name, Type::any)).answer, wanted);
+  }
+  EXPECT_EQ(world().respond(ask("towww.example.test", Type::any)).answer,
+            Lines{"towww.example.test. 300 IN CNAME www.example.test."});
+}
+
 TEST(Answer, NamesOutsideOfAllZonesAreRefused) {
   const Reply reply = world().respond(ask("www.other.test").with_edns());
   EXPECT_EQ(reply.rcode, refused);

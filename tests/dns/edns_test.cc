@@ -107,6 +107,28 @@ TEST(Edns, WritesWhatTheAnswerSaysAndNothingElse) {
   EXPECT_EQ(reply.options.size(), 4U);
 }
 
+TEST(Edns, WhatHasNoRoomIsLeftOutInAFixedOrder) {
+  Edns edns;
+  ClientSubnet& subnet = edns.subnet.emplace();
+  subnet = *parse_client_subnet(
+      testing::subnet_data(2, 128, 0, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}));
+  const Bytes name = counting(5);
+  EdnsAnswer all{.ede = Ede::not_ready, .nsid = name, .keepalive = 100};
+  all.cookie.emplace().fill(std::byte{7});
+  EXPECT_EQ(opt_size(edns, all), opt_size_least_max + 9 + 6 + 6);
+
+  for (std::size_t room = opt_size_least_max; room <= opt_size_least_max + 22; ++room) {
+    EdnsAnswer fitted = all;
+    fit_options(edns, room, fitted);
+    const std::size_t more = room - opt_size_least_max;
+    EXPECT_LE(opt_size(edns, fitted), room);
+    EXPECT_EQ(!fitted.nsid.empty(), more >= 21) << more;
+    EXPECT_EQ(fitted.ede.has_value(), more >= 12) << more;
+    EXPECT_EQ(fitted.keepalive.has_value(), more >= 6) << more;
+    EXPECT_TRUE(fitted.cookie);
+  }
+}
+
 TEST(Edns, TheUpperBitsOfTheCodeStandInTheRecord) {
   EXPECT_EQ(written({}, {}, Rcode::badvers).rcode, 16);
   EXPECT_EQ(written({}, {}, Rcode::refused).rcode, 0) << "its lower bits stand in the header";

@@ -4,11 +4,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "tests/dns/support.h"
 
 namespace hither::dns {
 namespace {
 
+using testing::Ask;
 using testing::ask;
 using testing::Reply;
 using testing::subnet_data;
@@ -137,6 +141,99 @@ TEST(Encode, TheLongestNameIsAnsweredAndDenied) {
   const World served(testing::make_description(),
                      testing::example_zone() + name + ". IN A 192.0.2.8\n");
   EXPECT_EQ(served.respond(ask(name)).only_data(), "192.0.2.8");
+}
+
+/// The longest name that ends in `parent`: 255 octets in wire form.
+std::string longest_below(const std::string& parent) {
+  std::string name = parent;
+  for (std::size_t left = name_octets_max - parent.size() - 2; left > 0;) {
+    std::size_t label = std::min(left - 1, label_octets_max);
+    if (left - label - 1 == 1) --label;
+    name.insert(0, std::string(label, 'a') + ".");
+    left -= label + 1;
+  }
+  return name;
+}
+
+/// Every kind of answer, under names of the greatest length.
+class Longest {
+ public:
+  Longest() {
+    std::string zone = testing::example_zone() + "*.small IN TXT x\n*.none IN CNAME small\n";
+    for (int i = 0; i < 20; ++i) {
+      zone += fmt::format("*.large IN TXT \"{}{}\"\n", std::string(200, 'x'), i);
+      zone +=
+          fmt::format("parted IN NS a-server-{0}.parted\na-server-{0}.parted IN A 192.0.2.1\n", i);
+    }
+    topology::Description description = testing::make_description();
+    description.names.push_back({.name = steered(), .farm = "web"});
+    world_ = std::make_unique<World>(description, zone);
+    world_->stale = {"web"};  // Steered answers say so.
+  }
+
+  static std::string steered() { return longest_below("steered.example.test"); }
+  /// All that an asker can want, of a server called by so many octets.
+  Reply respond(Ask query, std::uint16_t size, std::size_t node_octets,
+                Transport transport = Transport::udp) {
+    auto protocol = std::make_shared<Protocol>();
+    protocol->nsid = std::string(node_octets, 'n');
+    world_->protocol = protocol;
+    query.with_edns(size).subnet("2001:db8:10::1/128");
+    query.option(3, {}).option(10, Bytes(8)).option(11, {});
+    return world_->respond(query, "192.0.2.1", transport);
+  }
+
+ private:
+  std::unique_ptr<World> world_;
+};
+
+std::vector<Ask> longest_questions() {
+  std::vector<Ask> all;
+  for (const char* parent : {"small", "large", "none", "parted", "nothing"}) {
+    all.push_back(ask(longest_below(std::string(parent) + ".example.test"), Type::txt));
+  }
+  all.push_back(ask(longest_below("small.example.test"), Type::any));
+  all.push_back(ask(longest_below("small.example.test"), Type::mx));
+  all.push_back(ask(longest_below("moved.example.test")));
+  all.push_back(ask(longest_below("other.invalid")));
+  all.push_back(ask(Longest::steered()));
+  Ask later = ask(longest_below("small.example.test"), Type::txt);
+  later.version = 1;  // BADVERS
+  all.push_back(later);
+  Ask update = ask(longest_below("small.example.test"), Type::soa);
+  update.flags = 5U << 11U;  // NOTIMP
+  all.push_back(update);
+  Ask malformed = ask(longest_below("small.example.test"));
+  all.push_back(malformed.option(8, {}));  // FORMERR
+  return all;
+}
+
+// An overflow here is a packet that kills the server.
+TEST(Encode, TheLongestNameWithAllOptionsFitsWhateverTheLimit) {
+  Longest server;
+  for (const Ask& question : longest_questions()) {
+    for (const std::size_t node : {0U, 1U, 100U, 128U, 150U, 170U, 200U, 220U, 255U}) {
+      for (std::uint16_t size = 512; size <= 1232; size = static_cast<std::uint16_t>(size + 13)) {
+        const Reply reply = server.respond(question, size, node);
+        ASSERT_FALSE(reply.silent) << question.name << " " << node << " " << size;
+        ASSERT_TRUE(reply.edns) << question.name << " " << node << " " << size;
+        ASSERT_LE(reply.size, size) << question.name << " " << node;
+      }
+      const Reply whole = server.respond(question, 512, node, Transport::tcp);
+      EXPECT_FALSE(whole.truncated);
+    }
+  }
+}
+
+TEST(Encode, ANodesNameThatIsNotTooLongIsToldBesideTheLongestQuestion) {
+  const Ask question = ask(longest_below("other.invalid"));
+  Longest server;
+  const Reply whole = server.respond(question, 512, topology::DnsProtocol::node_octets_max);
+  EXPECT_TRUE(whole.options.contains(3));
+  const Reply reply = server.respond(question, 512, 255);
+  EXPECT_FALSE(reply.options.contains(3)) << "it is what is left out first";
+  EXPECT_EQ(reply.extended_error(), 20);
+  EXPECT_TRUE(reply.options.contains(8) && reply.options.contains(10));
 }
 
 TEST(Encode, TheSubnetIsEchoedBitForBit) {  // trap 5

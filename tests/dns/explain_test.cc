@@ -170,10 +170,9 @@ TEST(Explain, SaysWhatEveryRuleDid) {
 
   EXPECT_EQ(result.policy, "p");
   EXPECT_EQ(result.rules,
-            (std::vector<std::string>{
-                "a fence of policy p lets clients of JP in 10.3.0.0/16 go to fra, nrt only",
-                "policy p has an order of its own for clients of JP in 10.3.0.0/16",
-                "policy q chooses by weight for each /24 or /56"}));
+            (std::vector<std::string>{"a fence of policy p lets clients of JP go to fra, nrt only",
+                                      "policy p has an order of its own for clients of 10.3.0.0/16",
+                                      "policy q chooses by weight for each /24 or /56"}));
   ASSERT_EQ(result.rooms.size(), 3U);
   EXPECT_EQ(result.rooms[0].name, "fra");
   EXPECT_EQ(result.rooms[0].rtt, std::chrono::milliseconds(100));
@@ -182,6 +181,113 @@ TEST(Explain, SaysWhatEveryRuleDid) {
   EXPECT_NEAR(*result.rooms[0].km, 9350, 100);
   EXPECT_EQ(result.rooms[2].name, "iad");
   EXPECT_EQ(result.rooms[2].verdict, Verdict::fenced);
+}
+
+topology::Origin from(const std::string& network) {
+  return {.country = {}, .network = *parse_prefix(network)};
+}
+
+TEST(Explain, NamesTheNetworkOfTheRuleItself) {
+  topology::Description description = testing::make_description();
+  description.latencies = {
+      {.from = {from("10.20.0.0/16")}, .room = "fra", .rtt = std::chrono::milliseconds(9)}};
+  description.policies = {{.name = "p",
+                           .fences = {{.from = {from("10.0.0.0/8")}, .only = {"fra"}}},
+                           .prefers = {{.from = {from("10.16.0.0/12")}, .order = {"fra"}}}}};
+  description.names[0].policy = "p";
+
+  EXPECT_EQ(
+      explained(World(description), "www.example.test", "10.20.7.0/24").rules,
+      (std::vector<std::string>{"a fence of policy p lets clients of 10.0.0.0/8 go to fra only",
+                                "policy p has an order of its own for clients of 10.16.0.0/12"}));
+}
+
+TEST(Explain, SaysNothingOfAnOrderWhoseRoomsAreBehindAFence) {
+  topology::Description description = testing::make_description();
+  const topology::Prefer prefer{.from = {from("10.0.0.0/8")}, .order = {"iad"}};
+  description.policies = {{.name = "p",
+                           .of = {"q", "nrt", "r"},
+                           .fences = {{.from = {from("10.0.0.0/8")}, .never = {"iad"}}},
+                           .prefers = {{.from = {from("10.0.0.0/8")}, .order = {"r"}}}},
+                          {.name = "q", .of = {"fra", "iad"}, .prefers = {prefer}},
+                          {.name = "r", .of = {"iad"}}};
+  description.names[0].policy = "p";
+  const std::string fence = "a fence of policy p lets clients of 10.0.0.0/8 go to fra, nrt only";
+
+  EXPECT_EQ(explained(World(description), "www.example.test", "10.20.7.0/24").rules,
+            std::vector<std::string>{fence});
+
+  description.policies[1].prefers[0].order = {"iad", "fra"};
+  EXPECT_EQ(explained(World(description), "www.example.test", "10.20.7.0/24").rules,
+            (std::vector<std::string>{
+                fence, "policy q has an order of its own for clients of 10.0.0.0/8"}));
+}
+
+TEST(Explain, AFenceIsAboutTheRoomsOfItsOwnPolicy) {
+  topology::Description description = testing::make_description();
+  description.policies = {
+      {.name = "p", .of = {"q", "r", "nrt"}},
+      {.name = "q",
+       .of = {"fra", "iad"},
+       .fences = {{.from = {from("10.0.0.0/8")}, .never = {"iad"}}}},
+      {.name = "r", .of = {"iad"}, .fences = {{.from = {from("10.0.0.0/8")}, .never = {"iad"}}}}};
+  description.names[0].policy = "p";
+
+  EXPECT_EQ(explained(World(description), "www.example.test", "10.20.7.0/24").rules,
+            (std::vector<std::string>{
+                "a fence of policy q lets clients of 10.0.0.0/8 go to fra only",
+                "a fence of policy r lets clients of 10.0.0.0/8 go to none of its rooms"}));
+}
+
+TEST(Explain, ARoomWithoutALocationIsNoDistanceAway) {
+  topology::Description description = testing::make_description();
+  description.rooms[2].location = {};
+  description.rooms[2].has_location = false;
+  description.policies = {{.name = "p", .rule = topology::Rule::ordered, .of = {"nrt", "q"}},
+                          {.name = "q", .of = {"fra", "iad"}}};
+  description.names[0].policy = "p";
+  const auto json = [&] {
+    return nlohmann::json::parse(to_json(
+        explained(World(description), "www.example.test", "10.1.0.0/16"), Instant{}))["rooms"];
+  };
+
+  EXPECT_EQ(json()[0]["room"], "nrt");
+  EXPECT_TRUE(json()[0]["km"].is_null());
+  EXPECT_TRUE(json()[0]["cost_km"].is_null());
+  EXPECT_EQ(json()[1]["room"], "fra");
+  EXPECT_EQ(json()[1]["km"], 0);
+  EXPECT_EQ(json()[1]["cost_km"], 0);
+
+  description.latencies = {
+      {.from = {from("10.0.0.0/8")}, .room = "nrt", .rtt = std::chrono::milliseconds(10)}};
+  EXPECT_EQ(json()[0]["cost_km"], 700) << "a measured one needs no location";
+}
+
+TEST(Explain, SaysWhenTheOrderOfTheFileIsAllThatIsLeft) {
+  const auto file_order = [](const topology::Description& description, const std::string& client) {
+    return explained(World(description), "www.example.test", client).file_order;
+  };
+  topology::Description description = testing::make_description();
+  EXPECT_TRUE(file_order(description, "9.9.9.9"));
+  EXPECT_FALSE(file_order(description, "10.1.0.1")) << "its place is known";
+  EXPECT_FALSE(explained(World(), "ns1.example.test", "9.9.9.9").file_order) << "not steered";
+
+  description.latencies = {
+      {.from = {from("9.9.0.0/16")}, .room = "fra", .rtt = std::chrono::milliseconds(9)}};
+  EXPECT_FALSE(file_order(description, "9.9.9.9")) << "a room was measured";
+  EXPECT_TRUE(file_order(description, "9.8.9.9")) << "but not from there";
+  description.policies = {{.name = "p", .of = {"iad", "q"}}, {.name = "q", .of = {"nrt"}}};
+  description.names[0].policy = "p";
+  EXPECT_TRUE(file_order(description, "9.9.9.9")) << "but it is none of these";
+  description.policies[0].prefers = {{.from = {from("9.0.0.0/8")}, .order = {"iad"}}};
+  EXPECT_FALSE(file_order(description, "9.9.9.9"));
+  EXPECT_TRUE(file_order(description, "8.9.9.9"));
+  description.policies[0].fences = {{.from = {from("8.0.0.0/8")}, .only = {"nrt"}}};
+  EXPECT_FALSE(file_order(description, "8.9.9.9"));
+  for (const char* policy : {"weighted", "ordered"}) {
+    description.names[0].policy = policy;
+    EXPECT_FALSE(file_order(description, "9.9.9.9")) << policy;
+  }
 }
 
 TEST(Explain, SaysWhatSharesDid) {
@@ -234,6 +340,7 @@ TEST(Explain, IsJsonWithEverything) {
   const auto unknown =
       nlohmann::json::parse(to_json(explained(World(), "www.example.test", "9.9.9.9"), Instant{}));
   EXPECT_TRUE(unknown["network"].is_null());
+  EXPECT_EQ(unknown["file_order"], true);
   EXPECT_TRUE(unknown["rooms"][0]["km"].is_null());
 }
 

@@ -116,6 +116,13 @@ TEST(Nsid, IsToldToThoseWhoAskWhereItMayBe) {  // RFC 5001
   EXPECT_FALSE(Served().respond(asking).options.contains(nsid_option));
 }
 
+TEST(Nsid, AHostsNameBeyondTheLimitIsCut) {
+  const std::size_t most = topology::DnsProtocol::node_octets_max;
+  const auto protocol = make_protocol({.tell_nsid = true},
+                                      {.node = std::string(most + 1, 'n'), .secrets = {SipKey{}}});
+  EXPECT_EQ(protocol->nsid, std::string(most, 'n'));
+}
+
 TEST(Keepalive, IsToldOverTcpOnly) {  // RFC 7828
   Served server;
   const Ask asking = ask("www.example.test").option(keepalive_option, {});
@@ -207,6 +214,33 @@ TEST(RateLimited, ACookieThatIsNotGoodGetsBadcookieAndAGoodOne) {  // RFC 7873 s
     EXPECT_TRUE(reply.answer.empty());
     EXPECT_EQ(reply.options.at(cookie_option), good);
   }
+}
+
+TEST(RateLimited, WhatIsWrongWithAQueryIsSaidInsteadOfCut) {
+  constexpr int formerr = 1;
+  constexpr int notimp = 4;
+  constexpr int badvers = 16;
+  Ask malformed = ask("www.example.test");
+  malformed.option(8, {});
+  Ask later = ask("www.example.test").with_edns();
+  later.version = 1;
+  Ask notify = ask("www.example.test");
+  notify.flags = 4U << 11U;
+  Ask notify_with_cookie = ask("www.example.test").option(cookie_option, Bytes(24));
+  notify_with_cookie.flags = 4U << 11U;
+  Served server({.rate_limit = {.per_second = 1, .slip = 1}});
+  EXPECT_EQ(server.respond(ask("www.example.test")).answer.size(), 1U);
+  for (const auto& [query, rcode] :
+       std::vector<std::pair<Ask, int>>{{malformed, formerr},
+                                        {later, badvers},
+                                        {notify, notimp},
+                                        {notify_with_cookie, notimp}}) {
+    const Reply reply = server.respond(query);
+    EXPECT_EQ(reply.rcode, rcode);
+    EXPECT_FALSE(reply.truncated) << rcode;
+  }
+  EXPECT_TRUE(server.respond(ask("www.example.test")).truncated);
+  EXPECT_EQ(server.counters().rate_cut.total(), 5U);
 }
 
 /// How many of 100 queries of one client are answered by these in turn.

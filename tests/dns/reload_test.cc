@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "dns/types.h"
 #include "tests/dns/support.h"
 
@@ -42,6 +44,35 @@ TEST(Reload, WhatIsOpenNeedsARestart) {
   EXPECT_NE(changes[1].message.find("7071"), std::string::npos);
   EXPECT_NE(changes[2].message.find("dns.udp_payload: 1232 cannot become 1400"), std::string::npos);
   EXPECT_NE(changes[3].message.find("2 cannot become 4"), std::string::npos);
+}
+
+TEST(Reload, WarningsAreSaidWhenThereAreOthersThanBefore) {
+  topology::Description plain = testing::make_description();
+  plain.file = "w.toml";
+  topology::Description fine = plain;
+  fine.networks.push_back({.prefix = *parse_prefix("203.0.113.16/28"),
+                           .location = {1, 2},
+                           .title = "office",
+                           .where = {7, 10}});
+  topology::Description moved = fine;
+  moved.networks.back().where = {9, 10};
+
+  const auto at_start = describe_warnings(fine, nullptr);
+  const auto after = describe_warnings(fine, &plain);
+
+  for (const auto& records : {at_start, after}) {
+    const auto found = std::ranges::find_if(records, [](const LogRecord& record) {
+      return to_text(record).starts_with(
+          "description-warning place=w.toml:7:10 message=\"network "
+          "203.0.113.16/28 is finer than /24");
+    });
+    ASSERT_NE(found, records.end());
+    EXPECT_EQ(found->level, LogLevel::warning);
+  }
+  EXPECT_EQ(after.size(), describe_warnings(plain, nullptr).size() + 1);
+  EXPECT_TRUE(describe_warnings(fine, &fine).empty());
+  EXPECT_TRUE(describe_warnings(moved, &fine).empty());
+  EXPECT_EQ(describe_warnings(plain, &fine).size(), describe_warnings(plain, nullptr).size());
 }
 
 TEST(RoomSlots, ARoomKeepsItsPlaceWhateverComesAndGoes) {

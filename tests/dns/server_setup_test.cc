@@ -78,6 +78,17 @@ TEST(ServerSetup, RateLimitsCountOnAfterAReload) {
   EXPECT_EQ(before->rates, after->rates);
 }
 
+TEST(ServerSetup, SaysWhichFileTheOverridesAreFrom) {
+  const testing::WorldFolder folder;
+  Start start = folder.start();
+  start.flags.overrides = folder.file("overrides.toml");
+  EXPECT_FALSE(set_up(start).setup->overrides_stamp) << "there is none";
+  folder.write("overrides.toml", "# none yet\n");
+  const auto read = set_up(start);
+  ASSERT_TRUE(read.setup);
+  EXPECT_EQ(read.setup->overrides_stamp, io::stamp_of(start.flags.overrides));
+}
+
 TEST(ServerSetup, MistakesLeaveNothingToTakeAndNameTheFiles) {
   const testing::WorldFolder folder;
   folder.describe("cookie_secrets = \"cookie.key\"");

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -17,11 +18,15 @@
 #include <string>
 #include <utility>
 
+#include "io/clock.h"
+#include "io/http_client.h"
 #include "tests/dns/support.h"
 #include "tests/dns/world_folder.h"
 
 namespace hither::dns {
 namespace {
+
+using namespace std::chrono_literals;
 
 /// Asks until there is an answer: under load a packet may be lost.
 bool ask_until_answered(const Endpoint& server, const Bytes& packet) {
@@ -86,6 +91,135 @@ TEST(Server, AnOrderlyStopWritesWhatOfTheQueryLogStillWaits) {
   const std::string log = ::testing::internal::GetCapturedStdout();
   EXPECT_TRUE(answered);
   EXPECT_NE(log.find("name=last.example.test. type=A rcode=NXDOMAIN"), std::string::npos) << log;
+}
+
+/// A server whose loop is run by the test, and whose files change under it.
+class StepByStep {
+ public:
+  /// What it starts with is read here.
+  explicit StepByStep(const std::string& lines = "") {
+    folder_.describe(lines);
+    start_ = folder_.start();
+    start_.flags.overrides = folder_.file("overrides.toml");
+    reading_ = set_up(start_);
+    for (const Error& mistake : reading_.mistakes) ADD_FAILURE() << mistake.message;
+  }
+
+  const testing::WorldFolder& folder() const { return folder_; }
+  bool start() {
+    if (!reading_.setup) return false;
+    server_.emplace(loop_, start_, std::move(reading_));
+    if (!server_->listen()) return false;
+    server_->start();
+    return true;
+  }
+  void reload() { server_->reload(); }
+  /// Runs the loop until /status holds this text, and stops the server; what /status said last.
+  std::string run_until(const std::string& wanted) {
+    std::string status;
+    int left = 2000;
+    std::optional<io::HttpFetch> fetch;
+    std::optional<io::Timer> timer;
+    const auto on_reply = [&](const io::HttpReply& reply) {
+      status = reply.body;
+      if (status.find(wanted) != std::string::npos || --left == 0) return loop_.stop();
+      timer->set(io::monotonic_now() + 10ms);
+    };
+    timer.emplace(loop_, [&] {
+      fetch.emplace(loop_, io::HttpRequest{.target = server_->admin_endpoint(), .path = "/status"},
+                    on_reply);
+    });
+    timer->set(io::monotonic_now());
+    loop_.run();
+    server_->stop();
+    return status;
+  }
+
+ private:
+  testing::WorldFolder folder_;
+  io::Loop loop_;
+  Start start_;
+  SetupReading reading_;
+  std::optional<Server> server_;
+};
+
+void wait_for(Duration time) {
+  io::Loop loop;
+  io::Timer timer(loop, [] {});
+  timer.set(io::monotonic_now() + time);
+  loop.run();
+}
+
+constexpr const char* fra_is_down =
+    "[[override]]\nroom = \"fra\"\nstate = \"down\"\nsince = \"2026-11-24T10:00:00Z\"\n";
+constexpr const char* down_in_status = R"("override":{"state":"down")";
+
+TEST(Server, OverridesThatChangeWhileItStartsAreTaken) {
+  ::testing::internal::CaptureStdout();
+  StepByStep world;
+  world.folder().write("overrides.toml", fra_is_down);
+  const bool started = world.start();
+
+  const std::string status = started ? world.run_until(down_in_status) : "";
+
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(status.find(down_in_status), std::string::npos) << status;
+}
+
+/// Tells when somebody has read a file and closed it.
+class Readers {
+ public:
+  explicit Readers(const std::string& file) : events_(inotify_init1(IN_CLOEXEC)) {
+    EXPECT_GE(inotify_add_watch(events_.get(), file.c_str(), IN_CLOSE_NOWRITE), 0);
+  }
+  /// At most 20 s.
+  bool wait() const {
+    pollfd ready{.fd = events_.get(), .events = POLLIN, .revents = 0};
+    return poll(&ready, 1, 20'000) == 1;
+  }
+
+ private:
+  io::Fd events_;
+};
+
+// The loop runs only when both are to be done: the look at the files, which is due by then, and
+// what came of the reading. Timers come first.
+TEST(Server, AReloadDoesNotPutBackOverridesThatHaveChangedSince) {
+  ::testing::internal::CaptureStdout();
+  StepByStep world;
+  ASSERT_TRUE(world.start());
+  world.folder().write("overrides.toml", "# nothing yet\n");
+  const Readers readers(world.folder().file("overrides.toml"));
+  world.reload();
+  const bool was_read = readers.wait();
+  world.folder().write("overrides.toml", fra_is_down);
+  wait_for(300ms);
+
+  const std::string status = world.run_until(R"("reload":{"done":1)");
+
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_TRUE(was_read);
+  EXPECT_NE(status.find(R"("reload":{"done":1)"), std::string::npos) << status;
+  EXPECT_NE(status.find(down_in_status), std::string::npos) << status;
+}
+
+TEST(Server, WhatMayNotBeMeantInTheDescriptionIsLoggedAtStartAndAfterAReload) {
+  const auto network = [](const std::string& prefix) {
+    return "[[network]]\nlocation = [1, 2]\nprefix = \"" + prefix + "\"\n";
+  };
+  ::testing::internal::CaptureStdout();
+  StepByStep world(network("203.0.113.16/28"));
+  ASSERT_TRUE(world.start());
+  world.folder().describe(network("203.0.113.32/27"));
+  world.reload();
+
+  const std::string status = world.run_until(R"("reload":{"done":1)");
+
+  const std::string log = ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(status.find(R"("reload":{"done":1)"), std::string::npos) << status;
+  const std::size_t first = log.find("description-warning place=");
+  EXPECT_NE(log.find("network 203.0.113.16/28 is finer than /24", first), std::string::npos) << log;
+  EXPECT_NE(log.find("network 203.0.113.32/27 is finer than /24", first), std::string::npos) << log;
 }
 
 /// A query that says it comes from `port` of 127.0.0.1. False: we may not, it takes CAP_NET_RAW.

@@ -157,5 +157,22 @@ TEST(UdpThread, ANewSnapshotHoldsFromTheNextBatchOn) {
   EXPECT_EQ(answer(), "127.10.0.1");
 }
 
+TEST(UdpThread, APacketOfMoreThanItReadsIsMalformed) {
+  Driven driven{World()};
+  Bytes long_query = ask("www.example.test").packet();
+  long_query.resize(5000);
+  Bytes long_response = long_query;
+  long_response[2] |= std::byte{0x80};
+  driven.send(long_response);
+  driven.send(long_query);
+
+  driven.allocations_of_turns();
+
+  const auto replies = driven.replies();
+  ASSERT_EQ(replies.size(), 1U) << "a response gets silence, whatever its size";
+  EXPECT_EQ(replies[0].rcode, 1);
+  EXPECT_EQ(replies[0].question, "www.example.test. IN A");
+}
+
 }  // namespace
 }  // namespace hither::dns::server_udp_test

@@ -62,6 +62,15 @@ TEST(Settings, EveryMistakeNamesItsVariable) {
   EXPECT_EQ(make({.port = "65536"}).mistakes.size(), 1U);
 }
 
+TEST(Settings, ANameThatIsTooLongForAnswersIsAMistake) {
+  EXPECT_TRUE(make({.node = std::string(128, 'n')}).settings);
+  const Made made = make({.node = std::string(129, 'n')});
+  EXPECT_FALSE(made.settings);
+  ASSERT_EQ(made.mistakes.size(), 1U);
+  EXPECT_EQ(made.mistakes[0].message,
+            "HITHER_NODE: a name of 129 octets; write 128 at most, for it goes into answers");
+}
+
 TEST(Settings, NothingToListenOnIsAMistake) {
   topology::Description description = testing::make_description();
   description.dns.listen.clear();

@@ -99,6 +99,43 @@ TEST(Status, ShowsWhatOfItsClientsARoomKeeps) {
   EXPECT_EQ(json[1]["named_for_s"], 1.5);
 }
 
+// What an earlier process has answered, nobody knows.
+TEST(Status, ARoomCountsAsNamedUntilTheStart) {
+  Fixture fixture;
+  fixture.counters.named_until_s[0].raise_to(3609);
+  StatusInput input = fixture.input();
+  input.started = Instant{} + std::chrono::hours(1);
+  input.now = input.started + std::chrono::milliseconds(2500);
+  input.ttls_at_start = {std::chrono::seconds(6), std::chrono::seconds(20)};
+
+  auto json = nlohmann::json::parse(status_json(input))["rooms"];
+  EXPECT_EQ(json[0]["named_for_s"], 6.5) << "it has been named since";
+  EXPECT_EQ(json[1]["named_for_s"], 17.5);
+  EXPECT_EQ(json[2]["named_for_s"], 0.0) << "it came later";
+
+  input.counted_rooms = {"iad", "nrt", "fra"};
+  json = nlohmann::json::parse(status_json(input))["rooms"];
+  EXPECT_EQ(json[0]["named_for_s"], 0.0);
+  EXPECT_EQ(json[1]["named_for_s"], 6.5);
+  EXPECT_EQ(json[2]["named_for_s"], 17.5);
+
+  input.now = input.started + std::chrono::seconds(20);
+  EXPECT_EQ(nlohmann::json::parse(status_json(input))["rooms"][2]["named_for_s"], 0.0);
+}
+
+TEST(Status, TheLongestTtlIsThatOfTheNamesOfTheFarmsThatARoomHas) {
+  using std::chrono::seconds;
+  topology::Description description = testing::make_description();
+  description.names = {{.name = "a.example.test", .farm = "web", .ttl = seconds(9)},
+                       {.name = "b.example.test", .farm = "web", .ttl = seconds(7)},
+                       {.name = "c.example.test", .farm = "api", .ttl = seconds(99)}};
+  description.rooms[1].farms.push_back({.name = "api", .servers = {"10.0.0.1:80"}});
+  description.rooms[2].farms.clear();
+
+  EXPECT_EQ(longest_ttls(description),
+            (std::vector<Duration>{seconds(9), seconds(99), seconds(0)}));
+}
+
 TEST(Status, ShowsAnOverrideBesideWhatTheProbesSay) {
   Fixture fixture;
   FarmState& state = fixture.states.at(2, 0);

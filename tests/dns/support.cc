@@ -53,7 +53,7 @@ std::map<std::uint16_t, Bytes> read_options(const ldns_rdf* data) {
 }
 
 topology::Room make_room(const std::string& name, int index, topology::Location location) {
-  topology::Room room{.name = name, .title = name, .location = location};
+  topology::Room room{.name = name, .title = name, .location = location, .has_location = true};
   room.address = {*parse_address("127." + std::to_string(10 + index) + ".0.1"),
                   *parse_address("2001:db8:" + std::to_string(10 + index) + "::1")};
   room.farms = {topology::Farm{.name = "web", .port = 8080}};

@@ -58,7 +58,8 @@ TEST(WhatIf, CountsAddressesWhosePlaceIsKnown) {
   EXPECT_DOUBLE_EQ(now.rooms[0].share, 0.4);
   EXPECT_DOUBLE_EQ(now.rooms[1].share, (65536 - 256) / (5 * 65536.0));
   EXPECT_DOUBLE_EQ(now.rooms[2].share, (2 * 65536 + 256) / (5 * 65536.0));
-  EXPECT_NEAR(now.mean_km, 0, 1) << "everybody lives in a room";
+  EXPECT_NEAR(*now.mean_km, 0, 1) << "everybody lives in a room";
+  EXPECT_EQ(now.lost, 0);
 }
 
 TEST(WhatIf, CountsBlocksOfIPv6) {
@@ -73,14 +74,77 @@ TEST(WhatIf, ClientsOfAFailedRoomGoToTheNextAndFarther) {
   EXPECT_NEAR(after.rooms[0].share, 0.8 + 256 / (5 * 65536.0), 1e-9)
       << "Tokyo is next to Frankfurt";
   EXPECT_EQ(after.rooms[2].share, 0);
-  EXPECT_NEAR(after.mean_km, 0.4 * 9350, 100);
-  EXPECT_NEAR(after.p95_km, 9350, 100);
+  EXPECT_NEAR(*after.mean_km, 0.4 * 9350, 100);
+  EXPECT_NEAR(*after.p95_km, 9350, 100);
+  EXPECT_EQ(after.lost, 0) << "somebody serves all of them";
+}
+
+topology::Description without_locations(std::initializer_list<std::size_t> indexes) {
+  topology::Description description = testing::make_description();
+  description.names = {{.name = "www.example.test", .farm = "web", .policy = "ordered"}};
+  for (const std::size_t index : indexes) {
+    description.rooms[index].location = {};
+    description.rooms[index].has_location = false;
+  }
+  return description;
+}
+
+TEST(WhatIf, RoomsWithoutALocationAreNoDistanceAway) {
+  const WhatIfOf whatif(without_locations({0, 1}));
+  EXPECT_EQ(whatif->suppose({}).mean_km, std::nullopt) << "all go to Frankfurt";
+  EXPECT_EQ(whatif->suppose({}).p95_km, std::nullopt);
+  EXPECT_EQ(whatif->suppose(rooms({0})).mean_km, std::nullopt);
+  EXPECT_GT(whatif->suppose(rooms({0, 1})).mean_km, 5000) << "Tokyo has one";
+
+  const Outcome after = WhatIfOf(without_locations({1, 2}))->suppose(rooms({0}));
+  EXPECT_EQ(after.mean_km, std::nullopt) << "who was near has moved to a room without";
+  EXPECT_EQ(after.p95_km, std::nullopt);
+}
+
+TEST(WhatIf, DistancesAreOfThoseWhoseRoomHasOne) {
+  topology::Description description = without_locations({1});
+  description.policies = {{.name = "p", .rule = Rule::weighted, .of = {"fra", "iad"}}};
+  description.names[0].policy = "p";
+  const WhatIfOf both(description);
+  const WhatIfOf one(without_locations({1, 2}));
+  EXPECT_NEAR(*both->suppose({}).mean_km, *one->suppose({}).mean_km, 1e-6);
+}
+
+TEST(WhatIf, NobodyKnowsHowFarPopulationsOfUnknownPlacesAre) {
+  const WhatIfOf whatif(testing::make_description(), Counting::population,
+                        population("192.0.2.0/24,100\n"));
+  EXPECT_EQ(whatif->suppose({}).mean_km, std::nullopt);
+}
+
+TEST(WhatIf, ClientsThatAFenceLeavesOnlyTheDeadRoomAreLost) {
+  topology::Description description = testing::make_description();
+  description.policies = {
+      {.name = "p",
+       .fences = {
+           {.from = {{.country = {}, .network = *parse_prefix("10.1.0.0/16")}}, .only = {"fra"}}}}};
+  description.names[0].policy = "p";
+  const WhatIfOf whatif(description);
+  EXPECT_EQ(whatif->suppose({}).lost, 0);
+
+  const Outcome after = whatif->suppose(rooms({0}));
+
+  EXPECT_NEAR(after.lost, 0.2, 1e-9);
+  EXPECT_NEAR(after.rooms[0].share, 0.2, 1e-9) << "they are sent there all the same";
+  EXPECT_FALSE(after.rooms[0].up);
+  EXPECT_EQ(after.rooms[0].capacity, 0);
+  EXPECT_TRUE(after.rooms[2].up);
+  EXPECT_EQ(after.rooms[2].capacity, 100);
+  ASSERT_TRUE(after.full_first);
+  EXPECT_EQ(*after.full_first, 2) << "a dead room is not full";
+  EXPECT_NEAR(after.full_at, 100 / after.rooms[2].share, 1e-6);
 }
 
 TEST(WhatIf, WhereEverythingIsDownTheNearestIsNamed) {
   const WhatIfOf whatif(testing::make_description());
   const Outcome after = whatif->suppose(rooms({0, 1, 2}));
   EXPECT_DOUBLE_EQ(after.rooms[0].share, 0.4);
+  EXPECT_NEAR(after.lost, 1, 1e-9);
+  EXPECT_EQ(after.full_first, std::nullopt);
 }
 
 TEST(WhatIf, APopulationSpreadsItsRowsOverTheirBlocks) {
@@ -140,7 +204,7 @@ TEST(WhatIf, ARoomThatIsDownIsLikeOneThatHasNoCopies) {
         EXPECT_NEAR(supposed.rooms[room].share, real.rooms[room].share, 1e-12)
             << policy << " without " << down << ": room " << room;
       }
-      EXPECT_NEAR(supposed.mean_km, real.mean_km, 1e-6) << policy << " without " << down;
+      EXPECT_NEAR(*supposed.mean_km, *real.mean_km, 1e-6) << policy << " without " << down;
       EXPECT_EQ(supposed.p95_km, real.p95_km) << policy << " without " << down;
     }
   }

@@ -39,8 +39,10 @@ class WorldFolder {
                             "[room.fra]\nlocation = [50.11, 8.68]\n");
   }
   void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ + "/" + name) << text;
+    std::ofstream(file(name)) << text;
   }
+  /// The path of a file in it.
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
   /// On ports that the kernel chooses.
   Start start() const {
     return {.flags = {.topology = path_ + "/world.toml",

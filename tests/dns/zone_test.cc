@@ -55,6 +55,10 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"Alias", "alias.example.test", Type::a, Kind::alias},
         Row{"AliasItself", "alias.example.test", Type::cname, Kind::found},
         Row{"Any", "mail.example.test", Type::any, Kind::any},
+        // RFC 8482 s4.2: only where there is no CNAME.
+        Row{"AnyAtAnAlias", "alias.example.test", Type::any, Kind::found},
+        Row{"AnyAtAWildcardAlias", "x.wildalias.example.test", Type::any, Kind::found},
+        Row{"AnySteered", "www.example.test", Type::any, Kind::any},
         Row{"UnknownType", "weird.example.test", static_cast<Type>(65280), Kind::found},
         Row{"Wildcard", "x.wild.example.test", Type::a, Kind::found},
         Row{"WildcardSeveralLabels", "x.y.z.wild.example.test", Type::mx, Kind::found},

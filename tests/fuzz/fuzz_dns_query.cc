@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "dns/client_map.h"
+#include "dns/encode.h"
 #include "dns/protocol.h"
 #include "dns/query.h"
 #include "dns/responder.h"
@@ -81,7 +82,8 @@ Responder make_responder() {
                      .tell_id = true,
                      .tell_nsid = true,
                      .private_subnets = topology::DnsProtocol::PrivateSubnets::resolver},
-                    {.node = "fuzz", .secrets = {SipKey{std::byte{1}}}});
+                    {.node = std::string(topology::DnsProtocol::node_octets_max, 'n'),
+                     .secrets = {SipKey{std::byte{1}}}});
   return Responder(std::make_shared<const Snapshot>(
       Snapshot{std::move(directory), states, std::move(protocol)}));
 }
@@ -107,6 +109,9 @@ void check(ByteView packet, Transport transport) {
   }
   ASSERT(size >= header_size);
   ASSERT(transport == Transport::tcp || size <= udp_payload_default);
+  Query query;
+  ASSERT(decode(packet, query));
+  ASSERT(size <= answer_size_max(query, transport, udp_payload_default));
   ASSERT(out[0] == packet[0] && out[1] == packet[1]);
   ASSERT((out[2] & std::byte{0x80}) != std::byte{0});
   check_readable(ByteView(out).first(size));

@@ -83,6 +83,8 @@ const Case cases[] = {
      "w:13:8: farm 'api' has port 20002, but ports 20000 to 20006 are for the copies; take "
      "another, "
      "or move local.first_port\n"},
+    {"LongNode", "[dns]\nnode = '" + std::string(129, 'n') + "'",
+     "w:13:8: node has 129 octets; write 128 at most, for it goes into answers\n"},
     {"NoPortsLeft", "[local]\nfirst_port = 65533",
      "w:13:14: the copies need ports 65533 to 65536, and 65535 is the last; lower local.first_port "
      "or the number of copies\n"},
@@ -140,6 +142,10 @@ TEST(Check, ADnsOnAllAddressesKeepsItsStatusPageOnLoopback) {
 TEST(Check, OtherPoliciesNeedNoLocation) {
   read_sound(with(replaced(two_rooms, "farm = \"web\"", "farm = \"web\"\npolicy = 'ordered'"),
                   "[room.nrt]"));
+}
+
+TEST(Check, ANodesNameMayHaveSoManyOctets) {
+  EXPECT_EQ(mistakes_of(with(two_rooms, "[dns]\nnode = '" + std::string(128, 'n') + "'")), "");
 }
 
 TEST(Check, AZoneInsideAnotherIsFine) {

@@ -79,6 +79,8 @@ TEST(PolicyTree, TheLongestNetworkWinsOverShorterOnesAndOverTheCountry) {
   EXPECT_EQ(find_rule(rules, kind("DE", "10.0.0.0/8")), 1);
   EXPECT_EQ(find_rule(rules, kind("", "10.1.0.0/16")), 2);
   EXPECT_EQ(find_rule(rules, kind("DE", "11.0.0.0/8")), 0);
+  EXPECT_EQ(rule_for(rules, kind("DE", "10.2.0.0/16")), &rules[1]);
+  EXPECT_EQ(rule_for(rules, kind("FR")), nullptr);
 }
 
 TEST(PolicyTree, FencesInsideAndOutsideBothHold) {
