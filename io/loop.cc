@@ -50,21 +50,26 @@ struct Timer::State : TimerHeap::Node {
 
 struct FdWatch::State {
   State(Loop::Impl& on_loop, int descriptor, std::function<void()> readable,
-        std::function<void()> writable)
+        std::function<void()> writable, std::function<void()> troubled)
       : loop(on_loop),
         fd(descriptor),
         on_readable(std::move(readable)),
-        on_writable(std::move(writable)) {}
+        on_writable(std::move(writable)),
+        on_trouble(std::move(troubled)) {}
 
   Loop::Impl& loop;
   int fd;
   std::function<void()> on_readable;
   std::function<void()> on_writable;
-  std::uint32_t wanted = 0;      // EPOLLIN, EPOLLOUT
+  std::function<void()> on_trouble;
+  std::uint32_t wanted = 0;      // EPOLLIN, EPOLLOUT, EPOLLERR
   std::uint32_t registered = 0;  // what the kernel knows
   bool changed = false;          // stands in Impl::changed
 
   void want(std::uint32_t event, bool is_wanted);
+  /// What the kernel should know. Trouble alone is told once, on its edge: it lasts, and nobody
+  /// reads it away.
+  std::uint32_t events() const { return wanted == EPOLLERR ? EPOLLERR | EPOLLET : wanted; }
 };
 
 /// A callback may destroy its own timer or watch: what is `running` is then kept in a grave until
@@ -193,7 +198,7 @@ void FdWatch::State::want(std::uint32_t event, bool is_wanted) {
   loop.changed.push_back(this);
 }
 
-/// Makes `registered` what is `wanted`, for all that changed since the last wait.
+/// Makes `registered` what it should be, for all that changed since the last wait.
 void Loop::Impl::tell_kernel() {
   exhausted = false;
   std::erase_if(changed, [this](FdWatch::State* watch) {
@@ -204,17 +209,18 @@ void Loop::Impl::tell_kernel() {
 
 /// False if the kernel has no memory for it now.
 bool Loop::Impl::register_one(FdWatch::State& watch) {
-  if (watch.wanted == watch.registered) return true;
+  const std::uint32_t wish = watch.events();
+  if (wish == watch.registered) return true;
   const int operation = watch.registered == 0 ? EPOLL_CTL_ADD
-                        : watch.wanted == 0   ? EPOLL_CTL_DEL
+                        : wish == 0           ? EPOLL_CTL_DEL
                                               : EPOLL_CTL_MOD;
-  epoll_event event{.events = watch.wanted, .data = {.ptr = &watch}};
+  epoll_event event{.events = wish, .data = {.ptr = &watch}};
   if (epoll_ctl(epoll.get(), operation, watch.fd, &event) != 0) {
     ASSERT(errno == ENOMEM || errno == ENOSPC);  // Else: two watches, or closed before its watch.
     exhausted = true;
     return false;
   }
-  watch.registered = watch.wanted;
+  watch.registered = wish;
   return true;
 }
 
@@ -274,14 +280,18 @@ void Loop::Impl::dispatch(FdWatch::State& watch, std::uint32_t what) {
       (watch.wanted & EPOLLOUT) != 0 && !stopped.load()) {
     watch.on_writable();
   }
+  if (watch_grave == nullptr && (what & trouble) != 0 && watch.wanted == EPOLLERR &&
+      !stopped.load()) {
+    watch.on_trouble();
+  }
   running = nullptr;
   watch_grave.reset();
 }
 
 FdWatch::FdWatch(Loop& loop, int fd, std::function<void()> on_readable,
-                 std::function<void()> on_writable)
+                 std::function<void()> on_writable, std::function<void()> on_trouble)
     : state_(std::make_unique<State>(loop.impl(), fd, std::move(on_readable),
-                                     std::move(on_writable))) {}
+                                     std::move(on_writable), std::move(on_trouble))) {}
 
 FdWatch::~FdWatch() {
   Loop::Impl& loop = state_->loop;
@@ -313,6 +323,7 @@ void FdWatch::disown() {
 
 void FdWatch::want_read(bool wanted) { state_->want(EPOLLIN, wanted); }
 void FdWatch::want_write(bool wanted) { state_->want(EPOLLOUT, wanted); }
+void FdWatch::want_trouble(bool wanted) { state_->want(EPOLLERR, wanted); }
 
 // ---- Timers
 

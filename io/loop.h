@@ -69,17 +69,21 @@ class Timer {
 /// Watches one descriptor that epoll takes (not a plain file) for readiness; does not own it. One
 /// watch per descriptor; destroy it before the descriptor is closed. Nothing is wanted at first;
 /// what is wanted stays wanted until it is taken back. Errors and hang-ups count as readable (and
-/// writable): the next read or write says which. May be destroyed inside its own callbacks.
+/// writable): the next read or write says which. Where neither is wanted, `on_trouble` hears of
+/// them if that is, once for each and not for as long as they last. May be destroyed inside its own
+/// callbacks.
 class FdWatch {
  public:
   FdWatch(Loop& loop, int fd, std::function<void()> on_readable,
-          std::function<void()> on_writable = {});
+          std::function<void()> on_writable = {}, std::function<void()> on_trouble = {});
   ~FdWatch();
   FdWatch(const FdWatch&) = delete;
   FdWatch& operator=(const FdWatch&) = delete;
 
   void want_read(bool wanted);
   void want_write(bool wanted);
+  /// Costs nothing while reading or writing is wanted as well.
+  void want_trouble(bool wanted);
   /// Tells the kernel at once, so that another thread may take_from(). False if it has no memory
   /// for that now.
   bool settle();

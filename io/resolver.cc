@@ -18,6 +18,13 @@
 namespace hither::io {
 namespace {
 
+/// IPv4 first: "localhost" is ::1 too on most machines, and most programs listen on 127.0.0.1.
+void sort(std::vector<Address>& addresses) {
+  std::ranges::sort(addresses, {},
+                    [](const Address& address) { return std::pair(!address.is_v4(), address); });
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+}
+
 Result<Resolved> to_resolved(const std::string& host, int status, const ares_addrinfo* result) {
   if (status != ARES_SUCCESS || result == nullptr || result->nodes == nullptr) {
     return fail(fmt::format("'{}' does not resolve: {}", host, ares_strerror(status)));
@@ -33,11 +40,7 @@ Result<Resolved> to_resolved(const std::string& host, int status, const ares_add
   for (const ares_addrinfo_cname* alias = result->cnames; alias != nullptr; alias = alias->next) {
     ttl = std::min(ttl, alias->ttl);
   }
-  // IPv4 first: "localhost" is ::1 too on most machines, and most programs listen on 127.0.0.1.
-  std::ranges::sort(resolved.addresses, {},
-                    [](const Address& address) { return std::pair(!address.is_v4(), address); });
-  resolved.addresses.erase(std::unique(resolved.addresses.begin(), resolved.addresses.end()),
-                           resolved.addresses.end());
+  sort(resolved.addresses);
   resolved.ttl = std::chrono::seconds(std::max(ttl, 0));
   return resolved;
 }
@@ -58,6 +61,8 @@ struct Resolver::Impl {
     Impl* impl;
     std::string host;
     Callback callback;
+    std::optional<Address> in_use;
+    std::optional<Resolved> without;  ///< what was found, and has none of that family
   };
 
   Impl(Loop& on_loop, std::span<const Endpoint> servers)
@@ -74,6 +79,45 @@ struct Resolver::Impl {
     if (status != ARES_SUCCESS) return;
     made = true;
     if (!servers.empty()) status = ares_set_servers_ports_csv(channel, list_of(servers).c_str());
+  }
+
+  static void ask(std::unique_ptr<Query> query, int family) {
+    ares_addrinfo_hints hints{};
+    hints.ai_family = family;
+    hints.ai_flags = ARES_AI_NOSORT;
+    Query& asked = *query;
+    ares_getaddrinfo(
+        asked.impl->channel, asked.host.c_str(), nullptr, &hints,
+        [](void* argument, int answer, int, ares_addrinfo* result) {
+          std::unique_ptr<Query> done(static_cast<Query*>(argument));
+          const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owned(
+              result, &ares_freeaddrinfo);
+          if (!done->impl->ending) on_answer(std::move(done), answer, result);
+        },
+        query.release());
+  }
+
+  static void on_answer(std::unique_ptr<Query> query, int status, const ares_addrinfo* result) {
+    Result<Resolved> found = to_resolved(query->host, status, result);
+    if (query->without) {
+      if (status == ARES_ENODATA || status == ARES_ENOTFOUND) {
+        found = std::move(*query->without);
+      } else if (found) {
+        const std::vector<Address>& others = query->without->addresses;
+        found->addresses.insert(found->addresses.end(), others.begin(), others.end());
+        sort(found->addresses);
+        found->ttl = std::min(found->ttl, query->without->ttl);
+      }
+    } else if (found && query->in_use) {
+      const bool ipv4 = query->in_use->is_v4();
+      const auto of_family = [ipv4](const Address& address) { return address.is_v4() == ipv4; };
+      if (std::ranges::none_of(found->addresses, of_family)) {
+        query->without = std::move(*found);
+        ask(std::move(query), ipv4 ? AF_INET : AF_INET6);
+        return;
+      }
+    }
+    query->callback(std::move(found));
   }
 
   void on_socket(int fd, bool readable, bool writable) {
@@ -128,25 +172,17 @@ Resolver::~Resolver() {
   if (impl_->made) ares_destroy(impl_->channel);
 }
 
-void Resolver::resolve(const std::string& host, Callback callback) {
+void Resolver::resolve(const std::string& host, Callback callback, std::optional<Address> in_use) {
   if (impl_->status != ARES_SUCCESS) {
     callback(fail(fmt::format("no resolver: {}", ares_strerror(impl_->status))));
     return;
   }
-  auto query = std::make_unique<Impl::Query>(Impl::Query{impl_.get(), host, std::move(callback)});
-  ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_flags = ARES_AI_NOSORT;
-  ares_getaddrinfo(
-      impl_->channel, host.c_str(), nullptr, &hints,
-      [](void* argument, int status, int, ares_addrinfo* result) {
-        const std::unique_ptr<Impl::Query> done(static_cast<Impl::Query*>(argument));
-        const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owned(
-            result, &ares_freeaddrinfo);
-        if (done->impl->ending) return;
-        done->callback(to_resolved(done->host, status, result));
-      },
-      query.release());
+  Impl::ask(std::make_unique<Impl::Query>(Impl::Query{.impl = impl_.get(),
+                                                      .host = host,
+                                                      .callback = std::move(callback),
+                                                      .in_use = in_use,
+                                                      .without = {}}),
+            AF_UNSPEC);
   impl_->arm();
 }
 

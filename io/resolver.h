@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +37,12 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
 
   /// Both families. Calls back exactly once, possibly before it returns.
-  void resolve(const std::string& host, Callback callback);
+  ///
+  /// One family that answers makes the lookup good, so what is not there may only have been lost.
+  /// If that is the family of `in_use`, it is asked for once more, alone: it is gone only if a
+  /// server says so (no such name, no such record), and any other end is a failure of the whole.
+  void resolve(const std::string& host, Callback callback,
+               std::optional<Address> in_use = std::nullopt);
 
  private:
   struct Impl;

@@ -11,6 +11,7 @@
 namespace hither::lb {
 
 void Attempts::reset(const Affinity& affinity) {
+  settled();
   count_ = 0;
   affinity_ = affinity;
   last_failure_.clear();
@@ -54,6 +55,7 @@ bool Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affin
 
 Search Attempts::next(Picker& picker, std::string_view why, Instant now) {
   last_failure_ = fmt::format("{}: {}", lease_.server().name(), why);
+  settled();
   lease_.connect_done(false);
   lease_.failed(now);
   tried_[count_] = lease_.index();
@@ -70,7 +72,10 @@ Search Attempts::next(Picker& picker, std::string_view why, Instant now) {
     other.release();
     another = false;
   }
-  if (another) lease_.totals().retries.add();
+  if (another) {
+    retry_of_ = &picker.farm().retry_budget();
+    lease_.totals().retries.add();
+  }
   const Search result = hold(picker, std::move(other));
   return another ? result : Search::none;
 }
@@ -78,6 +83,11 @@ Search Attempts::next(Picker& picker, std::string_view why, Instant now) {
 void Attempts::end() {
   leave_queue(/*late=*/false);
   lease_.release();
+  settled();
+}
+
+void Attempts::settled() {
+  if (retry_of_ != nullptr) std::exchange(retry_of_, nullptr)->done();
 }
 
 // ---- The queue

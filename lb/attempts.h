@@ -52,6 +52,8 @@ class Attempts {
   bool resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now);
   /// Gives the present server back, or the place in the queue.
   void end();
+  /// If this was a retry it is none any more, for the budget: what goes on may last for hours.
+  void settled();
 
   /// After `full`: waits in the farm's queue, and `owner` is called when its turn comes. Whoever
   /// waited before for the same request stands where it would stand now, and waits no longer in
@@ -89,8 +91,9 @@ class Attempts {
   std::string our_failure_;   ///< empty unless none could begin
   std::string vain_wait_;     ///< why waiting did not help; empty unless it was tried
   Lease lease_;
-  Picker* queue_of_ = nullptr;    ///< while it waits
-  Admission::Ticket ticket_ = 0;  ///< likewise
+  RetryBudget* retry_of_ = nullptr;  ///< while a retry is in progress
+  Picker* queue_of_ = nullptr;       ///< while it waits
+  Admission::Ticket ticket_ = 0;     ///< likewise
   Admission::Ticket earlier_ = 0;
   Instant wait_since_{};
   Instant wait_until_{};

@@ -25,6 +25,13 @@ HeadLimits limits_of(const topology::Farm& farm) {
           .fields_max = static_cast<std::size_t>(farm.limits.header_fields)};
 }
 
+/// Why the head of a response does not go on to the client.
+std::string_view why_not(HeadWritten written) {
+  return written == HeadWritten::too_many_connection_fields
+             ? "the response has too many Connection fields"
+             : "the head of the response is too long";
+}
+
 RateRule rate_of(const topology::Farm& farm) {
   return {.bytes_per_second = farm.limits.min_body_rate, .grace = farm.limits.body_grace};
 }
@@ -95,23 +102,39 @@ bool HttpProxy::write_head(const RequestHead& head, Instant now) {
   exchange_.attempt = attempt_of(head.fields, client_);
   // L21: what somebody tries again already is tried once here.
   attempts_.allow(exchange_.attempt > 1 ? 1 : tries_max);
+  const auto refuse = [this, now](int status, std::string_view why) {
+    request_.out.clear();
+    context_.picker.totals().rejected.add();
+    trace_.fault({'P', 'R'});
+    reply(status, why, now);
+    return false;
+  };
   const std::uint64_t body_max = farm().limits.body_bytes;
-  const bool body_fits = body_max == 0 || head.content_length <= body_max;
-  const bool written = body_fits && write_request_head(head, request_.in.data(),
-                                                       {.client = client_,
-                                                        .host = context_.picker.farm().name(),
-                                                        .request_id = id,
-                                                        .attempt = exchange_.attempt,
-                                                        .protocol = exchange_.protocol},
-                                                       request_.out);
-  if (written && request_.out.room() >= chunk_overhead) return true;
-  request_.out.clear();
-  context_.picker.totals().rejected.add();
-  trace_.fault({'P', 'R'});
-  if (body_fits) {
-    reply(431, "the head is too long", now);
-  } else {
-    reply(413, "the body of the request is too long", now);
+  if (body_max > 0 && head.content_length > body_max) {
+    return refuse(413, "the body of the request is too long");
+  }
+  Forwarding forwarding{.client = client_,
+                        .host = context_.picker.farm().name(),
+                        .request_id = id,
+                        .attempt = exchange_.attempt,
+                        .protocol = exchange_.protocol};
+  if (const MaxForwards limit = max_forwards_of(head); limit.said) {
+    if (!limit.number) return refuse(400, "Max-Forwards is not one number");
+    if (*limit.number == 0) {
+      // We are who answers. A TRACE would show the client what it must not see (RFC 9110 s9.3.8).
+      if (head.method == "TRACE") return refuse(501, "hither-lb does not answer TRACE itself");
+      reply(200, "hither-lb, as far as Max-Forwards lets this request come", now);
+      return false;
+    }
+    forwarding.max_forwards = *limit.number - 1;
+  }
+  switch (write_request_head(head, request_.in.data(), forwarding, request_.out)) {
+    case HeadWritten::whole:
+      return request_.out.room() >= chunk_overhead || refuse(431, "the head is too long");
+    case HeadWritten::too_long:
+      return refuse(431, "the head is too long");
+    case HeadWritten::too_many_connection_fields:
+      return refuse(400, "the request has too many Connection fields");
   }
   return false;
 }
@@ -321,7 +344,10 @@ bool HttpProxy::take_response(Instant now) {
   } else {
     // L9: interim responses are passed on, but HTTP/1.0 knows none.
     const ResponseShape shape{.bodiless_status = true};
-    if (exchange_.minor_version > 0) {
+    if (exchange_.minor_version > 0 && write_response_head(head, response_.in.data(), shape,
+                                                           response_.out) != HeadWritten::whole) {
+      // The client may wait for it: what cannot be passed on with its fields goes without.
+      head.fields.clear();
       write_response_head(head, response_.in.data(), shape, response_.out);
     }
     if (head.status == 100) exchange_.expects = false;
@@ -335,11 +361,14 @@ void HttpProxy::switch_protocols(const ResponseHead& head, Instant now) {
   const ResponseShape shape{.bodiless_status = true,
                             .protocol = exchange_.protocol,
                             .own_fields = attempts_.set_cookie()};
-  const bool agreed = switches_to(head, exchange_.protocol) && request_sent();
-  if (!agreed || !write_response_head(head, response_.in.data(), shape, response_.out)) {
-    fail_exchange(502, {'S', 'H'},
-                  fmt::format("{} switched protocols unasked", attempts_.lease().server().name()),
-                  now);
+  const std::string& server = attempts_.lease().server().name();
+  if (!switches_to(head, exchange_.protocol) || !request_sent()) {
+    fail_exchange(502, {'S', 'H'}, fmt::format("{} switched protocols unasked", server), now);
+    return;
+  }
+  const HeadWritten written = write_response_head(head, response_.in.data(), shape, response_.out);
+  if (written != HeadWritten::whole) {
+    fail_exchange(502, {'S', 'H'}, why_not(written), now);
     return;
   }
   response_.in.consume(head.size);
@@ -349,6 +378,7 @@ void HttpProxy::switch_protocols(const ResponseHead& head, Instant now) {
   count_result(1);
   attempts_.lease().answered(head, now);
   upload_.end();
+  attempts_.settled();
   phase_ = Phase::tunnel;
   tunnel_.begin();
   deadline_ = now + farm().timeouts.tunnel;
@@ -374,10 +404,10 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
                                           : old_client          ? "keep-alive"
                                                                 : "",
                             .own_fields = attempts_.set_cookie()};
-  const bool written = write_response_head(head, response_.in.data(), shape, response_.out);
-  if (!written || response_.out.room() < chunk_overhead) {
+  const HeadWritten written = write_response_head(head, response_.in.data(), shape, response_.out);
+  if (written != HeadWritten::whole || response_.out.room() < chunk_overhead) {
     response_.out.clear();
-    fail_exchange(502, {'S', 'H'}, "the head of the response is too long", now);
+    fail_exchange(502, {'S', 'H'}, why_not(written), now);
     return;
   }
   exchange_.status = head.status;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "lb/http_put.h"
@@ -34,6 +35,13 @@ void put_value(Writer& out, std::string_view value) {
   if (quoted) put(out, "\"");
   put(out, value);
   if (quoted) put(out, "\"");
+}
+
+/// Fields in which proxies of other makes say what they know of a client.
+bool is_proxys_word(std::string_view name) {
+  constexpr std::string_view family = "x-forwarded-";
+  if (name.size() > family.size()) return is_spelling_of(name.substr(0, family.size()), family);
+  return is_spelling_of(name, "x-real-ip");
 }
 
 /// Visible ASCII without what would need quoting in a log.
@@ -79,27 +87,62 @@ void set_attempt(std::span<std::byte> head, int attempt) {
   head[at + line.size()] = static_cast<std::byte>('0' + std::clamp(attempt, 1, attempt_max));
 }
 
-bool is_forwarding_field(std::string_view name) {
+MaxForwards max_forwards_of(const RequestHead& head) {
+  MaxForwards found;
+  if (head.method != "OPTIONS" && head.method != "TRACE") return found;
+  for (const HttpField& field : head.fields.all()) {
+    if (field.name.size() != 12 || !equal_ignoring_case(field.name, "max-forwards")) continue;
+    found.number = found.said ? std::nullopt : parse_number(field.value);
+    found.said = true;
+  }
+  return found;
+}
+
+bool is_spelling_of(std::string_view name, std::string_view lower) {
+  return std::ranges::equal(name, lower, {}, [](char c) {
+    if (c == '_') return '-';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+}
+
+bool is_forwarding_field(std::string_view name, const Forwarding& forwarding) {
   switch (name.size()) {
     case 9:
-      return equal_ignoring_case(name, "forwarded");
+      if (is_spelling_of(name, "forwarded")) return true;
+      break;
     case 12:
-      return equal_ignoring_case(name, "x-request-id");
+      if (is_spelling_of(name, "x-request-id")) return true;
+      if (is_spelling_of(name, "max-forwards")) return forwarding.max_forwards.has_value();
+      break;
     case 14:
-      return equal_ignoring_case(name, "hither-attempt");
+      if (is_spelling_of(name, "hither-attempt")) return true;
+      break;
     case 15:
-      return equal_ignoring_case(name, "x-forwarded-for");
+      if (is_spelling_of(name, "x-forwarded-for")) return true;
+      break;
     case 16:
-      return equal_ignoring_case(name, "x-forwarded-host");
+      if (is_spelling_of(name, "x-forwarded-host")) return true;
+      break;
     case 17:
-      return equal_ignoring_case(name, "x-forwarded-proto");
+      if (is_spelling_of(name, "x-forwarded-proto")) return true;
+      break;
     default:
-      return false;
+      break;
   }
+  // What we do not write: a proxy that is trusted may, in the usual spelling.
+  return is_proxys_word(name) && (!forwarding.client.trusted || name.find('_') != name.npos);
 }
 
 void put_forwarding(Writer& out, const RequestHead& head, const Forwarding& forwarding) {
   const ClientIdentity& client = forwarding.client;
+  // The version is the one that the request came in (RFC 9110 s7.6.3).
+  put(out, head.minor_version == 0 ? "Via: 1.0 hither\r\n" : "Via: 1.1 hither\r\n");
+  if (forwarding.max_forwards) {
+    std::array<char, 20> digits{};
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), *forwarding.max_forwards).ptr;
+    put_field(out, "Max-Forwards", {digits.data(), end});
+  }
   put(out, "X-Forwarded-For: ");
   if (client.trusted) put_list(out, head.fields, "x-forwarded-for");
   put(out, client.address);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ namespace hither::lb {
 /// Forwarded (RFC 7239), X-Request-Id and Hither-Attempt. Anybody can write these fields, so what a
 /// client says in them is dropped and ours stand instead. A client in a trusted network
 /// (farm.*.trusted_proxies) is a proxy that did the same: then ours are added behind its lists, and
-/// what it says of scheme, host and request stays. Pure; no allocation per request.
+/// what it says of scheme, host and request stays. And how far the request has come: Via, and what
+/// is left of Max-Forwards. Pure; no allocation per request.
 
 /// A client as it is told to servers; made once for a connection.
 struct ClientIdentity {
@@ -53,11 +55,24 @@ struct Forwarding {
   std::string_view request_id;
   int attempt = 1;
   std::string_view protocol = {};  ///< of an upgrade to ask the server for; empty: none
+  std::optional<std::uint64_t> max_forwards = {};  ///< for the server; nullopt: as it came
 };
 
-/// Is it a field that put_forwarding() writes? Then the client's own is not copied.
-bool is_forwarding_field(std::string_view name);
-/// Writes them all.
+/// Max-Forwards of a TRACE or OPTIONS: how many more proxies it is to pass (RFC 9110 s7.6.2).
+struct MaxForwards {
+  bool said = false;                    ///< never for another method, where it means nothing
+  std::optional<std::uint64_t> number;  ///< nullopt: it is none, or there are several
+};
+MaxForwards max_forwards_of(const RequestHead& head);
+
+/// Is `name` the field `lower`, or do servers take it for that? CGI and its heirs read "-" as "_"
+/// (RFC 3875 s4.1.18), so that X_Forwarded_For and X-Forwarded-For are one variable to them.
+bool is_spelling_of(std::string_view name, std::string_view lower);
+/// Is the client's own field of that name left out? All that put_forwarding() writes but Via, which
+/// is a list that anybody may add to; and of clients that are not trusted X-Real-IP and whatever
+/// else begins with X-Forwarded-.
+bool is_forwarding_field(std::string_view name, const Forwarding& forwarding);
+/// Writes ours.
 void put_forwarding(Writer& out, const RequestHead& head, const Forwarding& forwarding);
 
 }  // namespace hither::lb

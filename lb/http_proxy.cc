@@ -196,6 +196,8 @@ void HttpProxy::unwritable(Side to, Instant now) {
     broken(to, now);
   } else if (phase_ == Phase::tunnel) {
     tunnel_.refused(to);
+    trace_.fault({'S', 'T'});
+    advance(now);
   } else {
     mute_ = true;  // L13: it may have answered before it closed. Reading will tell.
   }
@@ -208,6 +210,21 @@ void HttpProxy::drain(Instant now, Duration patience) {
     deadline_ = std::min(deadline_, now + patience);
   }
   settle(now);
+}
+
+void HttpProxy::cut_off(Instant now) {
+  if (finished_) return;
+  trace_.fault({'K', stage()});
+  if (link_ == Link::queued) trace_.waited(now);
+  cut_ = end_would_mislead();
+  close(now);
+}
+
+/// Is something under way to the client whose end it would see by that of its connection alone?
+bool HttpProxy::end_would_mislead() const {
+  if (phase_ == Phase::tunnel) return !tunnel_.ends(Side::client);
+  const bool under_way = phase_ == Phase::exchange || !response_.out.empty();
+  return under_way && exchange_.begun && exchange_.until_close;
 }
 
 void HttpProxy::on_deadline(Instant now) {

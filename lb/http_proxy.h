@@ -69,6 +69,7 @@ class HttpProxy final : public Session {
   Instant deadline() const override;
   void on_deadline(Instant now) override;
   void drain(Instant now, Duration patience) override;
+  void cut_off(Instant now) override;
   bool finished() const override { return finished_; }
   bool cut() const override { return cut_; }
 
@@ -118,6 +119,7 @@ class HttpProxy final : public Session {
   void break_off(std::string_view why, Instant now);
   void end_trace(Instant now);
   void close(Instant now);
+  bool end_would_mislead() const;
   bool between_requests() const { return phase_ == Phase::idle || phase_ == Phase::head; }
   char stage() const;
   const topology::Farm& farm() const { return context_.picker.farm().settings(); }

@@ -11,8 +11,6 @@
 namespace hither::lb {
 namespace {
 
-constexpr std::size_t connection_fields_max = 4;
-
 /// The Connection fields of a head that name more than the connection's own persistence.
 class Nominated {
  public:
@@ -50,11 +48,11 @@ bool hop_by_hop(std::string_view name) {
     case 7:
       return equal_ignoring_case(name, "trailer") || equal_ignoring_case(name, "upgrade");
     case 10:
-      return equal_ignoring_case(name, "connection") || equal_ignoring_case(name, "keep-alive");
+      return equal_ignoring_case(name, "connection") || is_spelling_of(name, "keep-alive");
     case 16:
-      return equal_ignoring_case(name, "proxy-connection");
+      return is_spelling_of(name, "proxy-connection");
     case 17:
-      return equal_ignoring_case(name, "transfer-encoding");
+      return is_spelling_of(name, "transfer-encoding");
     default:
       return false;
   }
@@ -81,10 +79,10 @@ const char* end_of_fields(ByteView bytes, std::size_t head_size) {
 }
 
 /// Takes what was written over into `buffer`, if all of it fitted.
-bool keep(const Writer& out, Buffer& buffer) {
+HeadWritten keep(const Writer& out, Buffer& buffer) {
   if (out.ok()) buffer.commit(out.size());
   buffer.release_if_empty();
-  return out.ok();
+  return out.ok() ? HeadWritten::whole : HeadWritten::too_long;
 }
 
 }  // namespace
@@ -97,10 +95,10 @@ bool takes_trailers(const RequestHead& head) {
   });
 }
 
-bool write_request_head(const RequestHead& head, ByteView bytes, const Forwarding& forwarding,
-                        Buffer& buffer) {
+HeadWritten write_request_head(const RequestHead& head, ByteView bytes,
+                               const Forwarding& forwarding, Buffer& buffer) {
   const Nominated nominated(head.fields);
-  if (nominated.too_many()) return false;
+  if (nominated.too_many()) return HeadWritten::too_many_connection_fields;
   const bool chunked = head.framing == BodyFraming::chunked;
   Writer out(buffer.space());
   put(out, head.method);
@@ -109,7 +107,7 @@ bool write_request_head(const RequestHead& head, ByteView bytes, const Forwardin
   put(out, " HTTP/1.1\r\n");
   put_field(out, "Host", head.authority.empty() ? forwarding.host : head.authority);
   put_fields(out, head.fields.all(), end_of_fields(bytes, head.size), [&](std::string_view name) {
-    if (nominated.names(name) || is_forwarding_field(name)) return false;
+    if (nominated.names(name) || is_forwarding_field(name, forwarding)) return false;
     // HTTP/1.0 knows no 100, so its clients wait for none (RFC 9110 s10.1.1).
     if (name.size() == 6 && equal_ignoring_case(name, "expect")) return head.minor_version > 0;
     if (name.size() == 7 && equal_ignoring_case(name, "trailer")) return chunked;
@@ -128,10 +126,10 @@ bool write_request_head(const RequestHead& head, ByteView bytes, const Forwardin
   return keep(out, buffer);
 }
 
-bool write_response_head(const ResponseHead& head, ByteView bytes, const ResponseShape& shape,
-                         Buffer& buffer) {
+HeadWritten write_response_head(const ResponseHead& head, ByteView bytes,
+                                const ResponseShape& shape, Buffer& buffer) {
   const Nominated nominated(head.fields);
-  if (nominated.too_many()) return false;
+  if (nominated.too_many()) return HeadWritten::too_many_connection_fields;
   Writer out(buffer.space());
   const std::array<char, 3> status = {static_cast<char>('0' + head.status / 100),
                                       static_cast<char>('0' + head.status / 10 % 10),

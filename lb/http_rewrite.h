@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -17,10 +18,17 @@ namespace hither::lb {
 /// those that hold on our next connection too are written anew. Runs of fields that stay are copied
 /// as they came, for the strict parser lets nothing ambiguous through. Pure; no allocation.
 
+/// How many Connection fields a head may have beside those that just say close or keep-alive. What
+/// they name is looked for at every field, so they are few.
+constexpr std::size_t connection_fields_max = 4;
+
+/// What came of it. Unless it is `whole` nothing was written.
+enum class HeadWritten : std::uint8_t { whole, too_long, too_many_connection_fields };
+
 /// Appends the head for a server, in HTTP/1.1 origin-form, the body framed as in `head`. `bytes` is
-/// what `head` was parsed from. False, and nothing written, if it does not fit.
-bool write_request_head(const RequestHead& head, ByteView bytes, const Forwarding& forwarding,
-                        Buffer& buffer);
+/// what `head` was parsed from.
+HeadWritten write_request_head(const RequestHead& head, ByteView bytes,
+                               const Forwarding& forwarding, Buffer& buffer);
 
 /// Does the client take trailers (TE: trailers, in HTTP/1.1; RFC 9110 s6.5.1)?
 bool takes_trailers(const RequestHead& head);
@@ -36,8 +44,8 @@ struct ResponseShape {
 };
 
 /// Appends the head for the client. Precondition and result as above.
-bool write_response_head(const ResponseHead& head, ByteView bytes, const ResponseShape& shape,
-                         Buffer& buffer);
+HeadWritten write_response_head(const ResponseHead& head, ByteView bytes,
+                                const ResponseShape& shape, Buffer& buffer);
 
 /// Room that one piece of data needs beside itself in a chunked body, the last chunk included.
 constexpr std::size_t chunk_overhead = 16;

@@ -20,9 +20,10 @@ namespace hither::lb {
 /// 2. The address in use stays in use while it is in the answer, whatever order that has. Else the
 ///    first of the answer is used.
 /// 3. A failure takes nothing away: a name that does not resolve, an error of the server, no answer
-///    at all, or an answer without an address. What was used before is used on ("kept"), however
-///    long that takes; it is probes that say if somebody is still there. The name is asked for
-///    again after `wait_least`, then twice as long each time, up to `retry_most`.
+///    at all (be it only for the family in use: io/resolver.h), or an answer without an address.
+///    What was used before is used on ("kept"), however long that takes; it is probes that say if
+///    somebody is still there. The name is asked for again after `wait_least`, then twice as long
+///    each time, up to `retry_most`.
 /// 4. A name that has never resolved has no address, and is asked for in the same way.
 class NameWatch {
  public:

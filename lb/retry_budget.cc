@@ -5,14 +5,25 @@
 
 namespace hither::lb {
 
-bool RetryBudget::take() {
-  std::int64_t left = left_.load(std::memory_order_relaxed);
+namespace {
+
+bool take_one(std::atomic<std::int64_t>& of) {
+  std::int64_t left = of.load(std::memory_order_relaxed);
   while (left > 0) {
-    if (left_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) {
-      taken_.fetch_add(1, std::memory_order_relaxed);
-      return true;
-    }
+    if (of.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) return true;
   }
+  return false;
+}
+
+}  // namespace
+
+bool RetryBudget::take() {
+  const std::int64_t others = in_progress_.fetch_add(1, std::memory_order_relaxed);
+  if ((take_one(share_left_) || others < at_once) && take_one(left_)) {
+    taken_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  done();
   refused_.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
@@ -37,8 +48,9 @@ void RetryBudget::step(std::uint64_t requests, Instant now) {
   }
   const std::int64_t share = static_cast<std::int64_t>(sum.requests) * percent / 100;
   const std::int64_t allowed = std::max(share, std::int64_t{per_second} * seconds);
-  left_.store(std::max(allowed - static_cast<std::int64_t>(sum.retries), std::int64_t{0}),
-              std::memory_order_relaxed);
+  const auto retries = static_cast<std::int64_t>(sum.retries);
+  share_left_.store(std::max(share - retries, std::int64_t{0}), std::memory_order_relaxed);
+  left_.store(std::max(allowed - retries, std::int64_t{0}), std::memory_order_relaxed);
 }
 
 }  // namespace hither::lb

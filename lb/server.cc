@@ -258,7 +258,7 @@ void Balancer::on_signal(int number) {
   } else if (number == SIGUSR2) {
     start_successor();
   } else if (stopping_) {
-    stop();
+    end_at_once();
   } else {
     drain();
   }

@@ -96,6 +96,7 @@ class Balancer {
   void leave(const DrainRule& rule, const std::vector<Endpoint>& handed_over);
   Duration longest_window() const;
   void cut_stragglers();
+  void end_at_once();
   void report_stragglers(const std::vector<Straggler>& cut) const;
   DrainRule let_go(const std::vector<std::size_t>& ended);
   void end_farms();
@@ -152,6 +153,7 @@ class Balancer {
   std::size_t drains_ = 0;          ///< how often it was begun
   std::vector<Straggler> cut_;
   std::size_t workers_to_cut_ = 0;
+  bool cutting_ = false;
   bool draining_ = false;
   bool stopping_ = false;  ///< told by a signal, so in less time
   /// Farms that are not described any more, while their clients leave, and when the last are cut.

@@ -58,7 +58,7 @@ void Balancer::leave(const DrainRule& rule, const std::vector<Endpoint>& handed_
 
 /// Then every worker is empty, and that ends it.
 void Balancer::cut_stragglers() {
-  cut_.clear();
+  if (std::exchange(cutting_, true)) return;
   workers_to_cut_ = workers_.size();
   for (const std::unique_ptr<Worker>& worker : workers_) {
     worker->cut(std::nullopt, [this](const std::vector<Straggler>& cut) {
@@ -68,6 +68,12 @@ void Balancer::cut_stragglers() {
       });
     });
   }
+}
+
+/// Told to stop a second time. All who are left are cut and told about; a third time is a hurry.
+void Balancer::end_at_once() {
+  if (cutting_) return stop();
+  cut_stragglers();
 }
 
 void Balancer::report_stragglers(const std::vector<Straggler>& cut) const {

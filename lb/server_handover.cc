@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <optional>
 #include <string_view>
 
@@ -83,8 +84,9 @@ Result<void> Predecessor::ask(const std::string& room) {
     if (stream_.broken()) return fail("it talks nonsense");
     const Duration left = until - io::monotonic_now();
     pollfd event{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-    if (left <= Duration::zero() ||
-        poll(&event, 1, static_cast<int>(left / std::chrono::milliseconds(1)) + 1) < 0) {
+    if (left <= Duration::zero()) return fail("it does not answer");
+    if (poll(&event, 1, static_cast<int>(left / std::chrono::milliseconds(1)) + 1) < 0) {
+      if (errno == EINTR) continue;  // A signal says nothing about it; there is time left.
       return fail("it does not answer");
     }
     const io::IoResult got = io::receive_with_fds(fd_.get(), buffer, fds);

@@ -68,9 +68,11 @@ void ServerNames::ask_due() {
     if (found == named_.end()) continue;
     const std::string host = found->second.watch.host();
     resolver_.resolve(
-        host, [this, server, turn = found->second.turn](const Result<io::Resolved>& answer) {
+        host,
+        [this, server, turn = found->second.turn](const Result<io::Resolved>& answer) {
           on_answer(server, turn, answer);
-        });
+        },
+        found->second.watch.address());
   }
   wait();
 }

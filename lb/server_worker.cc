@@ -138,6 +138,7 @@ void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface)
     std::ranges::copy(rest, space.begin());
     flow.session->received(Side::client, rest.size(), now);
   }
+  if (flow.patience) flow.session->drain(now, *flow.patience);
   drive(flow, now);
 }
 
@@ -150,7 +151,8 @@ void Worker::on_readable(Flow& flow, Side side) {
   const bool client = side == Side::client;
   const int fd = client ? flow.fd.get() : flow.backend->fd.get();
   if (!session.wants(side) || flow.holds(side)) {
-    // Only now that it costs wake-ups; await() asks again once the session wants more.
+    // Only now that it costs wake-ups; await() asks again once the session wants more. A reset
+    // behind what stays unread is heard of all the same (on_client_trouble).
     (client ? flow.watch : flow.backend->watch).want_read(false);
     // A client that is gone is told at once, so that nobody works for it.
     io::IoResult::Kind found = client ? io::peek(fd) : io::IoResult::Kind::would_block;
@@ -166,8 +168,20 @@ void Worker::on_readable(Flow& flow, Side side) {
   const io::IoResult result = io::read_some(fd, session.space(side));
   const Instant now = io::monotonic_now();
   session.received(side, result.kind == io::IoResult::Kind::ok ? result.size : 0, now);
+  const bool server_ended = !client && result.kind == io::IoResult::Kind::end;
+  // It said all that it will, but may still refuse what it is sent.
+  if (server_ended) flow.backend->watch.want_trouble(true);
   if (result.kind == io::IoResult::Kind::end) session.ended(side, now);
   if (result.kind == io::IoResult::Kind::failed) session.broken(side, now);
+  drive(flow, now);
+}
+
+/// The client may be gone, and nothing of it is to be read now. A hang-up without an error is none:
+/// both sides have said their end.
+void Worker::on_client_trouble(Flow& flow) {
+  if (flow.session == nullptr || io::connect_error(flow.fd.get()) == 0) return;
+  const Instant now = io::monotonic_now();
+  flow.session->broken(Side::client, now);
   drive(flow, now);
 }
 
@@ -393,6 +407,14 @@ void Worker::on_backend_writable(Backend& backend) {
   backend.blocked = false;
   backend.watch.want_write(false);
   if (backend.flow != nullptr) drive(*backend.flow, io::monotonic_now());
+}
+
+/// Of a server that has said its end: what it was sent since then it does not take.
+void Worker::on_backend_trouble(Backend& backend) {
+  if (backend.flow == nullptr || io::connect_error(backend.fd.get()) == 0) return;
+  const Instant now = io::monotonic_now();
+  backend.flow->session->unwritable(Side::backend, now);
+  drive(*backend.flow, now);
 }
 
 void Worker::on_connect(Backend& backend) {

@@ -125,6 +125,7 @@ class Worker {
   void read_preface(Flow& flow);
   void start_session(Flow& flow, std::size_t farm, const Preface* preface);
   void on_readable(Flow& flow, Side side);
+  void on_client_trouble(Flow& flow);
   bool read_through_pipe(Flow& flow, Side side);
   bool drain_pipe(Flow& flow, Side from, Instant now);
   void drive(Flow& flow, Instant now);
@@ -137,6 +138,7 @@ class Worker {
   void await(Flow& flow, Instant now);
   void on_backend_readable(Backend& backend);
   void on_backend_writable(Backend& backend);
+  void on_backend_trouble(Backend& backend);
   void give_back(Flow& flow, Instant now);
   bool take_idle(Flow& flow, std::uint32_t server, Instant now);
   bool take_over(Flow& flow, std::uint32_t server, Instant now);

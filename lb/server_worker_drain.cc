@@ -79,7 +79,8 @@ void Worker::take_turns() {
     if (found == flows_.end()) continue;
     Flow& flow = *found->second;
     if (flow.session == nullptr) {
-      remove(flow);
+      // It is on its way, and has its own deadline. Whoever is behind it is served once.
+      flow.patience = turn.patience;
       continue;
     }
     flow.session->drain(now, turn.patience);
@@ -104,7 +105,10 @@ void Worker::cut(std::optional<std::size_t> farm,
     std::ranges::sort(ids);
     for (const std::uint64_t id : ids) {
       const auto found = flows_.find(id);
-      if (found != flows_.end()) remove(*found->second);
+      if (found == flows_.end()) continue;
+      Flow& flow = *found->second;
+      if (flow.session != nullptr) flow.session->cut_off(io::monotonic_now());
+      remove(flow);
     }
   });
 }

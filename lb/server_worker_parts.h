@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "io/clock.h"
@@ -65,7 +66,8 @@ struct Worker::Backend {
         fd(std::move(socket)),
         watch(
             worker.loop_, fd.get(), [&worker, this] { worker.on_backend_readable(*this); },
-            [&worker, this] { worker.on_backend_writable(*this); }) {}
+            [&worker, this] { worker.on_backend_writable(*this); },
+            [&worker, this] { worker.on_backend_trouble(*this); }) {}
 
   std::uint64_t id;
   Share& share;
@@ -92,8 +94,10 @@ struct Worker::Flow {
               blocked = false;
               watch.want_write(false);
               worker.drive(*this, io::monotonic_now());
-            }) {
+            },
+            [&worker, this] { worker.on_client_trouble(*this); }) {
     deadline.owner = id;
+    watch.want_trouble(true);
   }
 
   std::unique_ptr<io::Pipe>& pipe(Side from) { return from == Side::client ? there : back; }
@@ -112,6 +116,7 @@ struct Worker::Flow {
   std::unique_ptr<io::Pipe> there;   ///< what is on its way to the server, or may be
   std::unique_ptr<io::Pipe> back;    ///< and to the client
   Deadlines::Entry deadline;
+  std::optional<Duration> patience;  ///< its turn to leave has come, before it had a session
   io::Fd fd;
   io::FdWatch watch;
   Backend* backend = nullptr;

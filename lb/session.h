@@ -91,9 +91,12 @@ class Session {
   /// The client is to leave: from now on responses say so, and it has `patience` to ask once more
   /// (none: it is closed at once if it asks nothing). What cannot be ended politely stays.
   virtual void drain(Instant now, Duration patience) = 0;
+  /// We end it, whatever is under way: it is finished afterwards.
+  virtual void cut_off(Instant now) = 0;
   /// Close the client's connection and forget the session.
   virtual bool finished() const = 0;
-  /// Once finished: reset the client's connection, for its end would pass for that of a body.
+  /// Once finished: reset the client's connection, for its end would pass for that of a body, or
+  /// of what the server says.
   virtual bool cut() const { return false; }
 };
 

@@ -169,6 +169,7 @@ void TcpProxy::unwritable(Side to, Instant now) {
   preamble_.clear();
   up_in_kernel_ = 0;
   client_ended_ = true;
+  finish_if_over(now);
 }
 
 bool TcpProxy::ends(Side to) const {
@@ -185,6 +186,7 @@ void TcpProxy::connecting(Instant) {
 void TcpProxy::connected(bool, Instant now) {
   wish_ = BackendWish::leave;
   attempts_.lease().connect_done(true);
+  attempts_.settled();
   attempts_.lease().took(now);
   trace_.connected(/*opened=*/true, now);
   connected_ = true;
@@ -223,6 +225,14 @@ void TcpProxy::on_deadline(Instant now) {
   } else {
     try_another("no answer in time", {'s', 'C'}, now);
   }
+}
+
+void TcpProxy::cut_off(Instant now) {
+  if (finished_) return;
+  cut_ = connected_ && (!backend_ended_ || !to_client_.empty());
+  if (attempts_.waits()) trace_.waited(now);
+  trace_.fault({'K', connected_ ? 'T' : attempts_.waits() ? 'Q' : 'C'});
+  finish(now);
 }
 
 /// Who let the time run out: whoever takes no more of what waits for it, or else the client, who

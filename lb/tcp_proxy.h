@@ -60,7 +60,9 @@ class TcpProxy final : public Session {
   Instant deadline() const override { return deadline_; }
   void on_deadline(Instant now) override;
   void drain(Instant, Duration) override {}  // There is no polite moment.
+  void cut_off(Instant now) override;
   bool finished() const override { return finished_; }
+  bool cut() const override { return cut_; }
 
  private:
   Buffer& towards(Side to) { return to == Side::client ? to_client_ : to_backend_; }
@@ -91,6 +93,7 @@ class TcpProxy final : public Session {
   bool client_ended_ = false;
   bool backend_ended_ = false;
   bool finished_ = false;
+  bool cut_ = false;
 };
 
 }  // namespace hither::lb

@@ -295,6 +295,64 @@ TEST(FdWatch, APeerThatLeftIsHeardOfByWhoeverWaits) {
   }
 }
 
+TEST(FdWatch, APeerThatLeftIsHeardOfOnceByWhoOnlyWantsTrouble) {
+  Loop loop;
+  auto pair = make_pair();
+  write_some(pair[1].get(), as_bytes("unread"));
+  int called = 0;
+  FdWatch watch(
+      loop, pair[0].get(), [] { FAIL() << "was not wanted"; }, [] { FAIL() << "was not wanted"; },
+      [&] { ++called; });
+  watch.want_read(true);
+  watch.want_read(false);
+  watch.want_trouble(true);
+  Timer leave(loop, [&] { pair[1].close(); });
+  leave.set(monotonic_now() + 2ms);
+  Timer end(loop, [&] { loop.stop(); });
+  end.set(monotonic_now() + 20ms);
+
+  loop.run();
+
+  EXPECT_EQ(called, 1);
+}
+
+TEST(FdWatch, AnEndBehindWhatStaysUnreadIsNoTrouble) {
+  Loop loop;
+  auto pair = make_pair();
+  FdWatch watch(
+      loop, pair[0].get(), [] { FAIL() << "was not wanted"; }, {},
+      [] { FAIL() << "is no trouble"; });
+  watch.want_trouble(true);
+  Timer finish(loop, [&] {
+    write_some(pair[1].get(), as_bytes("unread"));
+    shutdown_write(pair[1].get());
+  });
+  finish.set(monotonic_now() + 2ms);
+  Timer end(loop, [&] { loop.stop(); });
+  end.set(monotonic_now() + 10ms);
+
+  loop.run();
+}
+
+TEST(FdWatch, WhoReadsHearsOfTroubleByReading) {
+  Loop loop;
+  auto pair = make_pair();
+  int called = 0;
+  FdWatch watch(
+      loop, pair[0].get(),
+      [&] {
+        if (++called == 3) loop.stop();
+      },
+      {}, [] { FAIL() << "reading tells it"; });
+  watch.want_trouble(true);
+  watch.want_read(true);
+  pair[1].close();
+
+  loop.run();
+
+  EXPECT_EQ(called, 3);
+}
+
 TEST(FdWatch, ADescriptorTakenByAnotherLoopIsHeardOfThereAlone) {
   Loop one;
   Loop other;

@@ -110,6 +110,15 @@ TEST(AccessTrace, SaysWhoseDoingAnEndWasAndDuringWhat) {
                   [](Story& s) {
                     s.client_says(with_fields("POST /", "Content-Length: 9\r\n")).client_ends();
                   }},
+           Ending{"KR", 0, [](Story& s) { s.client_says("GET").cut_off(); }},
+           Ending{"KC", 0, [](Story& s) { s.connects("silent").client_says(get).cut_off(); }},
+           Ending{"KH", 0, [](Story& s) { s.client_says(get).cut_off(); }},
+           Ending{"KD", 200,
+                  [](Story& s) {
+                    s.client_says(get).backend_says(
+                        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nh");
+                    s.cut_off();
+                  }},
        }) {
     Story story;
     ending.tell(story);
@@ -226,6 +235,8 @@ TEST(AccessTrace, SaysWhoEndedAConnection) {
            Case{"CT", [](Story& s) { s.client_says("x").client_resets(); }},
            Case{"ST", [](Story& s) { s.client_says("x").backend_resets(); }},
            Case{"ST", [](Story& s) { s.backend_refuses_bytes().client_says("x").backend_ends(); }},
+           Case{"ST", [](Story& s) { s.backend_refuses_bytes().backend_ends().client_says("x"); }},
+           Case{"KT", [](Story& s) { s.client_says("x").cut_off(); }},
            Case{"cT", [](Story& s) { s.time_passes(10min); }},
            Case{"cT",
                 [](Story& s) { s.client_stops_reading().backend_says("x").time_passes(10min); }},

@@ -144,5 +144,66 @@ TEST(HttpTimes, AFrozenServerCostsNoMoreThanTheResponseTimeout) {
   expect_at_rest(story);
 }
 
+// ---- Max-Forwards (RFC 9110 s7.6.2)
+
+std::string with_hops(const std::string& method, const std::string& hops) {
+  return method + " / HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: " + hops + "\r\n\r\n";
+}
+
+TEST(HttpMaxForwards, IsOneLessForTheServer) {
+  for (const std::string method : {"OPTIONS", "TRACE"}) {
+    for (const auto& [said, left] :
+         {std::pair("1", "0"), {"70", "69"}, {"18446744073709551615", "18446744073709551614"}}) {
+      Story story;
+
+      story.client_says(with_hops(method, said));
+
+      EXPECT_NE(story.backends_got().find(std::string("\r\nMax-Forwards: ") + left + "\r\n"),
+                std::string::npos)
+          << story.backends_got();
+      EXPECT_EQ(story.backends_got().find(std::string("Max-Forwards: ") + said + "\r\n"),
+                std::string::npos);
+    }
+  }
+}
+
+TEST(HttpMaxForwards, AtNoneWeAreWhoAnswersOptions) {
+  Story story;
+
+  story.client_says(with_hops("OPTIONS", "0"));
+
+  EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 200 OK\r\n")) << story.client_got();
+  EXPECT_EQ(story.connections_opened(), 0);
+  story.client_ends();
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(HttpMaxForwards, AtNoneATraceIsNotShownToItsClient) {
+  Story story;
+
+  story.client_says(
+      "TRACE / HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 0\r\nCookie: secret\r\n\r\n");
+
+  EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 501 ")) << story.client_got();
+  EXPECT_EQ(story.client_got().find("secret"), std::string::npos);
+  EXPECT_EQ(story.connections_opened(), 0);
+  story.client_ends();
+  expect_at_rest(story);
+}
+
+TEST(HttpMaxForwards, NonsenseIsRefusedWhereItHasAMeaning) {
+  for (const std::string hops : {"x", "-1", "1, 2", "1\r\nMax-Forwards: 1"}) {
+    Story story;
+    story.client_says(with_hops("OPTIONS", hops));
+    EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 400 ")) << hops;
+    EXPECT_EQ(story.connections_opened(), 0) << hops;
+
+    Story of_get;
+    of_get.client_says(with_hops("GET", hops));
+    EXPECT_NE(of_get.backends_got().find("Max-Forwards: " + hops), std::string::npos) << hops;
+  }
+}
+
 }  // namespace
 }  // namespace hither::lb::test

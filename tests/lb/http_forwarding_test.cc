@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <optional>
+#include <vector>
+
 namespace hither::lb {
 namespace {
 
@@ -16,7 +20,7 @@ TEST(HttpForwarding, QuotesWhatIsNoToken) {
   put_forwarding(out, head, {.client = client, .request_id = "1"});
 
   EXPECT_EQ(as_text(out.written()),
-            "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\n"
+            "Via: 1.1 hither\r\nX-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\n"
             "X-Forwarded-Host: [::1]:8080\r\n"
             "Forwarded: for=\"[2001:db8::7]\";proto=http;host=\"[::1]:8080\"\r\n"
             "X-Request-Id: 1\r\nHither-Attempt: 1\r\n");
@@ -43,6 +47,44 @@ TEST(HttpForwarding, TakesAnIdOnlyFromTheTrustedAndOnlyIfItIsOne) {
     fields.clear();
     fields.add({"X-Request-ID", bad});
     EXPECT_EQ(request_id_of(fields, client, 0xabc, space), "0000000000000abc") << bad;
+  }
+}
+
+TEST(HttpForwarding, SpellingsAreComparedAsCgiReadsThem) {
+  EXPECT_TRUE(is_spelling_of("X_Forwarded-FOR", "x-forwarded-for"));
+  EXPECT_TRUE(is_spelling_of("x-real-ip", "x-real-ip"));
+  EXPECT_FALSE(is_spelling_of("X-Forwarded-Fo", "x-forwarded-for"));
+  EXPECT_FALSE(is_spelling_of("X-Forwarded-For-", "x-forwarded-for"));
+  EXPECT_FALSE(is_spelling_of("XForwardedFor", "x-forwarded-for"));
+}
+
+TEST(HttpForwarding, MaxForwardsIsOneNumberOfTraceAndOptions) {
+  const struct {
+    const char* name;
+    const char* method;
+    std::vector<const char*> values;
+    bool said;
+    std::optional<std::uint64_t> number;
+  } rows[] = {{"none", "TRACE", {}, false, {}},
+              {"a number", "TRACE", {"7"}, true, 7},
+              {"of OPTIONS", "OPTIONS", {"0"}, true, 0},
+              {"the greatest", "OPTIONS", {"18446744073709551615"}, true, UINT64_MAX},
+              {"greater", "OPTIONS", {"18446744073709551616"}, true, {}},
+              {"negative", "OPTIONS", {"-1"}, true, {}},
+              {"a list", "OPTIONS", {"1, 1"}, true, {}},
+              {"two", "OPTIONS", {"1", "1"}, true, {}},
+              {"three", "OPTIONS", {"1", "1", "1"}, true, {}},
+              {"empty", "OPTIONS", {""}, true, {}},
+              {"of another method", "GET", {"0"}, false, {}}};
+  for (const auto& row : rows) {
+    RequestHead head;
+    head.method = row.method;
+    for (const char* value : row.values) head.fields.add({"Max-Forwards", value});
+
+    const MaxForwards found = max_forwards_of(head);
+
+    EXPECT_EQ(found.said, row.said) << row.name;
+    EXPECT_EQ(found.number, row.number) << row.name;
   }
 }
 

@@ -16,8 +16,8 @@ std::string rewritten_request(std::string_view text) {
   BlockPool pool;
   Buffer out(pool);
   const ClientIdentity client = identity_of(*parse_address("2001:db8::7"), {});
-  EXPECT_TRUE(
-      write_request_head(head, as_bytes(text), {.client = client, .request_id = "abc"}, out));
+  EXPECT_EQ(write_request_head(head, as_bytes(text), {.client = client, .request_id = "abc"}, out),
+            HeadWritten::whole);
   return std::string(as_text(out.data()));
 }
 
@@ -28,11 +28,12 @@ std::string rewritten_response(std::string_view text, const ResponseShape& shape
   EXPECT_EQ(result.kind, HeadResult::Kind::complete) << result.reason;
   BlockPool pool;
   Buffer out(pool);
-  EXPECT_TRUE(write_response_head(head, as_bytes(text), shape, out));
+  EXPECT_EQ(write_response_head(head, as_bytes(text), shape, out), HeadWritten::whole);
   return std::string(as_text(out.data()));
 }
 
 constexpr std::string_view ours =
+    "Via: 1.1 hither\r\n"
     "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.test\r\n"
     "Forwarded: for=\"[2001:db8::7]\";proto=http;host=a.test\r\nX-Request-Id: abc\r\n"
     "Hither-Attempt: 1\r\n\r\n";
@@ -71,6 +72,14 @@ INSTANTIATE_TEST_SUITE_P(
             "X-Forwarded-For: 1.2.3.4\r\nx-forwarded-proto: https\r\nForwarded: for=x\r\n"
             "X-FORWARDED-HOST: evil\r\nX-Request-Id: 1\r\nhither-attempt: 4\r\n",
             ""},
+        Row{"HopByHopAsCgiReadsIt",
+            "Keep_Alive: 5\r\nProxy_Connection: close\r\nTransfer_Encoding: chunked\r\n", ""},
+        Row{"ViaIsAddedTo", "Via: 1.1 a, 1.0 b\r\n", "Via: 1.1 a, 1.0 b\r\n"},
+        Row{"MaxForwardsOfAnotherMethod", "Max-Forwards: 0\r\n", "Max-Forwards: 0\r\n"},
+        Row{"FourConnectionFieldsAndMore",
+            "Connection: a\r\nConnection: b\r\nConnection: close\r\nConnection: c\r\n"
+            "Connection: d\r\nConnection: keep-alive\r\nA: 1\r\nD: 4\r\nE: 5\r\n",
+            "E: 5\r\n"},
         Row{"LengthStays", "Content-Length: 5\r\n", "Content-Length: 5\r\n"},
         Row{"ChunkedIsWrittenAnew", "transfer-encoding: Chunked\r\n",
             "Transfer-Encoding: chunked\r\n"},
@@ -109,8 +118,30 @@ TEST(RequestHead, IsNotWrittenWhereItDoesNotFit) {
   out.append(before);
 
   const ClientIdentity client;
-  EXPECT_FALSE(write_request_head(head, as_bytes(text), {.client = client}, out));
+  EXPECT_EQ(write_request_head(head, as_bytes(text), {.client = client}, out),
+            HeadWritten::too_long);
   EXPECT_EQ(as_text(out.data()), before);
+}
+
+TEST(RequestHead, IsNotWrittenWithMoreConnectionFieldsThanWeReadAtOnce) {
+  const std::string text =
+      "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: a\r\nConnection: b\r\nConnection: c\r\n"
+      "Connection: d\r\nConnection: e\r\n\r\n";
+  RequestHead head;
+  HeadScan scan;
+  ASSERT_EQ(parse_request_head(as_bytes(text), {}, scan, head).kind, HeadResult::Kind::complete);
+  BlockPool pool;
+  Buffer out(pool);
+
+  const ClientIdentity client;
+  EXPECT_EQ(write_request_head(head, as_bytes(text), {.client = client}, out),
+            HeadWritten::too_many_connection_fields);
+  EXPECT_TRUE(out.empty());
+}
+
+TEST(RequestHead, SaysInViaWhichVersionItCameIn) {
+  EXPECT_NE(rewritten_request("GET / HTTP/1.0\r\n\r\n").find("\r\nVia: 1.0 hither\r\n"),
+            std::string::npos);
 }
 
 TEST(ResponseHead, LosesHopByHopFieldsAndGetsTheFraming) {

@@ -146,6 +146,41 @@ TEST(HttpTrap07, ConnectionMayNotNameWhatOthersRelyOn) {
   expect_refused(with_fields("GET /", "Connection: close, \"x\"\r\n"), "400");
 }
 
+TEST(HttpTrap07, ConnectionFieldsAreFew) {
+  std::string five;
+  for (const char letter : {'a', 'b', 'c', 'd', 'e'}) {
+    five += std::string("Connection: x-") + letter + "\r\n";
+  }
+  expect_refused(with_fields("GET /", five), "400");
+  Story request;
+  request.client_says(with_fields("GET /", five));
+  EXPECT_NE(request.client_got().find("400: the request has too many Connection fields"),
+            std::string::npos)
+      << request.client_got();
+
+  expect_bad_response("HTTP/1.1 200 OK\r\n" + five + "Content-Length: 0\r\n\r\n");
+  Story response;
+  response.client_says(get).backend_says("HTTP/1.1 200 OK\r\n" + five + "\r\n");
+  EXPECT_NE(response.client_got().find("502: the response has too many Connection fields"),
+            std::string::npos)
+      << response.client_got();
+}
+
+/// A client may wait for the 100 before it sends anything more.
+TEST(HttpTrap07, AnInterimResponseThatHasTooManyGoesOnWithoutItsFields) {
+  std::string five;
+  for (int i = 0; i < 5; ++i) five += "Connection: x-a\r\n";
+  Story story;
+  story.client_says(with_fields("POST /", "Expect: 100-continue\r\nContent-Length: 2\r\n"));
+
+  story.backend_says("HTTP/1.1 100 Continue\r\n" + five + "\r\n");
+
+  EXPECT_EQ(story.client_got(), "HTTP/1.1 100 Continue\r\n\r\n");
+  story.client_says("ok").backend_says(hello);
+  EXPECT_TRUE(story.client_got().ends_with(hello));
+  expect_at_rest(story);
+}
+
 TEST(HttpTrap10, BodilessResponsesBorrowNoBytes) {
   struct Row {
     std::string_view request;
@@ -304,11 +339,48 @@ TEST(HttpTrap19, WhatClientsSayOfThemselvesIsReplaced) {
   Story story({.farm = farm, .client = "198.51.100.7"});
   story.client_says(spoofed);
   EXPECT_EQ(story.backends_got(),
-            "GET / HTTP/1.1\r\nHost: a.test\r\n"
+            "GET / HTTP/1.1\r\nHost: a.test\r\nVia: 1.1 hither\r\n"
             "X-Forwarded-For: 10.0.0.1, 10.0.0.2, 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
             "X-Forwarded-Host: evil\r\n"
             "Forwarded: for=10.0.0.1, for=198.51.100.7;proto=http;host=a.test\r\n"
             "X-Request-Id: mine\r\nHither-Attempt: 1\r\n\r\n");
+}
+
+/// CGI, and what has its ways, makes one variable of "X-Forwarded-For" and "X_Forwarded_For".
+TEST(HttpTrap19, WhatServersTakeForTheseFieldsIsDroppedToo) {
+  topology::Farm farm = round_robin_farm();
+  farm.trusted_proxies = {*parse_prefix("198.51.100.0/24")};
+  for (const std::string_view name :
+       {"X_Forwarded_For", "x_forwarded-for", "X-Forwarded_FOR", "X_Forwarded_Host",
+        "X_Forwarded_Proto", "X_Request_Id", "X-Request_ID", "Hither_Attempt", "hither_attempt",
+        "X_Real_IP", "X-Real_Ip", "X_Forwarded_Port", "X_Forwarded_Anything"}) {
+    const std::string spoofed = with_fields("GET /", std::string(name) + ": 6\r\n");
+    for (const char* client : {"192.0.2.7", "198.51.100.7"}) {
+      Story story({.farm = farm, .client = client});
+      story.client_says(spoofed);
+      EXPECT_EQ(story.backends_got().find(name), std::string::npos) << name << " of " << client;
+      EXPECT_EQ(story.connections_opened(), 1) << "it is no error";
+    }
+  }
+}
+
+TEST(HttpTrap19, WhatOnlyOtherProxiesSayIsTakenFromTheTrusted) {
+  topology::Farm farm = round_robin_farm();
+  farm.trusted_proxies = {*parse_prefix("198.51.100.0/24")};
+  for (const std::string_view field :
+       {"X-Real-IP: 10.0.0.1\r\n", "X-Forwarded-Port: 443\r\n", "x-forwarded-prefix: /a\r\n"}) {
+    Story stranger({.farm = farm});
+    stranger.client_says(with_fields("GET /", field));
+    EXPECT_EQ(stranger.backends_got(), got_get()) << field;
+
+    Story proxy({.farm = farm, .client = "198.51.100.7"});
+    proxy.client_says(with_fields("GET /", field));
+    EXPECT_NE(proxy.backends_got().find(field), std::string::npos) << field;
+  }
+  Story story;
+  const std::string_view others = "X-Forwarded: 1\r\nX-Real-IPs: 1\r\nX_Mine: 1\r\n";
+  story.client_says(with_fields("GET /", others));
+  EXPECT_NE(story.backends_got().find(others), std::string::npos) << "these are nobody's";
 }
 
 TEST(HttpTrap21, RequestLinesAreExact) {

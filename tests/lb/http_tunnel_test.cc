@@ -3,8 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include "tests/lb/http_traps.h"
+
 namespace hither::lb {
 namespace {
+
+using test::Story;
 
 struct Pair {
   BlockPool pool;
@@ -52,6 +58,43 @@ TEST(HttpTunnel, AServerThatTakesNoMoreMayStillSpeak) {
   EXPECT_FALSE(pair.tunnel.wants(Side::client));
   EXPECT_TRUE(pair.tunnel.wants(Side::backend));
   EXPECT_FALSE(pair.tunnel.over());
+}
+
+/// A tunnel that is open, with nothing in it.
+std::unique_ptr<Story> open_tunnel() {
+  auto story = std::make_unique<Story>();
+  story->client_says(test::with_fields("GET /", "Connection: upgrade\r\nUpgrade: websocket\r\n"));
+  story->backend_says(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+  return story;
+}
+
+TEST(HttpTunnel, EndsOnceAServerThatHasEndedRefusesBytes) {
+  const auto story = open_tunnel();
+  story->backend_says("bye").backend_ends().backend_refuses_bytes();
+  EXPECT_FALSE(story->closed()) << "it may only have closed its half";
+
+  story->client_says("more");
+
+  EXPECT_TRUE(story->client_got().ends_with("bye"));
+  EXPECT_TRUE(story->closed());
+  expect_at_rest(*story);
+  ASSERT_EQ(story->records().size(), 1U);
+  EXPECT_EQ(story->records()[0].reason, (EndReason{'S', 'T'}));
+}
+
+TEST(HttpTunnel, WhoIsCutOffHearsAResetUnlessTheServerHasSaidItsEnd) {
+  for (const bool whole : {false, true}) {
+    const auto story = open_tunnel();
+    story->backend_says("bye");
+    if (whole) story->backend_ends();
+
+    story->cut_off();
+
+    EXPECT_TRUE(story->closed());
+    EXPECT_EQ(story->client_got_reset(), !whole);
+    expect_at_rest(*story);
+  }
 }
 
 }  // namespace

@@ -61,6 +61,20 @@ io::HttpReply LiveBalancer::ask(const std::string& path) const {
 
 nlohmann::json LiveBalancer::status() const { return nlohmann::json::parse(ask("/status").body); }
 
+bool LiveBalancer::drains() const {
+  const nlohmann::json health = nlohmann::json::parse(ask("/health").body, nullptr, false);
+  return health.is_object() && health["draining"] == true;
+}
+
+int LiveBalancer::in_flight() const {
+  const nlohmann::json page = status();
+  int sum = 0;
+  for (const nlohmann::json& server : page["farms"][0]["servers"]) {
+    sum += server["in_flight"].get<int>();
+  }
+  return sum;
+}
+
 double LiveBalancer::relayed_bytes() const {
   constexpr std::string_view name = R"(hither_lb_relayed_bytes_total{room="fra",farm="web"} )";
   const std::string page = ask("/metrics").body;

@@ -31,6 +31,10 @@ class LiveBalancer : public testing::Test {
 
   io::HttpReply ask(const std::string& path) const;
   nlohmann::json status() const;
+  /// It was told to stop, and its clients leave.
+  bool drains() const;
+  /// Of the first farm, with all its servers.
+  int in_flight() const;
   /// What went through pipes for farm web so far; negative if nobody says.
   double relayed_bytes() const;
   ScriptedServer& server(std::size_t i = 0) { return *servers_[i]; }

@@ -64,6 +64,7 @@ bool Peer::hear_more() {
   }
   const io::IoResult result = io::read_some(fd_.get(), buffer);
   heard_ += as_text(ByteView(buffer).first(result.size));
+  was_reset_ = was_reset_ || result.kind == io::IoResult::Kind::failed;
   return result.kind == io::IoResult::Kind::ok || result.kind == io::IoResult::Kind::would_block;
 }
 

@@ -28,12 +28,15 @@ class Peer {
   std::string hear(std::size_t size);
   /// Everything up to the peer's end.
   std::string hear_all();
+  /// It did not end as it should: the peer, or whoever is between, has reset it.
+  bool was_reset() const { return was_reset_; }
 
  private:
   bool hear_more();
 
   io::Fd fd_;
   std::string heard_;
+  bool was_reset_ = false;
 };
 
 Peer connect_to(const Endpoint& endpoint);

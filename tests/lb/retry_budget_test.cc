@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "lb/attempts.h"
 #include "tests/lb/start.h"
 #include "tests/lb/story.h"
@@ -14,7 +16,7 @@ using namespace std::chrono_literals;
 
 int take_all(RetryBudget& budget) {
   int taken = 0;
-  while (taken < 1'000'000 && budget.take()) ++taken;
+  for (; taken < 1'000'000 && budget.take(); ++taken) budget.done();
   return taken;
 }
 
@@ -45,9 +47,56 @@ TEST(RetryBudget, IsAFifthOfTheRequestsOfTenSeconds) {
   EXPECT_EQ(take_all(budget), 2);
 }
 
+TEST(RetryBudget, LetsNoMoreThanThreeBeInProgressBeyondTheFifth) {
+  RetryBudget budget;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(budget.take()) << i;
+  EXPECT_FALSE(budget.take());
+  budget.done();
+  EXPECT_TRUE(budget.take());
+  EXPECT_FALSE(budget.take());
+
+  budget.step(100, start);  // a fifth is 20, and four were taken
+  for (int i = 0; i < 16; ++i) EXPECT_TRUE(budget.take()) << i;
+  EXPECT_FALSE(budget.take());
+  for (int i = 0; i < 17; ++i) budget.done();
+  EXPECT_TRUE(budget.take()) << "two others are in progress";
+  EXPECT_FALSE(budget.take());
+}
+
+TEST(RetryBudget, ARetryIsInProgressUntilItsRequestEnds) {
+  const auto farm = make_farm(2);
+  Picker picker(*farm, 0, 1);
+  std::array<Attempts, 4> attempts;
+  for (Attempts& one : attempts) one.begin(picker, {}, start);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(attempts[i].next(picker, "Connection refused", start), Search::found) << i;
+  }
+  EXPECT_EQ(attempts[3].next(picker, "Connection refused", start), Search::none);
+  const auto can_retry = [&picker] {
+    Attempts another;
+    another.begin(picker, {}, start);
+    return another.next(picker, "Connection refused", start) == Search::found;
+  };
+  EXPECT_FALSE(can_retry());
+
+  attempts[0].end();
+  EXPECT_TRUE(can_retry());
+  EXPECT_TRUE(can_retry()) << "the one before has ended";
+  attempts[0].begin(picker, {}, start);
+  EXPECT_EQ(attempts[0].next(picker, "Connection refused", start), Search::found);
+  EXPECT_FALSE(can_retry());
+  attempts[1].settled();
+  EXPECT_TRUE(can_retry()) << "it has become a tunnel";
+  EXPECT_EQ(attempts[2].next(picker, "Connection refused", start), Search::none) << "no third copy";
+  attempts[1].end();
+  EXPECT_TRUE(can_retry());
+}
+
 TEST(RetryBudget, CountsWhatItRefuses) {
   RetryBudget budget;
-  for (int i = 0; i < 35; ++i) budget.take();
+  for (int i = 0; i < 35; ++i) {
+    if (budget.take()) budget.done();
+  }
 
   EXPECT_EQ(budget.taken(), 30U);
   EXPECT_EQ(budget.refused(), 5U);

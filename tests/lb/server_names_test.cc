@@ -142,6 +142,25 @@ TEST_F(NamedCopies, KeepTheLastAnswerThroughFailures) {
   }
 }
 
+TEST_F(NamedCopies, KeepTheFamilyWhoseLookupFails) {
+  ScriptedServer here(here_);
+  const Address ipv6 = *parse_address("::1");
+  start();
+  here.accept();
+  names_.answer({here_.address, ipv6}, 0);
+  EXPECT_TRUE(eventually([this] { return server()["resolved"]["addresses"].size() == 2; }));
+
+  names_.fail_ipv4(2);
+
+  EXPECT_TRUE(eventually([this] { return server()["resolved"]["kept"] == true; }))
+      << server().dump();
+  EXPECT_TRUE(uses(here_)) << server().dump();
+
+  names_.answer({ipv6}, 0);
+  EXPECT_TRUE(eventually([&] { return server()["resolved"]["address"] == "::1"; }))
+      << server().dump();
+}
+
 TEST_F(NamedCopies, OneThatDoesNotResolveIsDownAndSaysWhy) {
   names_.fail(3);
   ScriptedServer here(here_);

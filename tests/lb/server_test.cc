@@ -326,6 +326,27 @@ TEST_F(LiveBalancer, BelievesAProxyHeaderWhereItDemandsOne) {
   EXPECT_EQ(status()["farms"][0]["rejected_total"], 1);
 }
 
+TEST_F(LiveBalancer, ServesWhoseProxyHeaderIsOnItsWayWhenItDrains) {
+  topology::Farm farm = farm_of("web", topology::Mode::http);
+  farm.accept_proxy = true;
+  start({farm});
+  Peer client = connect_to(front_);
+  client.say("PROXY TCP4 192.0.2.7 ");
+
+  kill(getpid(), SIGTERM);
+  ASSERT_TRUE(eventually([this] { return drains(); }));
+  client.say("198.51.100.1 40000 80\r\n");
+  client.say(get);
+  Peer backend = server().accept();
+  EXPECT_NE(backend.hear_until("\r\n\r\n").find("X-Forwarded-For: 192.0.2.7\r\n"),
+            std::string::npos);
+  backend.say(hello);
+
+  EXPECT_EQ(client.hear_all(),
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+  thread_.join();
+}
+
 TEST_F(LiveBalancer, TellsServersWhoTheClientIsInTcpMode) {
   topology::Farm farm = farm_of("web", topology::Mode::tcp);
   farm.send_proxy = topology::SendProxy::v1;
@@ -390,6 +411,28 @@ TEST_F(LiveBalancer, ChoosesTheFarmByServerName) {
   Peer stranger = connect_to(front_);
   stranger.say(client_hello("nobody.test"));
   EXPECT_EQ(stranger.hear_all(), "");
+}
+
+TEST_F(LiveBalancer, ServesWhoseServerNameIsOnItsWayWhenItDrains) {
+  topology::Farm farm = farm_of("one", topology::Mode::tcp);
+  farm.server_names = {"one.test"};
+  start({farm});
+  const std::string hello_bytes = client_hello("one.test");
+  Peer client = connect_to(front_);
+  client.say(hello_bytes.substr(0, 30));
+
+  kill(getpid(), SIGTERM);
+  ASSERT_TRUE(eventually([this] { return drains(); }));
+  client.say(hello_bytes.substr(30));
+  Peer backend = server().accept();
+  EXPECT_EQ(backend.hear(hello_bytes.size()), hello_bytes);
+  backend.say("answer");
+  backend.end();
+
+  EXPECT_EQ(client.hear_all(), "answer");
+  EXPECT_FALSE(client.was_reset());
+  client.end();
+  thread_.join();
 }
 
 }  // namespace

@@ -44,6 +44,8 @@ std::unique_ptr<Farm> make_farm(std::size_t servers, const topology::Farm& setti
 
 std::string forwarded(std::string_view head, std::string_view host, std::string_view more) {
   std::string text(head);
+  // Only HTTP/1.0 comes without a host.
+  text += host.empty() ? "Via: 1.0 hither\r\n" : "Via: 1.1 hither\r\n";
   text += "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\n";
   if (!host.empty()) text += "X-Forwarded-Host: " + std::string(host) + "\r\n";
   text += "Forwarded: for=192.0.2.7;proto=http";
@@ -161,6 +163,11 @@ Story& Story::drain(Duration patience) {
   return settle();
 }
 
+Story& Story::cut_off() {
+  session_->cut_off(now_);
+  return settle();
+}
+
 void Story::Log::note(const AccessRecord& record) { records.push_back(record); }
 
 /// Does what a driver does until nothing moves any more.
@@ -250,13 +257,14 @@ void Story::close_current() {
   if (current_ != 0) connections_[current_].open = false;
   current_ = 0;
   from_backend_.clear();
-  backend_ended_ = false;
+  backend_ended_ = heard_end_ = refused_ = false;
 }
 
 bool Story::flush(Side to) {
   const ByteView pending = session_->pending(to);
   if (pending.empty() || (to == Side::client ? client_deaf_ : backend_deaf_)) return false;
   if (to == Side::backend && current_ == refusing_) {
+    refused_ = true;
     session_->unwritable(to, now_);
     return true;
   }
@@ -276,6 +284,7 @@ bool Story::deliver(Side from, std::string& kernel, bool& ended) {
   if (kernel.empty()) {
     if (!ended) return false;
     ended = false;
+    if (from == Side::backend) heard_end_ = true;
     session_->ended(from, now_);
     return true;
   }

@@ -67,6 +67,7 @@ class Story {
   Story& connects(std::string_view outcome);
   /// The client is to leave; without patience at once, where it asks nothing.
   Story& drain(Duration patience = Duration::zero());
+  Story& cut_off();
 
   /// What came out so far. Request ids are written as "ID".
   std::string client_got() const;
@@ -77,6 +78,8 @@ class Story {
   bool connection_open(int connection) const;
   std::size_t idle_connections() const;
   bool closed() const { return closed_; }
+  /// That of the connection in use has said its end, and refused bytes: nothing is left of it.
+  bool server_is_gone() const { return heard_end_ && refused_; }
   bool client_got_reset() const { return session_->finished() && session_->cut(); }
   bool client_got_end() const { return client_got_end_ || closed_; }
   bool backend_got_end() const { return backend_got_end_; }
@@ -139,6 +142,8 @@ class Story {
   bool backend_deaf_ = false;
   bool client_got_end_ = false;
   bool backend_got_end_ = false;
+  bool heard_end_ = false;  ///< of the server's connection in use
+  bool refused_ = false;    ///< by that
   bool closed_ = false;
 };
 

@@ -118,6 +118,49 @@ TEST(TcpProxy, DeliversWhatAServerSaidBeforeItReset) {
   expect_at_rest(story);
 }
 
+TEST(TcpProxy, EndsOnceAServerThatHasEndedRefusesBytes) {
+  Story story({.tcp = true});
+  story.backend_says("bye").backend_ends().backend_refuses_bytes();
+  EXPECT_FALSE(story.closed()) << "it may only have closed its half";
+
+  story.client_says("more");
+
+  EXPECT_EQ(story.client_got(), "bye");
+  EXPECT_TRUE(story.closed());
+  EXPECT_FALSE(story.client_got_reset());
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, AServerThatRefusesBytesIsHeardOutBeforeItEnds) {
+  Story story({.tcp = true});
+  story.client_stops_reading().backend_says("bye").backend_refuses_bytes().client_says("more");
+  story.backend_ends();
+  EXPECT_FALSE(story.closed());
+
+  story.client_stops_reading(false);
+
+  EXPECT_EQ(story.client_got(), "bye");
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, WhoIsCutOffHearsAResetUnlessTheServerHasSaidItsEnd) {
+  for (const bool whole : {false, true}) {
+    Story story({.tcp = true});
+    story.backend_says("bye");
+    if (whole) story.backend_ends();
+
+    story.cut_off();
+
+    EXPECT_TRUE(story.closed());
+    EXPECT_EQ(story.client_got_reset(), !whole);
+    expect_at_rest(story);
+  }
+  Story unheard({.tcp = true});
+  unheard.client_stops_reading().backend_says("bye").backend_ends().cut_off();
+  EXPECT_TRUE(unheard.client_got_reset()) << "it has not got all of it";
+}
+
 class TcpConnect : public testing::Test {
  protected:
   explicit TcpConnect() : farm_(make_farm(4)), picker_(*farm_, 0, 1) {}

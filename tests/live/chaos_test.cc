@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -35,6 +37,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t seconds_max = 600;
 constexpr int web_clients = 12;
 constexpr int raw_clients = 4;
+constexpr int line_clients = 2;
 constexpr int processes_per_farm = 2;  ///< that are killed and frozen
 constexpr int servers_per_farm = 4;    ///< that misbehave otherwise
 
@@ -57,6 +60,12 @@ servers = )";
 constexpr const char* raw_keys = R"(
 mode = "tcp"
 timeouts = { connect = "300ms", tunnel = "2s" }
+outlier = { failures = 20, backoff = "200ms", backoff_max = "500ms" }
+health = { kind = "tcp", interval = "200ms", timeout = "200ms", fall = 2, rise = 1 }
+servers = )";
+// As many run it: a connection that is forgotten stays for ten minutes, and is seen.
+constexpr const char* line_keys = R"(
+mode = "tcp"
 outlier = { failures = 20, backoff = "200ms", backoff_max = "500ms" }
 health = { kind = "tcp", interval = "200ms", timeout = "200ms", fall = 2, rise = 1 }
 servers = )";
@@ -191,11 +200,23 @@ void visit_raw(WebClient& client, Rng& rng, Tally& tally) {
   }
 }
 
+/// One of mode tcp who goes on speaking, though the server may have ended, and listens to nothing.
+void visit_stubbornly(WebClient& client, Rng& rng, Tally& tally) {
+  if (!client.connect()) return tally.complain("the balancer does not take a connection");
+  bool taken = client.say(draw_request(rng).text());
+  for (std::uint64_t left = rng.below(5); taken && left > 0; --left) {
+    eventually(2ms, [] { return false; });
+    taken = client.say("and another thing");
+  }
+  if (rng.below(2) == 0) client.reset();
+}
+
 /// The copies of one farm: processes that can be killed and frozen, and servers that misbehave.
 class Copies {
  public:
-  Copies(const std::string& log, std::uint64_t seed) : log_(log) {
-    for (int i = 0; i < processes_per_farm; ++i) {
+  Copies(const std::string& log, std::uint64_t seed, int processes = processes_per_farm)
+      : log_(log) {
+    for (int i = 0; i < processes; ++i) {
       places_.push_back(unused_endpoint());
       processes_.emplace_back();
       start(processes_.size() - 1);
@@ -215,7 +236,7 @@ class Copies {
 
   /// One change by chance: of a process, or of a server's manners up to `worst`.
   void disturb(Rng& rng, Manners worst) {
-    if (rng.below(3) > 0) {
+    if (processes_.empty() || rng.below(3) > 0) {
       const auto manners = static_cast<Manners>(rng.below(static_cast<std::uint64_t>(worst) + 1));
       return servers_[rng.below(servers_.size())]->set_manners(manners);
     }
@@ -290,26 +311,30 @@ class Chaos : public testing::Test {
         lasts(number_from("HITHER_CHAOS_SECONDS", 12, seconds_max)),
         web(folder.path("web"), seed),
         raw(folder.path("raw"), seed + 1000),
+        line(folder.path("line"), seed + 2000, /*processes=*/0),
         balancer({.threads = 2}) {}
 
   bool all_up() const {
-    const auto web_now = balancer.now("web");
-    const auto raw_now = balancer.now("raw");
-    constexpr int all = processes_per_farm + servers_per_farm;
-    return web_now && raw_now && web_now->usable == all && raw_now->usable == all;
+    return std::ranges::all_of(farms, [this](const char* farm) {
+      const auto now = balancer.now(farm);
+      return now && now->usable == static_cast<int>(now->copies.size());
+    });
   }
 
   bool all_quiet() const {
-    const auto web_now = balancer.now("web");
-    const auto raw_now = balancer.now("raw");
-    return web_now && raw_now && web_now->quiet() && raw_now->quiet();
+    return std::ranges::all_of(farms, [this](const char* farm) {
+      const auto now = balancer.now(farm);
+      return now && now->quiet();
+    });
   }
 
   std::string what_is() const {
-    const auto web_now = balancer.now("web");
-    const auto raw_now = balancer.now("raw");
-    return fmt::format("web: {}\nraw: {}\n", web_now ? web_now->to_text() : "no answer",
-                       raw_now ? raw_now->to_text() : "no answer");
+    std::string text;
+    for (const char* farm : farms) {
+      const auto now = balancer.now(farm);
+      text += fmt::format("{}: {}\n", farm, now ? now->to_text() : "no answer");
+    }
+    return text;
   }
 
   void start_clients() {
@@ -327,13 +352,25 @@ class Chaos : public testing::Test {
         while (!over) visit_raw(client, rng, raw_tally);
       });
     }
+    for (int i = 0; i < line_clients; ++i) {
+      clients.emplace_back([this, i] {
+        WebClient client(balancer.port_of("line"), raw_patience);
+        Rng rng(seed + 700 + static_cast<std::uint64_t>(i));
+        while (!over) {
+          visit_raw(client, rng, line_tally);
+          visit_stubbornly(client, rng, line_tally);
+        }
+      });
+    }
   }
 
-  void visit_both(Tally& of_web, Tally& of_raw) {
+  void visit_all(Tally& of_web, Tally& of_raw, Tally& of_line) {
     WebVisitor(balancer.port_of("web"), seed, of_web).visit();
-    WebClient client(balancer.port_of("raw"), raw_patience);
     Rng rng(seed);
-    visit_raw(client, rng, of_raw);
+    for (const auto& [farm, tally] : {std::pair{"raw", &of_raw}, std::pair{"line", &of_line}}) {
+      WebClient client(balancer.port_of(farm), raw_patience);
+      visit_raw(client, rng, *tally);
+    }
   }
 
   void end_clients() {
@@ -348,19 +385,23 @@ class Chaos : public testing::Test {
     eventually(std::chrono::seconds(lasts), [&] {
       web.disturb(rng, Manners::answers_garbage);
       raw.disturb(rng, Manners::closes_early);  // garbage would reach the client, as it should
+      line.disturb(rng, Manners::closes_early);
       eventually(30ms, [] { return false; });
       return false;
     });
   }
 
+  static constexpr std::array farms = {"web", "raw", "line"};
   std::uint64_t seed;
   std::uint64_t lasts;
   ScratchFolder folder;
   Copies web;
   Copies raw;
+  Copies line;  ///< without processes: for one that is frozen its clients would wait
   LiveBalancer balancer;
   Tally web_tally;
   Tally raw_tally;
+  Tally line_tally;
   std::atomic<bool> over{false};
   std::vector<std::thread> clients;
 };
@@ -368,7 +409,8 @@ class Chaos : public testing::Test {
 TEST_F(Chaos, EveryClientGetsARightAnswerOrAnHonestErrorAndNothingIsLeftBehind) {
   SCOPED_TRACE(fmt::format("HITHER_CHAOS_SEED={}", seed));
   ASSERT_TRUE(balancer.start({{"web", web_keys + server_list(web.places())},
-                              {"raw", raw_keys + server_list(raw.places())}}))
+                              {"raw", raw_keys + server_list(raw.places())},
+                              {"line", line_keys + server_list(line.places())}}))
       << balancer.output();
   ASSERT_TRUE(eventually(10s, [&] { return all_up(); })) << what_is();
   const int descriptors = balancer.descriptors();
@@ -376,22 +418,26 @@ TEST_F(Chaos, EveryClientGetsARightAnswerOrAnHonestErrorAndNothingIsLeftBehind) 
   start_clients();
   disturb();
   const std::string story =
-      fmt::format("seed {}, {} s\nweb: {}\n     {}\nraw: {}\n     {}\n", seed, lasts,
-                  web_tally.to_text(), web.to_text(), raw_tally.to_text(), raw.to_text());
-  web.behave();
-  raw.behave();
+      fmt::format("seed {}, {} s\nweb: {}\n     {}\nraw: {}\n     {}\nline: {}\n     {}\n", seed,
+                  lasts, web_tally.to_text(), web.to_text(), raw_tally.to_text(), raw.to_text(),
+                  line_tally.to_text(), line.to_text());
+  for (Copies* copies : {&web, &raw, &line}) copies->behave();
   end_clients();
   std::fputs(story.c_str(), stdout);
 
   EXPECT_EQ(web_tally.complaints(), std::vector<std::string>{}) << story << what_is();
   EXPECT_EQ(raw_tally.complaints(), std::vector<std::string>{}) << story << what_is();
+  EXPECT_EQ(line_tally.complaints(), std::vector<std::string>{}) << story << what_is();
   for (const Tally* tally : {&web_tally, &raw_tally}) {
     EXPECT_GT(tally->count(Outcome::right), 20 * lasts) << story;  // or else nothing was shown
   }
   EXPECT_GT(web_tally.count(Outcome::refused), 0U) << story;
+  EXPECT_GT(line_tally.count(Outcome::right), lasts) << story;
   for (const Copies* copies : {&web, &raw}) {
     EXPECT_GT(copies->kills(), 0) << story;
     EXPECT_GT(copies->freezes(), 0) << story;
+  }
+  for (const Copies* copies : {&web, &raw, &line}) {
     EXPECT_GT(copies->answers(Manners::resets), 0U) << story;
     EXPECT_GT(copies->answers(Manners::drips), 0U) << story;
     EXPECT_GT(copies->answers(Manners::closes_early), 0U) << story;
@@ -403,17 +449,18 @@ TEST_F(Chaos, EveryClientGetsARightAnswerOrAnHonestErrorAndNothingIsLeftBehind) 
   raw.thaw();
   // Copies that were ejected come back by a request that goes well.
   EXPECT_TRUE(eventually(20s, [&] {
-    visit_both(web_tally, raw_tally);
+    visit_all(web_tally, raw_tally, line_tally);
     return all_up();
   })) << what_is();
   Tally calm;
-  for (int i = 0; i < 50; ++i) visit_both(calm, calm);
+  for (int i = 0; i < 50; ++i) visit_all(calm, calm, calm);
   EXPECT_EQ(calm.complaints(), std::vector<std::string>{});
   EXPECT_EQ(calm.count(Outcome::refused) + calm.count(Outcome::cut), 0U) << calm.to_text();
 
   // Idle connections to copies are kept; they end with the copies.
   web.end();
   raw.end();
+  line.end();
   EXPECT_TRUE(eventually(20s, [&] { return all_quiet() && balancer.descriptors() <= descriptors; }))
       << "descriptors before " << descriptors << ", after " << balancer.descriptors() << "\n"
       << what_is();

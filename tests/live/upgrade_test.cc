@@ -545,7 +545,7 @@ TEST_F(Upgrade, ASignalStartsTheSuccessorItself) {
 
 TEST_F(Upgrade, StragglersAreToldAboutAndCutAtTheLimit) {
   start_copies(1);
-  describe({0}, "mode = \"tcp\"\ntimeouts = { drain = \"0s\" }");
+  describe({0}, "mode = \"tcp\"\naccess_log = \"text\"\ntimeouts = { drain = \"0s\" }");
   const auto old = start_balancer(1, {"HITHER_LEAVE_WITHIN=500ms"});
   ASSERT_TRUE(logs(" ready room=fra"));
   ASSERT_TRUE(all_are_up(1));
@@ -559,6 +559,7 @@ TEST_F(Upgrade, StragglersAreToldAboutAndCutAtTheLimit) {
 
   EXPECT_EQ(times_logged("stragglers-cut room=fra farm=web clients=1"), 1U) << old->output();
   EXPECT_EQ(times_logged("from=127.0.0.1") + times_logged("from=127.78.0.1"), 1U);
+  EXPECT_EQ(times_logged(" end=KT "), 1U) << old->output();
 }
 
 class UpgradedWorld : public testing::Test {

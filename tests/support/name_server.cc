@@ -40,11 +40,17 @@ void NameServer::answer(std::vector<Address> addresses, std::uint32_t ttl_second
   addresses_ = std::move(addresses);
   ttl_ = ttl_seconds;
   code_ = 0;
+  ipv4_code_ = 0;
 }
 
 void NameServer::fail(std::uint8_t code) {
   const std::lock_guard<std::mutex> hold(lock_);
   code_ = code;
+}
+
+void NameServer::fail_ipv4(std::uint8_t code) {
+  const std::lock_guard<std::mutex> hold(lock_);
+  ipv4_code_ = code;
 }
 
 void NameServer::on_readable() {
@@ -56,7 +62,7 @@ void NameServer::on_readable() {
   io::send_to(fd_.get(), from, reply_to(ByteView(buffer).first(result.size)));
 }
 
-/// RFC 1035 s4: the head, the question as it came, and an A record for each address.
+/// RFC 1035 s4: the head, the question as it came, and an A or AAAA record for each address.
 Bytes NameServer::reply_to(ByteView query) {
   std::size_t end = head_octets;
   while (end + 5 < query.size() && query[end] != std::byte{0}) {
@@ -65,17 +71,21 @@ Bytes NameServer::reply_to(ByteView query) {
   end += 5;  // The root label, type and class.
   const bool ipv4 = end <= query.size() && query[end - 3] == std::byte{1};
   const std::lock_guard<std::mutex> hold(lock_);
-  const bool none = code_ != 0 || !ipv4;
-  const auto count = none ? 0U : static_cast<unsigned>(addresses_.size());
+  const std::uint8_t code = ipv4 && ipv4_code_ != 0 ? ipv4_code_ : code_;
+  std::vector<Address> found;
+  for (const Address& address : addresses_) {
+    if (code == 0 && address.is_v4() == ipv4) found.push_back(address);
+  }
   Bytes reply(query.begin(), query.begin() + 2);
-  put(reply, {0x84, code_, 0, 1, 0, count, 0, 0, 0, 0});
+  put(reply, {0x84, code, 0, 1, 0, static_cast<unsigned>(found.size()), 0, 0, 0, 0});
   const ByteView question = query.subspan(head_octets, std::min(end, query.size()) - head_octets);
   append(reply, question);
-  for (unsigned i = 0; i < count; ++i) {
-    put(reply, {0xc0, head_octets, 0, 1, 0, 1});
-    put(reply, {ttl_ >> 24 & 0xff, ttl_ >> 16 & 0xff, ttl_ >> 8 & 0xff, ttl_ & 0xff, 0, 4});
-    const std::uint32_t address = addresses_[i].v4_value();
-    put(reply, {address >> 24, address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff});
+  for (const Address& address : found) {
+    put(reply, {0xc0, head_octets, 0, ipv4 ? 1U : 28U, 0, 1});
+    put(reply, {ttl_ >> 24 & 0xff, ttl_ >> 16 & 0xff, ttl_ >> 8 & 0xff, ttl_ & 0xff, 0});
+    const ByteView octets = std::as_bytes(address.wire());
+    put(reply, {static_cast<unsigned>(octets.size())});
+    append(reply, octets);
   }
   return reply;
 }

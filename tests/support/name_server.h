@@ -15,7 +15,7 @@
 namespace hither::test {
 
 /// A DNS server on a free UDP port of 127.0.0.1, on a thread of its own, that gives every name the
-/// same answer: what the test last said. Asked for IPv6 addresses it has none.
+/// same answer: what the test last said.
 class NameServer {
  public:
   NameServer();
@@ -24,10 +24,12 @@ class NameServer {
   NameServer& operator=(const NameServer&) = delete;
 
   const Endpoint& endpoint() const { return endpoint_; }
-  /// IPv4 addresses; none is an empty answer (NOERROR).
+  /// Of both families; none of the one asked for is an empty answer (NOERROR).
   void answer(std::vector<Address> addresses, std::uint32_t ttl_seconds);
   /// Answers with this response code from now on: 2 is SERVFAIL, 3 is NXDOMAIN.
   void fail(std::uint8_t code);
+  /// Likewise, but only who asks for IPv4 addresses; IPv6 ones are as last said.
+  void fail_ipv4(std::uint8_t code);
   int questions() const { return questions_; }
 
  private:
@@ -39,7 +41,8 @@ class NameServer {
   std::mutex lock_;
   std::vector<Address> addresses_;
   std::uint32_t ttl_ = 0;
-  std::uint8_t code_ = 0;
+  std::uint8_t code_ = 0;       ///< 0: none
+  std::uint8_t ipv4_code_ = 0;  ///< likewise
   std::atomic<int> questions_{0};
   io::Loop loop_;
   std::thread thread_;
