@@ -6,3 +6,4 @@ hither_library(dns_geo
 set_source_files_properties(builtin_geo.cc PROPERTIES
   OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/geo/country.bin
   COMPILE_DEFINITIONS HITHER_GEO_FILE="${CMAKE_CURRENT_SOURCE_DIR}/geo/country.bin")
+target_compile_options(dns_geo PRIVATE $<$<CONFIG:Debug>:-O1>)

@@ -38,8 +38,8 @@ constexpr bool sanitized = false;
 constexpr bool sanitized = false;
 #endif
 
-/// More than two million over all policies; with a sanitizer a thirtieth, for the same time.
-constexpr int queries_each = sanitized ? 6'000 : 180'000;
+/// More than two million over all policies; with a sanitizer a twentieth, for the same time.
+constexpr int queries_each = sanitized ? 9'000 : 180'000;
 
 /// Two different blocks one of which holds the other; "" if there are none. In their order a block
 /// comes right before those that lie in it.
