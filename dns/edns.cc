@@ -118,7 +118,8 @@ std::size_t opt_size(const Edns& edns, const EdnsAnswer& answer) {
 
 void fit_options(const Edns& edns, std::size_t room, EdnsAnswer& answer) {
   const auto fits = [&] { return opt_size(edns, answer) <= room; };
-  if (!fits()) answer.nsid = {};
+  if (fits()) return;  // As nearly always.
+  answer.nsid = {};
   if (!fits()) answer.ede.reset();
   if (!fits()) answer.keepalive.reset();
   ASSERT(fits());
