@@ -95,6 +95,7 @@ class Balancer {
   void drain();
   void leave(const DrainRule& rule, const std::vector<Endpoint>& handed_over);
   Duration longest_window() const;
+  void stop_when_empty();
   void cut_stragglers();
   void end_at_once();
   void report_stragglers(const std::vector<Straggler>& cut) const;

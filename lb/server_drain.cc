@@ -50,10 +50,18 @@ void Balancer::leave(const DrainRule& rule, const std::vector<Endpoint>& handed_
   for (const std::unique_ptr<Worker>& worker : workers_) {
     worker->drain(rule, handed_over, [this, drain = drains_] {
       loop_.post([this, drain] {
-        if (drain == drains_ && --workers_busy_ == 0) stop();
+        if (drain != drains_) return;
+        --workers_busy_;
+        stop_when_empty();
       });
     });
   }
+}
+
+/// Nobody is left, and everybody who was cut has been told about. A worker that is empty may say so
+/// before another has said whom it cut.
+void Balancer::stop_when_empty() {
+  if (workers_busy_ == 0 && workers_to_cut_ == 0) stop();
 }
 
 /// Then every worker is empty, and that ends it.
@@ -64,7 +72,9 @@ void Balancer::cut_stragglers() {
     worker->cut(std::nullopt, [this](const std::vector<Straggler>& cut) {
       loop_.post([this, cut] {
         cut_.insert(cut_.end(), cut.begin(), cut.end());
-        if (--workers_to_cut_ == 0) report_stragglers(cut_);
+        if (--workers_to_cut_ > 0) return;
+        report_stragglers(cut_);
+        stop_when_empty();
       });
     });
   }
