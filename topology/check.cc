@@ -84,16 +84,6 @@ void check_names(const Description& description, Mistakes& mistakes) {
   }
 }
 
-// --- The DNS server. ---
-
-void check_node(const Node& root, const Description& description, Mistakes& mistakes) {
-  const std::size_t octets = description.dns.protocol.node.size();
-  if (octets <= DnsProtocol::node_octets_max) return;
-  mistakes.push_back({Section("", &root).inside("dns").where("node"),
-                      fmt::format("node has {} octets; write {} at most, for it goes into answers",
-                                  octets, DnsProtocol::node_octets_max)});
-}
-
 // --- Rooms. ---
 
 void check_addresses(const Description& description, Mistakes& mistakes) {
@@ -447,7 +437,6 @@ void check(const Node& root, const Description& description, Mistakes& mistakes)
   check_front(description, mistakes);
   check_collisions(description, mistakes);
   check_copy_ports(description, mistakes);
-  check_node(root, description, mistakes);
   const Section dns_health = Section("", &root).inside("dns").inside("health");
   check_health(dns_health, dns_health, description.dns.health, mistakes);
   FarmTables(root, description, mistakes).check();

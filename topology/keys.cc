@@ -83,6 +83,7 @@ const auto keys_before_farms = std::to_array<Key>({
     {.path = "dns.node",
      .type = string,
      .fallback = "(the host's name)",
+     .most = DnsProtocol::node_octets_max,
      .text = "What this server calls itself, to those it tells, in 128 octets at most; HITHER_NODE "
              "wins."},
     {.path = "dns.tell",

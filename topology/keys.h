@@ -44,7 +44,7 @@ struct Key {
   bool required = false;
   std::string_view fallback;  ///< the default as TOML, or in words in (parentheses); "": none
   double least = 0;           ///< of a number; of a duration in seconds
-  double most = 0;            ///< the same as least: no limit
+  double most = 0;            ///< the same as least: no limit; of a string in octets
   int items_most = 0;         ///< of a list; 0: not a list
   std::span<const std::string_view> words;
   Names names = Names::none;  ///< of a table that is keyed by names; of a string that is one

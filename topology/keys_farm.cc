@@ -207,8 +207,9 @@ const auto table_of_farm_keys = std::to_array<Key>({
      .shape = Shape::list,
      .fallback = "[]",
      .items_most = 1000,
-     .text = "Networks of proxies whose X-Forwarded-For, Forwarded and X-Request-Id are believed "
-             "and added to; of others they are replaced."},
+     .text = "Networks of proxies that are believed in what they say of their clients "
+             "(X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Id, Hither-Attempt); of others that "
+             "is replaced or dropped."},
     {.path = "farm.*.access_log",
      .type = word,
      .fallback = "\"off\"",

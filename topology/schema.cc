@@ -95,6 +95,8 @@ Json one_value(const Key& key) {
   } else if (key.shape == Shape::one || key.shape == Shape::either) {
     text["minLength"] = 1;
   }
+  // It counts characters: longer ones are found by `hither check`.
+  if (key.most > 0) text["maxLength"] = static_cast<std::int64_t>(key.most);
   return text;
 }
 

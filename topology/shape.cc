@@ -226,6 +226,10 @@ Problem text_problem(const Key& key, const Node& node) {
     default:
       break;
   }
+  if (key.most > 0 && static_cast<double>(node.text.size()) > key.most) {
+    return fmt::format("{} has {} octets; write {:.0f} at most", name_of(key), node.text.size(),
+                       key.most);
+  }
   if (key.shape == Shape::one && key.names != Key::Names::none) return name_problem(key, node.text);
   if (!node.text.empty() || key.shape == Shape::list || key.shape == Shape::table) return {};
   return fmt::format("{} is empty; write a text, or leave the key out", name_of(key));

@@ -84,7 +84,7 @@ const Case cases[] = {
      "another, "
      "or move local.first_port\n"},
     {"LongNode", "[dns]\nnode = '" + std::string(129, 'n') + "'",
-     "w:13:8: node has 129 octets; write 128 at most, for it goes into answers\n"},
+     "w:13:8: node has 129 octets; write 128 at most\n"},
     {"NoPortsLeft", "[local]\nfirst_port = 65533",
      "w:13:14: the copies need ports 65533 to 65536, and 65535 is the last; lower local.first_port "
      "or the number of copies\n"},

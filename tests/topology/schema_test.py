@@ -188,6 +188,8 @@ def candidates(schema):
     if "minimum" in schema:
         low, high = schema["minimum"], schema["maximum"]
         found += [low, high, low - 1, high + 1, (low + high) // 2]
+    if "maxLength" in schema:
+        found += ["n" * schema["maxLength"], "n" * (schema["maxLength"] + 1)]
     if "x-minimum" in schema:
         low, high = nanoseconds(schema["x-minimum"]), nanoseconds(schema["x-maximum"])
         found += [f"{n}ns" for n in (low, low - 1, high, high + 1)] + BY_FORMAT["duration"]
