@@ -24,7 +24,8 @@ add_custom_target(threads)
 # hither_test(NAME SOURCES ... LINK ... LABELS ... THREADS ... PROPERTIES ...): a GoogleTest program, one ctest per TEST.
 # Unit tests under a sanitizer are one ctest for the whole program: there a process takes longer to start than most of
 # its tests to run, and gtest names the one that fails. THREADS are the suites that have more than one thread, if they
-# are few: the thread sanitizer then runs no others.
+# are few: the thread sanitizer then runs no others. Live tests wait much and run one at a time, so they begin first
+# (COST), and the others beside them.
 function(hither_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;LABELS;THREADS;PROPERTIES")
   add_executable(${name} ${arg_SOURCES})

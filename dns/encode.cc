@@ -37,6 +37,7 @@ class Body {
   bool write_item(const Item& item);
   bool write_set(const Item& item, std::size_t owner_at);
   void relocate(const Item& item, std::size_t owner_at, std::size_t begin);
+  bool reaches(const Item& item, std::size_t owner_at) const;
   bool write_plainly(const Item& item, std::size_t owner_at);
   bool write_record(const Item& item, std::size_t owner_at, ByteView data);
   std::size_t place_of(const Owner& owner) const;
@@ -189,11 +190,16 @@ bool Body::write_plainly(const Item& item, std::size_t owner_at) {
   return true;
 }
 
+/// Do the pointers of a set that begins here reach what they lead to: names in it, its owner?
+bool Body::reaches(const Item& item, std::size_t owner_at) const {
+  return item.set->pointers.empty() ||
+         (size_ + item.set->farthest <= pointer_max && owner_at + item.owner.size <= pointer_max);
+}
+
 bool Body::write_item(const Item& item) {
   const std::size_t owner_at = place_of(item.owner);
   if (item.set == nullptr || owner_at > pointer_max) return write_plainly(item, owner_at);
-  const bool far = !item.set->pointers.empty() && size_ + item.set->wire.size() > pointer_max;
-  return far ? write_plainly(item, owner_at) : write_set(item, owner_at);
+  return reaches(item, owner_at) ? write_set(item, owner_at) : write_plainly(item, owner_at);
 }
 
 /// The records written. Stops, and truncates the message, at the first set that does not fit.

@@ -16,6 +16,7 @@
 #include "io/log_sink.h"
 #include "io/loop.h"
 #include "io/privileges.h"
+#include "io/socket.h"
 
 namespace hither::dns {
 namespace {
@@ -74,6 +75,7 @@ int run(const CommandLine& line) {
   if (line.flags.topology.empty()) {
     return refuse("no description; set HITHER_TOPOLOGY or --topology to its path");
   }
+  io::raise_open_files_limit();  // TCP connections want more than is usual.
   // Before anything takes time: a signal that comes while files are read is an orderly stop, too.
   io::Loop loop;
   std::function<void()> reload;

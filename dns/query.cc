@@ -85,9 +85,10 @@ Rcode read_sections(Reader& in, Query& query) {
   return in.left() > 0 ? Rcode::formerr : problem;
 }
 
-/// What another opcode has in the place of a question is a name, a type and a class too: NOTIFY
-/// (RFC 1996 s3.7), UPDATE (RFC 2136 s2.3). All else is records.
-Rcode read_other_opcode(Reader& in, Query& query) {
+/// Reads nothing but the OPT record, of any message: all have their sections in one form. What
+/// another opcode has in the place of a question is a name, a type and a class too: NOTIFY
+/// (RFC 1996 s3.7), UPDATE (RFC 2136 s2.3). As read_additional().
+std::optional<Rcode> read_only_opt(Reader& in, Query& query) {
   const int questions = in.u16();
   const int answers = in.u16();
   const int authorities = in.u16();
@@ -103,7 +104,20 @@ Rcode read_other_opcode(Reader& in, Query& query) {
   }
   const auto problem = read_additional(in, additional, query);
   if (!problem) query.edns.reset();
-  return problem == Rcode::badvers ? Rcode::badvers : Rcode::notimp;
+  return problem;
+}
+
+Rcode read_other_opcode(Reader& in, Query& query) {
+  return read_only_opt(in, query) == Rcode::badvers ? Rcode::badvers : Rcode::notimp;
+}
+
+/// Who sent an OPT record gets one, also where what stands before it was the mistake (RFC 6891 s7).
+/// It stays without a trace of what the options said.
+void read_opt_of_malformed(ByteView packet, Query& query) {
+  constexpr std::size_t counts_at = 4;
+  Reader in(packet.subspan(counts_at));
+  if (!query.edns) read_only_opt(in, query);
+  if (query.edns) forget_options(*query.edns);
 }
 
 }  // namespace
@@ -121,7 +135,7 @@ bool decode(ByteView packet, Query& query) {
   query.known_serial.reset();
   query.edns.reset();
   query.problem = query.opcode == 0 ? read_sections(in, query) : read_other_opcode(in, query);
-  if (query.problem == Rcode::formerr && query.edns) forget_options(*query.edns);
+  if (query.problem == Rcode::formerr) read_opt_of_malformed(packet, query);
   return true;
 }
 

@@ -42,7 +42,8 @@ struct Query {
 ///     Likewise IXFR without the SOA that it must bring there (RFC 1995 s3);
 ///  3. a second OPT record, or one whose owner is not the root (RFC 6891 s6.1.1): FORMERR;
 ///  4. what read_opt() (dns/edns.h) says of the OPT record: BADVERS or FORMERR.
-/// After a FORMERR, wherever it comes from, no option of the query is left.
+/// After a FORMERR, wherever it comes from, no option of the query is left. Its OPT record is,
+/// where the sections before can be passed over (RFC 6891 s7).
 [[nodiscard]] bool decode(ByteView packet, Query& query);
 
 }  // namespace hither::dns

@@ -50,6 +50,10 @@ class SetPreparer {
   /// Suffixes remembered of one set; names behind them are compressed no better.
   static constexpr std::size_t known_max = 64;
   static constexpr std::size_t question_rest = 4;  // type and class
+  /// How much farther back a set may stand than it was prepared for: behind the longest chain, each
+  /// step a DNAME and the CNAME it makes, and a question that is longer than the owner.
+  static constexpr std::size_t moved_max =
+      cname_chain_max * 2 * (record_head_size + name_octets_max) + name_octets_max;
 
   struct Known {
     ByteView suffix;
@@ -59,6 +63,9 @@ class SetPreparer {
 
   static std::size_t next(ByteView name, std::size_t at) {
     return at + std::to_integer<std::size_t>(name[at]) + 1;
+  }
+  void note_target(std::size_t at) {
+    set_.farthest = std::max(set_.farthest, static_cast<std::uint16_t>(at));
   }
   void write_name(ByteView name);
   void write_data(ByteView data);
@@ -81,10 +88,11 @@ void SetPreparer::write_name(ByteView name) {
       set_.pointers.push_back(
           {.at = static_cast<std::uint16_t>(set_.wire.size()), .into_wire = found->in_wire});
       append_pointer(set_.wire, found->target);
+      if (found->in_wire) note_target(found->target - base_);
       break;
     }
     const std::size_t position = base_ + set_.wire.size();
-    if (known_.size() + fresh.size() < known_max && position <= pointer_max) {
+    if (known_.size() + fresh.size() < known_max && position <= pointer_max - moved_max) {
       fresh.push_back({.suffix = suffix, .target = position, .in_wire = true});
     }
     append(set_.wire, suffix.first(next(suffix, 0)));
@@ -109,6 +117,7 @@ void SetPreparer::write_data(ByteView data) {
 void SetPreparer::prepare() {
   set_.wire.clear();
   set_.pointers.clear();
+  set_.farthest = 0;
   Reader in(set_.rdata);
   while (in.left() > 0) {
     append_pointer(set_.wire, header_size);

@@ -29,7 +29,7 @@ struct Record {
 /// pointer to where the name stands, and names in rdata are compressed against that name and
 /// against each other (RFC 1035 s4.1.4). Pointers lead to the places they have in a message whose
 /// question is the owner itself and whose first record this is, which most answers are; for any
-/// other place encode() moves them.
+/// other place encode() moves them. Where CNAMEs and DNAMEs stand before it they still reach.
 struct RrSet {
   /// A pointer in `wire` that does not stand in place of an owner.
   struct Pointer {
@@ -43,6 +43,7 @@ struct RrSet {
   Bytes rdata;  ///< each record's, uncompressed, behind its length in two octets
   Bytes wire;   ///< after prepare(): owner, type, class, TTL, length and data of each record
   std::vector<Pointer> pointers;
+  std::uint16_t farthest = 0;   ///< octet of `wire` that a pointer leads to
   std::uint8_t owner_size = 0;  ///< of the name it was prepared for
 
   void add(ByteView record_rdata);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ class RoomBoard {
   Instant deadline() const;
   std::size_t probes() const { return watch_.probes(); }
   const Probe& probe(std::size_t number) const { return watch_.probe(number); }
+  std::optional<std::uint16_t> kept(std::size_t number) const { return watch_.kept(number); }
 
   std::vector<LogRecord> on_result(std::uint16_t probe, const ProbeResult& result, Instant now);
   std::vector<LogRecord> on_time(Instant now);

@@ -104,14 +104,20 @@ void RoomWatch::add(Probe probe, const topology::Description& description, Insta
   probes_.push_back(std::move(watched));
 }
 
-/// Rule 6. What was on its way is asked again at once.
+/// A room's report is one, whatever farms are in it; of several farms that are asked in one way
+/// each is asked for itself.
+bool RoomWatch::is_same(const Watched& one, const Watched& other) {
+  return one.room == other.room && one.what.kind == other.what.kind &&
+         one.what.target == other.what.target && one.what.path == other.what.path &&
+         one.what.host == other.what.host &&
+         (one.what.kind == Kind::report || one.farms.front().name == other.farms.front().name);
+}
+
+/// Rule 7.
 void RoomWatch::take_over(const RoomWatch& before) {
   for (Watched& mine : probes_) {
-    const auto old = std::ranges::find_if(before.probes_, [&](const Watched& other) {
-      return other.room == mine.room && other.what.kind == mine.what.kind &&
-             other.what.target == mine.what.target && other.what.path == mine.what.path &&
-             other.what.host == mine.what.host;
-    });
+    const auto old = std::ranges::find_if(
+        before.probes_, [&](const Watched& other) { return is_same(mine, other); });
     if (old == before.probes_.end()) continue;
     bool all_known = true;
     for (Farm& farm : mine.farms) {
@@ -124,7 +130,9 @@ void RoomWatch::take_over(const RoomWatch& before) {
     }
     if (!all_known) continue;
     mine.answered = old->answered;
-    if (!old->in_flight) mine.next = old->next;
+    mine.next = old->next;
+    mine.in_flight = old->in_flight;
+    if (old->in_flight) mine.kept = static_cast<std::uint16_t>(old - before.probes_.begin());
   }
 }
 
@@ -217,6 +225,11 @@ std::vector<LogRecord> RoomWatch::on_result(std::uint16_t probe, const ProbeResu
                                             Instant now) {
   ASSERT(probe < probes_.size());
   Watched& watched = probes_[probe];
+  if (result.ours) {
+    watched.in_flight = false;
+    watched.next = now + limits_.fast_interval;
+    return {};
+  }
   const bool first = !watched.answered;
   std::vector<LogRecord> records;
   for (Farm& farm : watched.farms) {

@@ -33,6 +33,7 @@ struct Probe {
 struct ProbeResult {
   bool passed = false;               ///< of kinds http and tcp
   std::optional<RoomReport> report;  ///< of kind report
+  bool ours = false;                 ///< nobody was asked, for want of a descriptor or memory here
   std::string reason;                ///< why there is neither
   Duration took{};
 };
@@ -55,8 +56,12 @@ ProbeResult read_probe(topology::ProbeRule::Kind kind, int status, std::string_v
 /// 4. A farm that is up in a room that says it is draining is draining. Draining begins and ends
 ///    with the first report that says so: it is the operator's word, not a measurement.
 /// 5. The first round is over when every probe has been answered, or not, once.
-/// 6. Taken over from a watch of an earlier description, what is still asked in the same way keeps
-///    state, counts and turn; all else begins anew. A first round that was over stays over.
+/// 6. What we lacked the means to ask says nothing of the room: it is not counted, and asked again
+///    after the fast interval.
+/// 7. Taken over from a watch of an earlier description, what is still asked in the same way keeps
+///    state, counts and turn, and a probe that is on its way stays so: else a room that is silent
+///    would never be down while descriptions change faster than the timeout. All else begins anew.
+///    A first round that was over stays over.
 class RoomWatch {
  public:
   RoomWatch(const topology::Description& description, Instant now,
@@ -71,6 +76,8 @@ class RoomWatch {
 
   std::size_t probes() const { return probes_.size(); }
   const Probe& probe(std::size_t number) const { return probes_[number].what; }
+  /// Rule 7: the number in the watch before of a probe that was on its way there and still is.
+  std::optional<std::uint16_t> kept(std::size_t number) const { return probes_[number].kept; }
 
   const RoomStates& states() const { return states_; }
   bool complete() const { return states_.complete(); }
@@ -88,10 +95,12 @@ class RoomWatch {
     Instant next;
     bool in_flight = false;
     bool answered = false;
+    std::optional<std::uint16_t> kept;
   };
 
   void add_probes(const topology::Description& description, std::size_t room, Instant now);
   void add(Probe probe, const topology::Description& description, Instant now);
+  static bool is_same(const Watched& one, const Watched& other);
   void take_over(const RoomWatch& before);
   void feed(const Watched& watched, Farm& farm, FarmState& state, const ProbeResult& result,
             Instant now);

@@ -46,12 +46,21 @@ Result<Endpoint> settle_endpoint(const Endpoint& endpoint) {
   }
 }
 
-/// The part of one thread; together they make dns.tcp.connections, but for one each at least.
-std::size_t connections_of_thread(const Settings& settings, int thread) {
-  const int connections = settings.description.dns.protocol.tcp.connections;
-  const int rest = connections % settings.threads;
-  return static_cast<std::size_t>(
-      std::max(connections / settings.threads + (thread < rest ? 1 : 0), 1));
+/// How many TCP connections there may be. Probes, sockets, status pages and files need descriptors,
+/// too: so clients can never make rooms look dead.
+std::size_t connections_max(const Settings& settings, std::size_t probes) {
+  const auto threads = static_cast<std::size_t>(settings.threads);
+  const std::size_t reserved = 64 + probes + threads * (2 * settings.listen.size() + 3);
+  const std::size_t files = io::open_files_max();
+  const auto wanted = static_cast<std::size_t>(settings.description.dns.protocol.tcp.connections);
+  return std::min(wanted, files - std::min(files, reserved));
+}
+
+/// The part of one thread; together they make all of them, but for one each at least.
+std::size_t connections_of_thread(std::size_t connections, const Settings& settings, int thread) {
+  const auto threads = static_cast<std::size_t>(settings.threads);
+  const bool one_more = static_cast<std::size_t>(thread) < connections % threads;
+  return std::max<std::size_t>(connections / threads + (one_more ? 1 : 0), 1);
 }
 
 io::Page error_page(const Error& error) {
@@ -109,10 +118,11 @@ Result<void> Server::listen() {
     if (!settled) return tl::unexpected(settled.error());
     endpoints_.push_back(*settled);
   }
+  const std::size_t connections = connections_max(settings_, board_.probes());
   for (int i = 0; i < settings_.threads; ++i) {
     auto sockets = open_sockets();
     if (!sockets) return tl::unexpected(sockets.error());
-    const TcpLimits tcp{.connections_max = connections_of_thread(settings_, i),
+    const TcpLimits tcp{.connections_max = connections_of_thread(connections, settings_, i),
                         .quota = &tcp_quota_};
     threads_.push_back(std::make_unique<ServerThread>(std::move(*sockets), snapshot_, tcp));
     for (const Counters* one : threads_.back()->counters()) counters_.push_back(one);
@@ -134,7 +144,8 @@ void Server::start() {
   for (const LogRecord& record : describe_warnings(settings_.description, nullptr)) {
     io::write_log(record);
   }
-  if (board_.complete()) io::notify("READY=1");
+  log_tcp_limit();
+  say_ready_once();
   probe_due();
   file_timer_.set(io::monotonic_now() + file_interval);
   start_query_log();
@@ -151,20 +162,44 @@ void Server::probe_due() {
   const Instant now = io::monotonic_now();
   after_event(board_.on_time(now));
   for (const std::uint16_t number : board_.take_due(now)) {
-    probes_[number] = std::make_unique<SentProbe>(
+    probes_[number] = std::make_unique<Sent>();
+    Sent& sent = *probes_[number];
+    sent.number = number;
+    sent.probe = std::make_unique<SentProbe>(
         loop_, board_.probe(number), settings_.description.dns.health.timeout,
-        [this, number](const ProbeResult& result) { on_result(number, result); });
+        [this, &sent](const ProbeResult& result) { on_result(sent.number, result); });
   }
   probe_timer_.set(board_.deadline());
 }
 
+/// What is on its way and still asked stays so on a new board; it may have another number there.
+void Server::keep_probes() {
+  auto before = std::exchange(probes_, {});
+  probes_.resize(board_.probes());
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    const auto kept = board_.kept(i);
+    if (!kept) continue;
+    probes_[i] = std::move(before[*kept]);
+    probes_[i]->number = static_cast<std::uint16_t>(i);
+  }
+}
+
 void Server::on_result(std::uint16_t probe, const ProbeResult& result) {
-  const bool was_complete = board_.complete();
-  probe_times_.add(settings_.description.rooms[board_.probe(probe).room].name, result.took);
+  if (!result.ours) {
+    probe_times_.add(settings_.description.rooms[board_.probe(probe).room].name, result.took);
+  }
   after_event(board_.on_result(probe, result, io::monotonic_now()));
-  if (board_.complete() && !was_complete) io::notify("READY=1");
+  say_ready_once();
   probe_timer_.set(board_.deadline());
   probes_[probe].reset();  // Last: `result` and this callback live in it.
+}
+
+/// When the first round is over: after its last result, or a reload without the rooms that it
+/// waited for.
+void Server::say_ready_once() {
+  if (ready_ || !board_.complete()) return;
+  ready_ = true;
+  io::notify("READY=1");
 }
 
 void Server::after_event(const std::vector<LogRecord>& records) {
@@ -228,7 +263,8 @@ void Server::stop() {
   write_query_log();
 }
 
-void Server::read_overrides_again() {
+/// False: they cannot be read, and stay as they are.
+bool Server::read_overrides_again() {
   std::vector<Error> mistakes;
   const auto overrides = read_overrides_file(settings_.overrides, mistakes);
   override_mistakes_.clear();
@@ -237,6 +273,7 @@ void Server::read_overrides_again() {
     io::write_log(log_error("overrides-refused").with("mistake", mistake.message));
   }
   if (overrides) set_overrides(*overrides);
+  return overrides.has_value();
 }
 
 void Server::set_overrides(const topology::Overrides& overrides) {
@@ -283,7 +320,6 @@ void Server::on_read(SetupReading reading, Duration took) {
 }
 
 void Server::take(Setup fresh) {
-  probes_.clear();  // Those on their way are sent again.
   const Instant now = io::monotonic_now();
   for (const LogRecord& record : judge_serials(*loaded_.directory, *fresh.loaded.directory)) {
     io::write_log(record);
@@ -296,25 +332,46 @@ void Server::take(Setup fresh) {
   loaded_ = std::move(fresh.loaded);
   board_ = RoomBoard(settings_.description, now, &board_);
   share_control_ = ShareControl(settings_.description, &share_control_);
-  probes_.resize(board_.probes());
-  override_mistakes_.clear();
-  overrides_ = std::move(fresh.overrides);
-  overrides_stamp_ = fresh.overrides_stamp;
+  keep_probes();
   limit_tcp();
-  after_event(board_.set_overrides(
-      resolve(overrides_, settings_.description, {.wall = io::wall_now(), .now = now}), now));
-  look_at_overrides();  // They may have changed again, and been taken, since they were read there.
+  take_overrides(fresh.overrides, fresh.overrides_stamp);
+  say_ready_once();
   probe_due();
   start_query_log();
   tell_secondaries();
 }
 
+/// Their file may have changed since a reload read it, and been taken. The latest of all that was
+/// good is set, and nothing else in between.
+void Server::take_overrides(const topology::Overrides& read,
+                            const std::optional<io::FileStamp>& stamp) {
+  const auto latest = io::stamp_of(settings_.overrides);
+  const bool taken = std::exchange(overrides_stamp_, latest) == latest;
+  if (latest == stamp) {
+    override_mistakes_.clear();
+    set_overrides(read);
+  } else if (taken || !read_overrides_again()) {
+    set_overrides(overrides_);
+  }
+}
+
 void Server::limit_tcp() {
   const int per_client = settings_.description.dns.protocol.tcp.per_client;
   tcp_quota_.set_per_client(static_cast<std::size_t>(per_client));
+  const std::size_t connections = connections_max(settings_, board_.probes());
   for (std::size_t i = 0; i < threads_.size(); ++i) {
-    threads_[i]->limit_tcp(connections_of_thread(settings_, static_cast<int>(i)));
+    threads_[i]->limit_tcp(connections_of_thread(connections, settings_, static_cast<int>(i)));
   }
+}
+
+void Server::log_tcp_limit() const {
+  const auto wanted = static_cast<std::size_t>(settings_.description.dns.protocol.tcp.connections);
+  const std::size_t most = connections_max(settings_, board_.probes());
+  if (most == wanted) return;
+  io::write_log(log_warning("tcp-connections-limited")
+                    .with("connections", most)
+                    .with("wanted", wanted)
+                    .with("reason", "too few open files; raise the limit (ulimit -n)"));
 }
 
 TcpTotals Server::tcp_totals() const {

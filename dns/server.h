@@ -54,10 +54,18 @@ class Server {
   const Endpoint& admin_endpoint() const { return admin_endpoint_; }
 
  private:
+  /// A probe on its way, with the number that it has on the board now.
+  struct Sent {
+    std::uint16_t number = 0;
+    std::unique_ptr<SentProbe> probe;
+  };
+
   [[nodiscard]] Result<std::vector<ListenSockets>> open_sockets();
   void add_pages();
   void probe_due();
+  void keep_probes();
   void on_result(std::uint16_t probe, const ProbeResult& result);
+  void say_ready_once();
   void after_event(const std::vector<LogRecord>& records);
   void publish();
   void look_at_files();
@@ -65,13 +73,15 @@ class Server {
   void write_query_log();
   void log_queries();
   void start_query_log();
-  void read_overrides_again();
+  bool read_overrides_again();
   void set_overrides(const topology::Overrides& overrides);
   void on_read(SetupReading reading, Duration took);
   void tell_secondaries();
   bool refuse(const std::vector<Error>& mistakes);
   void take(Setup fresh);
+  void take_overrides(const topology::Overrides& read, const std::optional<io::FileStamp>& stamp);
   void limit_tcp();
+  void log_tcp_limit() const;
   TcpTotals tcp_totals() const;
   StatusInput status_input() const;
   io::Page explain_page(const io::PageRequest& request) const;
@@ -94,7 +104,8 @@ class Server {
   std::vector<const Counters*> counters_;
   std::vector<QueryLog*> query_logs_;
   io::AdminServer admin_;
-  std::vector<std::unique_ptr<SentProbe>> probes_;  ///< by number, while one is on its way
+  std::vector<std::unique_ptr<Sent>> probes_;  ///< by number, while one is on its way
+  bool ready_ = false;                         ///< and has said so
   ProbeTimes probe_times_;
   io::Timer probe_timer_;
   io::Timer share_timer_;  ///< for what moves though no room changes

@@ -10,7 +10,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "dns/builtin_geo.h"
@@ -52,8 +51,9 @@ Geography::Sources open_databases(const std::vector<std::string>& geo,
 Halves in_two_threads() {
   return {.run_both =
               [](const Halves::Task& one, const Halves::Task& other) {
-                const std::jthread beside(one);
+                auto beside = std::async(std::launch::async, one);
                 other();
+                beside.get();
               },
           .run_alone =
               [mutex = std::make_shared<std::mutex>()](const Halves::Task& task) {

@@ -23,6 +23,7 @@ struct SentProbe::Http {
 
   void finish(const io::HttpReply& reply) {
     ProbeResult result = read_probe(kind, reply.status, reply.body, reply.error);
+    result.ours = reply.ours;
     result.took = reply.took;
     const auto callback = std::exchange(done, {});
     if (callback) callback(result);
@@ -38,8 +39,10 @@ struct SentProbe::Tcp {
       : done(std::move(on_result)),
         started(io::monotonic_now()),
         timer(loop, [this] { finish(at_once.empty() ? "timed out" : at_once); }) {
-    auto socket = io::connect_tcp(what.target);
+    int error = 0;
+    auto socket = io::connect_tcp(what.target, &error);
     if (!socket) {
+      ours = io::is_shortage(error);
       at_once = socket.error().message;
       timer.set(started);
       return;
@@ -48,8 +51,9 @@ struct SentProbe::Tcp {
     watch.emplace(
         loop, fd.get(), [] {},
         [this] {
-          const int error = io::connect_error(fd.get());
-          finish(error == 0 ? "" : io::error_text(error));
+          const int failure = io::connect_error(fd.get());
+          ours = io::is_shortage(failure);
+          finish(failure == 0 ? "" : io::error_text(failure));
         });
     watch->want_write(true);
     timer.set(started + timeout);
@@ -57,6 +61,7 @@ struct SentProbe::Tcp {
 
   void finish(const std::string& error) {
     ProbeResult result = read_probe(Kind::tcp, 0, {}, error);
+    result.ours = ours;
     result.took = io::monotonic_now() - started;
     const auto callback = std::exchange(done, {});
     if (callback) callback(result);  // It may destroy this probe.
@@ -65,6 +70,7 @@ struct SentProbe::Tcp {
   Done done;
   Instant started;
   std::string at_once;  ///< why there was no connection to wait for
+  bool ours = false;
   io::Fd fd;
   std::optional<io::FdWatch> watch;
   io::Timer timer;

@@ -62,6 +62,10 @@ SetupReading set_up(const Start& start) {
   auto loaded = load(*settings, start.lasting, reading.mistakes);
   const auto overrides_stamp = io::stamp_of(settings->overrides);
   auto overrides = read_overrides_file(settings->overrides, reading.mistakes);
+  if (!overrides) {
+    reading.files.push_back(settings->overrides);
+    reading.stamps.push_back(overrides_stamp);
+  }
   if (!loaded || !overrides) return reading;
   reading.setup.emplace(Setup{.settings = std::move(*settings),
                               .loaded = std::move(*loaded),

@@ -26,7 +26,8 @@ struct SetupReading {
   std::optional<Setup> setup;
   std::vector<Error> mistakes;
   /// The files that were wanted, as far as they are known, and what they were before they were
-  /// read: whose change is worth another reading. Without the overrides, which are read apart.
+  /// read: whose change is worth another reading. The overrides are read apart, and only named here
+  /// if they are why there is no setup.
   std::vector<std::string> files;
   std::vector<std::optional<io::FileStamp>> stamps;
 };
@@ -42,7 +43,8 @@ struct Start {
 /// thread.
 SetupReading set_up(const Start& start);
 
-/// The overrides file; one that is not there is no overrides, and so is an empty path.
+/// The overrides file; one that is not there is no overrides, and so is an empty path. One that
+/// cannot be seen or read is a mistake.
 std::optional<topology::Overrides> read_overrides_file(const std::string& path,
                                                        std::vector<Error>& mistakes);
 

@@ -60,6 +60,7 @@ void TcpSession::take_pending(Instant now, Bytes& out) {
 }
 
 void TcpSession::on_bytes(ByteView bytes, Instant now, Bytes& out) {
+  if (silenced_) return;
   if (pending_.empty()) {
     append(pending_, bytes.subspan(take_messages(bytes, now, out)));
   } else {

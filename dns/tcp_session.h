@@ -28,7 +28,7 @@ namespace hither::dns {
 /// A client must finish a message within `idle_max` of the one before (RFC 7766 s6.2.3), counted in
 /// whole messages, so that single octets do not keep a connection. Who asks is told that time
 /// (edns-tcp-keepalive, RFC 7828). Who sends what gets silence over UDP does not speak DNS: nothing
-/// more is read, and the session is finished.
+/// more is read, and the session is finished when transfers that are under way are.
 ///
 /// While `answers_bytes_max` of answers wait to be sent, what was asked behind them waits as it
 /// came, at most one reading of the socket and one message (80 KiB), and no more is read: small
@@ -65,7 +65,7 @@ class TcpSession {
   /// The client will send nothing more; what it asked is still answered.
   void on_end();
   bool finished() const { return finished_; }
-  bool wants_input() const { return !blocked_; }
+  bool wants_input() const { return !blocked_ && !silenced_; }
   /// on_drained() is wanted.
   bool has_more() const { return blocked_ || !transfers_.empty(); }
 

@@ -40,7 +40,10 @@ Result<std::string> read_file(const std::string& path) {
 
 std::optional<FileStamp> stamp_of(const std::string& path) {
   struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  if (stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    return FileStamp{.error = errno};
+  }
   return FileStamp{.device = status.st_dev,
                    .inode = status.st_ino,
                    .size = status.st_size,

@@ -19,9 +19,11 @@ struct FileStamp {
   std::uint64_t inode = 0;
   std::int64_t size = 0;
   std::int64_t changed_ns = 0;
+  int error = 0;  ///< why it cannot be seen; all else is 0 then
   friend bool operator==(const FileStamp&, const FileStamp&) = default;
 };
-/// nullopt where there is no such file, or it cannot be seen.
+/// nullopt where there is no such file. One that may be there and cannot be seen (a folder that may
+/// not be searched, a link that leads to itself) has a stamp that says so, for it is not absent.
 std::optional<FileStamp> stamp_of(const std::string& path);
 
 /// Replaces a file as one step: readers see the old or the new content, never a part. The draft

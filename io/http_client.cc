@@ -28,7 +28,10 @@ struct HttpFetch::State {
   void on_bytes();
   bool read_head();
   void read_body();
-  void fail_with(int error) { finish({.error = error_text(error), .silent = is_silence(error)}); }
+  void fail_with(int error) { fail_with(error, error_text(error)); }
+  void fail_with(int error, std::string reason) {
+    finish({.error = std::move(reason), .silent = is_silence(error), .ours = is_shortage(error)});
+  }
   void finish(HttpReply result);
 
   Loop& loop;
@@ -76,7 +79,7 @@ void HttpFetch::State::start() {
                     ? connect_tcp(std::get<Endpoint>(request.target), &error)
                     : connect_unix(std::get<std::string>(request.target));
   if (!socket) {
-    finish({.error = socket.error().message, .silent = is_silence(error)});
+    fail_with(error, socket.error().message);
     return;
   }
   fd = std::move(*socket);

@@ -33,6 +33,7 @@ struct HttpReply {
   std::string body;
   std::string error;
   bool silent = false;  ///< with an error: the peer did not cause it (is_silence() of io/socket.h)
+  bool ours = false;    ///< with an error: this machine did (is_shortage())
   Duration took{};
 };
 

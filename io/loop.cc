@@ -415,7 +415,7 @@ struct SignalWatch::State {
   std::vector<std::pair<int, struct sigaction>> before;
 };
 
-SignalWatch::SignalWatch(Loop& loop, std::initializer_list<int> signals,
+SignalWatch::SignalWatch(Loop& loop, const std::vector<int>& signals,
                          std::function<void(int)> on_signal)
     : state_(std::make_unique<State>(loop, std::move(on_signal))) {
   for (const int number : signals) {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
 #include <memory>
+#include <vector>
 
 #include "base/time.h"
 
@@ -108,7 +108,7 @@ class FdWatch {
 /// its own callback.
 class SignalWatch {
  public:
-  SignalWatch(Loop& loop, std::initializer_list<int> signals, std::function<void(int)> on_signal);
+  SignalWatch(Loop& loop, const std::vector<int>& signals, std::function<void(int)> on_signal);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

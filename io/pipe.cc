@@ -22,7 +22,8 @@ IoResult failure() {
   return {.kind = later ? IoResult::Kind::would_block : IoResult::Kind::failed, .error = error};
 }
 
-/// splice(2) knows no MSG_NOSIGNAL: a peer that is gone would end the process.
+}  // namespace
+
 void ignore_sigpipe() {
   static const bool ignored = [] {
     struct sigaction now {};
@@ -33,10 +34,8 @@ void ignore_sigpipe() {
   static_cast<void>(ignored);
 }
 
-}  // namespace
-
 std::unique_ptr<Pipe> Pipe::open() {
-  ignore_sigpipe();
+  ignore_sigpipe();  // splice(2) knows no MSG_NOSIGNAL.
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
   auto pipe = std::make_unique<Pipe>();

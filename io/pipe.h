@@ -9,6 +9,10 @@
 
 namespace hither::io {
 
+/// From now on a reader or peer that is gone is an error of who writes to it, and not the end of
+/// the process; unless the process has other plans for SIGPIPE. Any thread.
+void ignore_sigpipe();
+
 /// A pipe that carries bytes from one socket to another without a copy through this process
 /// (splice(2)): fill() takes pages from a socket into the pipe, drain() gives them to another.
 /// Owned by one thread.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -37,7 +38,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 /// Between fork and exec: only async-signal-safe calls. Never returns.
 [[noreturn]] void become(char* const* argv, char* const* environment, int output, int report,
-                         pid_t parent) {
+                         rlim_t open_files, pid_t parent) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // the parent died before the line above
@@ -45,6 +46,11 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) std::signal(number, SIG_DFL);
+  rlimit limit{};
+  if (open_files > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 && open_files < limit.rlim_cur) {
+    limit.rlim_cur = open_files;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
   const int null = open("/dev/null", O_RDONLY);
   if (null >= 0) dup2(null, STDIN_FILENO);
   if (null > STDERR_FILENO) close(null);
@@ -85,7 +91,8 @@ Result<Child> spawn(const SpawnRequest& request) {
   const pid_t pid = fork();
   if (pid < 0) return fail(fmt::format("cannot fork: {}", error_text(errno)));
   if (pid == 0) {
-    become(argv.data(), environment.data(), output->writing.get(), report->writing.get(), parent);
+    become(argv.data(), environment.data(), output->writing.get(), report->writing.get(),
+           request.open_files, parent);
   }
   setpgid(pid, pid);  // in both, so that neither has to wait for the other
   report->writing.close();

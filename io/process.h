@@ -18,6 +18,7 @@ namespace hither::io {
 struct SpawnRequest {
   std::vector<std::string> argv;         ///< argv[0] is the path to execute
   std::vector<std::string> environment;  ///< all of it, "KEY=value"
+  std::size_t open_files = 0;            ///< its soft limit of descriptors; 0: as ours
 };
 
 struct Child {

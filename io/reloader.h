@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,7 +25,9 @@ namespace hither::io {
 /// for a reading to end.
 ///
 /// A Reading says in `files` and `stamps` which files it wanted, and what they were before it read
-/// them.
+/// them; if it says none, those of the reading before stay. One that throws is a reading with that
+/// mistake in `mistakes`: what runs goes on. Where there is no thread to be had, the next look
+/// tries again.
 template <class Reading>
 class Reloader {
  public:
@@ -41,6 +45,7 @@ class Reloader {
   /// Looks if a file has changed; called now and then.
   void look() {
     if (busy_) return;
+    if (std::exchange(again_, false)) return read();
     std::vector<std::optional<FileStamp>> stamps;
     for (const std::string& file : files_) stamps.push_back(stamp_of(file));
     if (changes_.look(stamps)) read();
@@ -52,20 +57,37 @@ class Reloader {
       again_ = true;
       return;
     }
-    worker_ = std::jthread([this] {
-      const Instant begin = monotonic_now();
-      auto reading = std::make_shared<Reading>(read_());
-      const Duration took = monotonic_now() - begin;
-      loop_.post([this, reading, took] { on_done(std::move(*reading), took); });
-    });
+    try {
+      worker_ = std::jthread([this] { work(); });
+    } catch (const std::system_error&) {
+      busy_ = false;
+      again_ = true;
+    }
   }
 
  private:
+  /// In the other thread.
+  void work() {
+    const Instant begin = monotonic_now();
+    auto reading = std::make_shared<Reading>();
+    try {
+      *reading = read_();
+    } catch (const std::exception& error) {
+      *reading = Reading();
+      reading->mistakes.push_back({"cannot read it now: " + std::string(error.what()) +
+                                   "; SIGHUP (systemctl reload) tries again"});
+    }
+    const Duration took = monotonic_now() - begin;
+    loop_.post([this, reading, took] { on_done(std::move(*reading), took); });
+  }
+
   void on_done(Reading reading, Duration took) {
     worker_.join();
     busy_ = false;
-    files_ = reading.files;
-    changes_ = ChangeWatch<FileStamp>(reading.stamps);
+    if (!reading.files.empty()) {
+      files_ = reading.files;
+      changes_ = ChangeWatch<FileStamp>(reading.stamps);
+    }
     on_read_(std::move(reading), took);
     if (std::exchange(again_, false)) read();
   }

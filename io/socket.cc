@@ -282,7 +282,16 @@ std::size_t open_files_max() {
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : 1024;
 }
 
+void raise_open_files_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void shutdown_write(int fd) { shutdown(fd, SHUT_WR); }
+
+void shutdown_read(int fd) { shutdown(fd, SHUT_RD); }
 
 void reset_on_close(int fd) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};

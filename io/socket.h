@@ -98,9 +98,13 @@ Accepted accept_one(int fd);
 
 /// How many descriptors this process may have (RLIMIT_NOFILE).
 std::size_t open_files_max();
+/// Takes all of them that the system lets us have. Where it does not, the lower limit holds.
+void raise_open_files_limit();
 
 /// Sends FIN; reading goes on.
 void shutdown_write(int fd);
+/// Of a local socket: what is here can still be read, and the other side can send nothing more.
+void shutdown_read(int fd);
 
 /// "Connection refused", "timed out", ...: in words, for reasons in status pages and logs.
 std::string error_text(int error);

@@ -92,7 +92,10 @@ struct TlsProbe::State {
   void await_ticket();
   bool send();
   void on_time();
-  void fail_with(int error) { finish({.error = error_text(error), .silent = is_silence(error)}); }
+  void fail_with(int error) { fail_with(error, error_text(error)); }
+  void fail_with(int error, std::string reason) {
+    finish({.error = std::move(reason), .silent = is_silence(error), .ours = is_shortage(error)});
+  }
   void finish(TlsOutcome outcome);
   void close();
 
@@ -135,7 +138,7 @@ void TlsProbe::State::start() {
   int error = 0;
   Result<Fd> socket = connect_tcp(target.endpoint, &error);
   if (!socket) {
-    finish({.error = socket.error().message, .silent = is_silence(error)});
+    fail_with(error, socket.error().message);
     return;
   }
   fd = std::move(*socket);

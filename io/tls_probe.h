@@ -53,6 +53,7 @@ class TlsTicket {
 struct TlsOutcome {
   std::string error;     ///< empty: it was completed
   bool silent = false;   ///< with an error: not the peer's doing (is_silence() of io/socket.h)
+  bool ours = false;     ///< with an error: this machine's (is_shortage())
   bool resumed = false;  ///< by the ticket
 };
 

@@ -206,21 +206,26 @@ void Farm::change(topology::Farm farm, const CopyPlan& plan) {
                           ? topology::weight_usual
                           : static_cast<std::uint32_t>(weight->second.weight));
   }
-  for (const CopyPlan::Join& join : plan.joins) {
-    Server& server = *servers_[join.place];
-    if (join.heir_of) {
-      const Server& before = *servers_[*join.heir_of];
-      server.endpoint_.set(before.endpoint_.get());
-      server.healthy_ = before.healthy();
-    }
-    server.present_ = true;
-  }
+  for (const CopyPlan::Join& join : plan.joins) welcome(join);
   for (const std::size_t place : plan.leaves) {
     servers_[place]->present_ = false;
     servers_[place]->healthy_ = false;
     set_standing(place, Standing::good);
   }
   change_generation();
+}
+
+/// Of one that returns nothing of before holds, but its counters. It may be picked once it is
+/// healthy, so that comes last.
+void Farm::welcome(const CopyPlan::Join& join) {
+  Server& server = *servers_[join.place];
+  const Server* before = join.heir_of ? servers_[*join.heir_of].get() : nullptr;
+  server.endpoint_.set(before != nullptr ? before->endpoint_.get() : Endpoint{});
+  if (before != nullptr) server.feedback_.copy(before->feedback_);
+  server.streak_.clear();
+  set_standing(join.place, before != nullptr ? before->standing() : Standing::good);
+  server.healthy_ = before != nullptr && before->healthy();
+  server.present_ = true;
 }
 
 void Farm::set_usable(std::size_t index, bool usable) {
@@ -251,7 +256,8 @@ std::vector<Outliers::Seen> Farm::take_seen() {
   for (std::size_t i = 0; i < size(); ++i) {
     Server& one = server(i);
     seen.push_back(
-        {.candidate = one.healthy() && one.weight() > 0,
+        {.present = one.present(),
+         .candidate = one.healthy() && one.weight() > 0,
          .streak = one.streak_.take_longest(),
          .outcomes = {.good = total(one, &ServerTotals::good),
                       .bad = total(one, &ServerTotals::bad) + total(one, &ServerTotals::throttled)},

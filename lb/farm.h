@@ -238,8 +238,8 @@ class Farm {
   /// What change() would do. Fails if there are not enough places left. Main thread.
   [[nodiscard]] Result<CopyPlan> plan(const topology::Farm& farm, const Copies& copies) const;
   /// Makes `farm` what holds from now on. Servers that join are down until a probe says otherwise,
-  /// heirs are what their predecessors were; those that leave get nothing new. `plan` is
-  /// what plan() said of the same farm just now. Main thread.
+  /// and nowhere until somebody resolves them; heirs are what their predecessors were; those that
+  /// leave get nothing new. `plan` is what plan() said of the same farm just now. Main thread.
   void change(topology::Farm farm, const CopyPlan& plan);
   /// Settings that change() replaced stay until no thread can be reading them: call it when every
   /// thread has come by since. Main thread.
@@ -316,6 +316,7 @@ class Farm {
 
  private:
   std::vector<CopyIdentity> identities(const topology::Farm& farm, const Copies& copies) const;
+  void welcome(const CopyPlan::Join& join);
   void change_generation() { generation_.fetch_add(1, std::memory_order_release); }
   void give(std::size_t place);
   void heed_panic();

@@ -84,6 +84,12 @@ void Feedback::inherit(const Levels& levels, Instant now) {
   if (levels.pace > Duration::zero()) pace_.observe(levels.pace, now);
 }
 
+void Feedback::copy(const Feedback& other) {
+  peak_.copy(other.peak_);
+  mean_.copy(other.mean_);
+  pace_.copy(other.pace_);
+}
+
 void Feedback::observe(const Outcome& outcome, Instant now) {
   peak_.observe(outcome.cost, now);
   mean_.observe(outcome.cost, now);

@@ -34,6 +34,10 @@ class MovingAverage {
   /// Zero if nothing was observed yet. Otherwise the average, fallen by 1/e for each forget_after
   /// since the last sample: a server that nobody picks any more gets another chance.
   Duration level(Instant now) const;
+  /// It is what another is.
+  void copy(const MovingAverage& other) {
+    word_.store(other.word_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  }
 
  private:
   std::uint64_t next(std::uint64_t seen, Duration sample, std::uint32_t tick) const;
@@ -62,6 +66,8 @@ class Feedback {
 
   /// What another process had observed is where these averages begin. Before anything is observed.
   void inherit(const Levels& levels, Instant now);
+  /// These averages are those of another, which saw the same server by another name.
+  void copy(const Feedback& other);
   void observe(const Outcome& outcome, Instant now);
   Duration peak(Instant now) const { return peak_.level(now); }
   Duration mean(Instant now) const { return mean_.level(now); }

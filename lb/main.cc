@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <malloc.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include "base/text.h"
 #include "io/log_sink.h"
+#include "io/socket.h"
 #include "lb/buffer.h"
 #include "lb/server.h"
 #include "lb/server_setup.h"
@@ -68,14 +68,6 @@ int refuse(const std::vector<Error>& mistakes) {
   return status_bad_input;
 }
 
-/// A connection is a descriptor or two: take all that the system lets us have.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);  // Where it fails the lower limit holds, and accepting pauses.
-}
-
 /// Blocks of bytes (lb/buffer.h) go back to the system each for itself when a burst is over,
 /// instead of staying as holes between what is small and lives long.
 void map_blocks() { mallopt(M_MMAP_THRESHOLD, static_cast<int>(lb::block_bytes)); }
@@ -109,7 +101,7 @@ int serve(const Options& options, std::vector<std::string> argv) {
   if (!first.settings) return refuse(first.mistakes);
   Result<lb::Balancer::Succession> succession = succession_of(options, std::move(argv));
   if (!succession) return complain(succession.error());
-  raise_descriptor_limit();
+  io::raise_open_files_limit();  // A connection is a descriptor or two.
   map_blocks();
   lb::Balancer balancer(*first.settings, *threads, std::move(*succession));
   balancer.follow([flags = options.flags] { return lb::set_up(flags); }, first);

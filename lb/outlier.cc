@@ -72,20 +72,37 @@ Outcomes SuccessWindow::within(Instant now) {
   return sum;
 }
 
-void Outliers::change(const topology::OutlierRule& rule, std::size_t places, std::size_t copies) {
+void Outliers::set_rule(const topology::OutlierRule& rule, std::size_t copies) {
   const bool other_window = rule.window != rule_.window;
   rule_ = rule;
   most_ = static_cast<std::size_t>(rule.most.value_or(static_cast<int>(copies / 2)));
   for (Judged& judged : judged_) {
     if (other_window) judged.window = SuccessWindow(rule.window);
   }
+}
+
+void Outliers::make_places(std::size_t places) {
   while (judged_.size() < places) {
     judged_.push_back({.copy = {},
-                       .window = SuccessWindow(rule.window),
+                       .window = SuccessWindow(rule_.window),
                        .counted = {},
                        .length = {},
                        .returned = {}});
   }
+}
+
+/// Predecessors have not left yet, and so are none of those that join.
+void Outliers::change(const topology::OutlierRule& rule, const CopyPlan& plan) {
+  set_rule(rule, plan.order.size());
+  for (const CopyPlan::Join& join : plan.joins) {
+    make_places(join.place + 1);
+    if (!join.heir_of) continue;
+    Judged& heir = judged_[join.place];
+    const Outcomes counted = heir.counted;
+    heir = judged_[*join.heir_of];
+    heir.counted = counted;  // Of the outcomes, which every place has for itself.
+  }
+  for (const std::size_t place : plan.leaves) forget(place);
 }
 
 void Outliers::forget(std::size_t server) {
@@ -115,12 +132,12 @@ std::vector<Outliers::Change> Outliers::step(std::span<const Seen> seen, Instant
   return std::exchange(changes_, {});
 }
 
-/// What ends while it is out ends for requests of before.
+/// What ends while it is out, or gone, ends for requests of before.
 void Outliers::count(Judged& judged, const Seen& seen, Instant now) const {
   const Outcomes more{.good = seen.outcomes.good - judged.counted.good,
                       .bad = seen.outcomes.bad - judged.counted.bad};
   judged.counted = seen.outcomes;
-  if (judged.copy.standing == Standing::good) judged.window.add(more, now);
+  if (seen.present && judged.copy.standing == Standing::good) judged.window.add(more, now);
 }
 
 /// Empty if it does well.
@@ -150,6 +167,7 @@ bool Outliers::may_eject(std::size_t server, std::span<const Seen> seen) const {
 }
 
 void Outliers::judge(std::size_t server, std::span<const Seen> seen, Instant now) {
+  if (!seen[server].present) return;
   Judged& judged = judged_[server];
   const Trial::State trial = seen[server].trial;
   switch (judged.copy.standing) {

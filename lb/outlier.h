@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "lb/copy_plan.h"
 #include "topology/description.h"
 
 namespace hither::lb {
@@ -112,6 +113,7 @@ class Outliers {
  public:
   /// What is known of one server at a step.
   struct Seen {
+    bool present = true;     ///< one of the farm's copies; of others nothing counts
     bool candidate = false;  ///< up by its probes, and of a weight above 0
     std::uint32_t streak = 0;
     Outcomes outcomes;
@@ -137,14 +139,13 @@ class Outliers {
   };
 
   Outliers(const topology::OutlierRule& rule, std::size_t servers) {
-    change(rule, servers, servers);
+    set_rule(rule, servers);
+    make_places(servers);
   }
 
-  /// The rule from now on, for a farm of `copies` copies that has `places` places: those that left
-  /// keep theirs, so there are never fewer.
-  void change(const topology::OutlierRule& rule, std::size_t places, std::size_t copies);
-  /// This one left: if it returns, nothing of before counts against it.
-  void forget(std::size_t server);
+  /// The rule from now on, and who came and went, as Farm::change() makes it true: heirs are
+  /// judged on where their predecessors were; against others that return nothing of before counts.
+  void change(const topology::OutlierRule& rule, const CopyPlan& plan);
 
   /// One element for each place of the farm. The caller makes the changes true.
   std::vector<Change> step(std::span<const Seen> seen, Instant now);
@@ -166,6 +167,9 @@ class Outliers {
     Instant returned{};  ///< from it
   };
 
+  void set_rule(const topology::OutlierRule& rule, std::size_t copies);
+  void make_places(std::size_t places);
+  void forget(std::size_t server);
   void count(Judged& judged, const Seen& seen, Instant now) const;
   std::string fault_of(Judged& judged, const Seen& seen, Instant now) const;
   bool may_eject(std::size_t server, std::span<const Seen> seen) const;

@@ -10,10 +10,14 @@
 namespace hither::lb {
 
 ProbeResult judge_http(const topology::HealthRule& rule, const HttpProbeReply& reply) {
-  const auto failed = [](std::string reason, bool silent = false) {
-    return ProbeResult{.passed = false, .silent = silent, .reason = std::move(reason)};
+  const auto failed = [&reply](std::string reason) {
+    const bool none = reply.status == 0;
+    return ProbeResult{.passed = false,
+                       .silent = none && reply.silent,
+                       .ours = none && reply.ours,
+                       .reason = std::move(reason)};
   };
-  if (reply.status == 0) return failed(std::string(reply.error), reply.silent);
+  if (reply.status == 0) return failed(std::string(reply.error));
   const bool wanted = std::ranges::any_of(
       rule.status,
       [&reply](const topology::StatusRange& range) { return range.holds(reply.status); });
@@ -116,6 +120,11 @@ Prober::News Prober::on_result(std::size_t server, const ProbeResult& result, In
   Probed& probed = probed_[server];
   if (!probed.under_way) return {};  // It left meanwhile.
   probed.under_way = false;
+  if (result.ours) {
+    ++repeated_;
+    probed.next = now + limits_.fast_interval;
+    return {};
+  }
   if (proves_nothing(probed, result)) {
     ++probed.repeats;
     ++repeated_;

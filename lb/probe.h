@@ -22,6 +22,8 @@ struct ProbeResult {
   /// Of one that did not pass: nothing was heard of the copy, within its time or at all. Everything
   /// else is the copy's own word: a refusal, a reset, a wrong answer.
   bool silent = false;
+  /// It was never asked, for want of a descriptor or of memory here: that says nothing of it.
+  bool ours = false;
   std::string reason;  ///< why not: "Connection refused", "status 503", "timed out"
 };
 
@@ -31,6 +33,7 @@ struct HttpProbeReply {
   std::string_view body;  ///< as much of it as was read
   std::string_view error;
   bool silent = false;  ///< with an error
+  bool ours = false;    ///< likewise
 };
 /// How much of a body is read for a probe: farm.*.health.body must be in there.
 constexpr std::size_t probe_body_bytes = 64 * 1024;
@@ -55,7 +58,9 @@ ProbeResult judge_http(const topology::HealthRule& rule, const HttpProbeReply& r
 /// more than half of the timeout while it was under way: the answer may have had no time, or nobody
 /// to read it. Such a result is not counted and the probe is repeated at once, but at most
 /// `repeats_max` times in a row, so that a balancer that is always late still finds out who is
-/// dead.
+/// dead. Where we lacked a descriptor or memory nobody was asked at all: that is not counted
+/// either,
+/// and the probe is repeated after the fast interval, for as long as it lasts.
 class Prober {
  public:
   static constexpr int spread_percent = 10;
@@ -113,7 +118,7 @@ class Prober {
   const Guard& guard() const { return guard_; }
   /// How often the guard has begun to hold.
   std::uint64_t holds() const { return holds_; }
-  /// Results that did not count because we were late ourselves.
+  /// Results that did not count because of us: we were late, or lacked what a probe needs.
   std::uint64_t repeated() const { return repeated_; }
 
   const Health& health(std::size_t server) const { return probed_[server].health; }

@@ -116,7 +116,8 @@ void add_probe_metrics(const RoomView& room, Metrics& metrics) {
                    [](const Prober& prober) { return static_cast<double>(prober.holds()); }));
   metrics.push_back(
       farms_family(room, "hither_lb_probes_repeated_total",
-                   "Probes that did not count because the balancer itself was late",
+                   "Probes that did not count because the balancer was late, or lacked a "
+                   "descriptor or memory",
                    [](const Prober& prober) { return static_cast<double>(prober.repeated()); }));
 }
 

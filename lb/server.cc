@@ -12,6 +12,7 @@
 #include "io/clock.h"
 #include "io/log_sink.h"
 #include "io/notify.h"
+#include "io/process.h"
 #include "lb/report_decisions.h"
 
 namespace hither::lb {
@@ -28,8 +29,11 @@ constexpr std::uint64_t decisions_shown_max = 1000;
 constexpr std::uint64_t decisions_record_s_max = 60;
 
 /// Probes, status pages and listeners need theirs too: so clients can never take the room down.
-Portion portion_of(unsigned threads) {
-  constexpr std::size_t reserved = 32;
+Portion portion_of(unsigned threads, const Settings& settings) {
+  std::size_t copies = 0;
+  for (const FarmSettings& farm : settings.farms) copies += farm.servers.size();
+  const std::size_t doors = settings.farms.size() * settings.listen.size();
+  const std::size_t reserved = 32 + copies + threads * (doors + 2);
   const std::size_t limit = std::max(io::open_files_max(), reserved + 2);
   const std::size_t pipes = std::min<std::size_t>(limit / 32, 256);
   const std::size_t left = limit - std::min(limit - 2, reserved + 2 * pipes);
@@ -49,7 +53,7 @@ Balancer::Balancer(Settings settings, unsigned threads, Succession succession)
       judge_timer_(loop_, [this] { judge_outliers(); }),
       file_timer_(loop_, [this] { look_at_files(); }),
       leave_timer_(loop_, [this] { end_farms(); }) {
-  const Portion portion = portion_of(threads);
+  const Portion portion = portion_of(threads, settings_);
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
     io::Loop& loop = thread == 0 ? loop_ : *loops_.back();
@@ -119,7 +123,7 @@ RoomView Balancer::view() const {
 }
 
 bool Balancer::run() {
-  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR2},
+  const io::SignalWatch signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD},
                                 [this](int number) { on_signal(number); });
   running_ = true;
   for (std::size_t farm = 0; farm < farms_.size(); ++farm) watch_farm(farm);
@@ -221,7 +225,7 @@ void Balancer::log_down(std::size_t farm, std::size_t server) const {
 }
 
 void Balancer::say_ready_once() {
-  if (ready_) return;
+  if (ready_ || draining_) return;
   for (const std::unique_ptr<FarmProbes>& probes : probes_) {
     if (!probes->prober().first_round_done()) return;
   }
@@ -255,6 +259,8 @@ void Balancer::serve() {
 void Balancer::on_signal(int number) {
   if (number == SIGHUP) {
     if (reloader_ && !draining_) reloader_->read();
+  } else if (number == SIGCHLD) {
+    io::collect_orphans([](int) { return false; });  // Successors that SIGUSR2 started.
   } else if (number == SIGUSR2) {
     start_successor();
   } else if (stopping_) {

@@ -157,13 +157,20 @@ class Balancer {
   bool cutting_ = false;
   bool draining_ = false;
   bool stopping_ = false;  ///< told by a signal, so in less time
-  /// Farms that are not described any more, while their clients leave, and when the last are cut.
-  std::vector<std::pair<std::size_t, Instant>> leaving_;
+  bool hurried_ = false;   ///< told so a second time
+  /// A farm that is not described any more, while its clients leave.
+  struct Leaving {
+    std::size_t farm = 0;
+    Instant from{};   ///< until then some may come who were let in before
+    Instant limit{};  ///< then the last are cut
+  };
+  std::vector<Leaving> leaving_;
   Succession succession_;
   std::unique_ptr<Predecessor> predecessor_;  ///< until it is settled who serves
   std::unique_ptr<HandoverPost> post_;        ///< where a successor finds this one
   Worker::Sockets lent_;
   std::size_t workers_to_lend_ = 0;
+  std::uint64_t offers_ = 0;      ///< how often that was begun
   std::uint64_t generation_ = 1;  ///< how many had this room since the first without a predecessor
   bool gave_up_ = false;
   bool running_ = false;

@@ -123,7 +123,8 @@ void AccessWriter::say_drops() {
     drops += farm->sum([](const FarmTotals& t) -> const Counter& { return t.unlogged; });
   }
   const Instant now = io::monotonic_now();
-  if (drops == drops_said_ || now - drops_said_at_ < loss_interval) return;
+  if (drops == drops_said_) return;
+  if (!stopping_ && now - drops_said_at_ < loss_interval) return;
   io::write_log(log_warning("access-log-dropped")
                     .with("lines", drops - drops_said_)
                     .with("cure", "read the log faster, or log to a file"));

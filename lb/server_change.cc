@@ -164,7 +164,7 @@ std::size_t Balancer::add_farm(const FarmSettings& farm) {
 void Balancer::change_farm(std::size_t number, const FarmSettings& fresh, const CopyPlan& plan) {
   Farm& farm = *farms_[number];
   farm.change(fresh.farm, plan);
-  outliers_[number]->change(fresh.farm.outlier, farm.size(), plan.order.size());
+  outliers_[number]->change(fresh.farm.outlier, plan);
   if (number < probes_.size()) probes_[number]->change(plan);
   const auto say = [&farm](const char* event, std::size_t server) {
     io::write_log(log_info(event)
@@ -175,7 +175,6 @@ void Balancer::change_farm(std::size_t number, const FarmSettings& fresh, const 
   for (const CopyPlan::Join& join : plan.joins) say("server-joins", join.place);
   for (const std::size_t server : plan.leaves) {
     say("server-leaves", server);
-    outliers_[number]->forget(server);
     drop_idle(number, server);
   }
 }

@@ -15,6 +15,13 @@ namespace {
 
 using Kind = topology::HealthRule::Kind;
 
+ProbeResult failure(int error, std::string reason) {
+  return {.passed = false,
+          .silent = io::is_silence(error),
+          .ours = io::is_shortage(error),
+          .reason = std::move(reason)};
+}
+
 /// A connect that passes if it succeeds in time.
 class ConnectProbe {
  public:
@@ -26,7 +33,7 @@ class ConnectProbe {
     int error = 0;
     Result<io::Fd> fd = io::connect_tcp(endpoint, &error);
     if (!fd) {
-      failed_ = {.passed = false, .silent = io::is_silence(error), .reason = fd.error().message};
+      failed_ = failure(error, fd.error().message);
       timer_.set(io::monotonic_now());  // Nobody is called back from within a constructor.
       return;
     }
@@ -41,7 +48,7 @@ class ConnectProbe {
     if (error == 0) {
       finish({.passed = true, .silent = false, .reason = {}});
     } else {
-      finish({.passed = false, .silent = io::is_silence(error), .reason = io::error_text(error)});
+      finish(failure(error, io::error_text(error)));
     }
   }
 
@@ -95,19 +102,21 @@ CopyProbe::CopyProbe(io::Loop& loop, CopyQuestion question, TlsMemory* tls, OnRe
                           on_result(judge_http(rule, {.status = reply.status,
                                                       .body = reply.body,
                                                       .error = reply.error,
-                                                      .silent = reply.silent}));
+                                                      .silent = reply.silent,
+                                                      .ours = reply.ours}));
                         });
   } else if (rule.kind == Kind::tls) {
     ASSERT(tls != nullptr);
-    impl_->tls.emplace(
-        loop, tls->client, tls->ticket,
-        io::TlsTarget{.endpoint = question.endpoint,
-                      .server_name = server_name_of(question),
-                      .timeout = timeout},
-        [on_result = std::move(on_result)](const io::TlsOutcome& outcome) {
-          on_result(
-              {.passed = outcome.error.empty(), .silent = outcome.silent, .reason = outcome.error});
-        });
+    impl_->tls.emplace(loop, tls->client, tls->ticket,
+                       io::TlsTarget{.endpoint = question.endpoint,
+                                     .server_name = server_name_of(question),
+                                     .timeout = timeout},
+                       [on_result = std::move(on_result)](const io::TlsOutcome& outcome) {
+                         on_result({.passed = outcome.error.empty(),
+                                    .silent = outcome.silent,
+                                    .ours = outcome.ours,
+                                    .reason = outcome.error});
+                       });
   } else {
     impl_->connect.emplace(loop, question.endpoint, timeout, std::move(on_result));
   }

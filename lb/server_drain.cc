@@ -17,6 +17,13 @@ std::string rounded(Duration duration) {
   return hither::to_text(Duration(std::chrono::duration_cast<std::chrono::milliseconds>(duration)));
 }
 
+/// Must clients of this port say something before it is known whose they are?
+bool asks_first(const Settings& settings, std::uint16_t port) {
+  return std::ranges::any_of(settings.farms, [port](const FarmSettings& one) {
+    return one.farm.port == port && (one.farm.accept_proxy || !one.farm.server_names.empty());
+  });
+}
+
 }  // namespace
 
 Duration Balancer::longest_window() const {
@@ -30,8 +37,9 @@ Duration Balancer::longest_window() const {
 
 /// Told to stop. Where it was leaving already it has less time now.
 void Balancer::drain() {
+  // Where another process serves the room now, or still does, the room does not stop.
+  if (!predecessor_ && !draining_) io::notify("STOPPING=1");
   stopping_ = true;
-  io::notify("STOPPING=1");
   if (predecessor_) {  // It never served.
     stop();
     return;
@@ -82,7 +90,7 @@ void Balancer::cut_stragglers() {
 
 /// Told to stop a second time. All who are left are cut and told about; a third time is a hurry.
 void Balancer::end_at_once() {
-  if (cutting_) return stop();
+  if (std::exchange(hurried_, true)) return stop();
   cut_stragglers();
 }
 
@@ -105,10 +113,15 @@ DrainRule Balancer::let_go(const std::vector<std::size_t>& ended) {
     window = std::max(window, farms_[farm]->settings().timeouts.drain);
   }
   const DrainRule rule = rule_for_leaving(window);
-  const Instant limit = io::monotonic_now() + rule.limit;
-  for (const std::size_t farm : ended) leaving_.emplace_back(farm, limit);
-  std::erase_if(leaving_, [this](const std::pair<std::size_t, Instant>& one) {
-    return std::ranges::find(present_, one.first) != present_.end();  // It has come back.
+  const Instant now = io::monotonic_now();
+  for (const std::size_t farm : ended) {
+    const bool may_come = asks_first(settings_, farms_[farm]->settings().port);
+    leaving_.push_back({.farm = farm,
+                        .from = may_come ? now + Preface::patience + leaving_interval : now,
+                        .limit = now + rule.limit});
+  }
+  std::erase_if(leaving_, [this](const Leaving& one) {
+    return std::ranges::find(present_, one.farm) != present_.end();  // It has come back.
   });
   return rule;
 }
@@ -116,9 +129,14 @@ DrainRule Balancer::let_go(const std::vector<std::size_t>& ended) {
 /// Farms that are gone serve the clients they had until these have left; then their copies go too.
 void Balancer::end_farms() {
   const Instant now = io::monotonic_now();
-  std::erase_if(leaving_, [this, now](const std::pair<std::size_t, Instant>& one) {
-    const std::size_t farm = one.first;
-    if (now < one.second && farms_[farm]->clients().level() > 0) return false;
+  if (workers_behind_ > 0) {  // They may let in some more yet.
+    leave_timer_.set(now + leaving_interval);
+    return;
+  }
+  std::erase_if(leaving_, [this, now](const Leaving& one) {
+    const std::size_t farm = one.farm;
+    if (now < one.from) return false;
+    if (now < one.limit && farms_[farm]->clients().level() > 0) return false;
     for (const std::unique_ptr<Worker>& worker : workers_) {
       worker->cut(farm, [this](const std::vector<Straggler>& cut) {
         loop_.post([this, cut] { report_stragglers(cut); });

@@ -24,6 +24,8 @@ using Use = HandoverMessage::Use;
 
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t sockets_max = 65'536;
+/// Out of descriptors: how long nobody is accepted.
+constexpr Duration no_descriptor_pause = std::chrono::milliseconds(50);
 
 bool is_ours(int fd) { return io::peer_user(fd) == std::optional<unsigned>(geteuid()); }
 
@@ -125,7 +127,14 @@ void Predecessor::say_ready(std::vector<Endpoint> taken) {
   act(steps_.on_ready(), "");
 }
 
-void Predecessor::say_go() { send_whole(fd_.get(), {.step = Step::go}); }
+bool Predecessor::say_go() {
+  if (send_whole(fd_.get(), {.step = Step::go})) return true;
+  std::array<std::byte, 4096> buffer;
+  const io::IoResult got = io::read_some(fd_.get(), buffer);
+  if (got.kind == io::IoResult::Kind::ok) stream_.take(ByteView(buffer).first(got.size));
+  const auto message = stream_.next();
+  return !message || message->step != Step::off;  // Without a word it is dead.
+}
 
 void Predecessor::on_readable() {
   std::array<std::byte, 4096> buffer;
@@ -137,7 +146,10 @@ void Predecessor::on_readable() {
     return;
   }
   stream_.take(ByteView(buffer).first(got.size));
-  if (const auto message = stream_.next()) {
+  std::optional<HandoverMessage> message = stream_.next();
+  // `off` behind `paused`: it did not wait for us.
+  while (auto next = stream_.next()) message = std::move(next);
+  if (message) {
     act(steps_.on_message(*message), message->step == Step::off ? message->reason : "nonsense");
   } else if (stream_.broken()) {
     act(steps_.on_failure(), "the predecessor talks nonsense");
@@ -180,7 +192,7 @@ struct HandoverPost::Peer {
         steps(post.room_),
         watch(
             post.loop_, fd.get(), [&post] { post.on_readable(); }, [&post] { post.flush(); }),
-        limit(post.loop_, [&post] { post.act(post.peer_->steps.on_failure()); }) {
+        limit(post.loop_, [&post] { post.on_limit(); }) {
     watch.want_read(true);
     limit.set(io::monotonic_now() + handover_max);
   }
@@ -199,11 +211,15 @@ HandoverPost::HandoverPost(io::Loop& loop, io::Fd listener, std::string place, s
       listener_(std::move(listener)),
       place_(std::move(place)),
       room_(std::move(room)),
-      wishes_(std::move(wishes)) {}
+      wishes_(std::move(wishes)),
+      pause_(loop, [this] {
+        if (watch_) watch_->want_read(true);
+      }) {}
 
 HandoverPost::~HandoverPost() = default;
 
 void HandoverPost::open() {
+  if (!listener_) return;  // It was closed first.
   watch_ = std::make_unique<io::FdWatch>(loop_, listener_.get(), [this] { accept_one(); });
   watch_->want_read(true);
 }
@@ -219,7 +235,12 @@ void HandoverPost::close() {
 
 void HandoverPost::accept_one() {
   io::Accepted accepted = io::accept_one(listener_.get());
-  if (!accepted.fd) return;
+  if (!accepted.fd) {
+    if (accepted.kind == io::IoResult::Kind::would_block) return;
+    watch_->want_read(false);
+    pause_.set(io::monotonic_now() + no_descriptor_pause);
+    return;
+  }
   if (!is_ours(accepted.fd.get())) return;  // Closed: it has no business here.
   if (peer_ != nullptr) {
     send_whole(accepted.fd.get(), {.step = Step::off, .reason = "another is taking over already"});
@@ -246,6 +267,13 @@ void HandoverPost::on_readable() {
     if (peer_->stream.broken()) act(peer_->steps.on_failure());
     return;
   }
+}
+
+/// A `go` that is here counts, and none comes from here on.
+void HandoverPost::on_limit() {
+  io::shutdown_read(peer_->fd.get());
+  on_readable();
+  if (peer_ != nullptr) act(peer_->steps.on_failure());
 }
 
 void HandoverPost::act(HandoverGiver::Does does) {

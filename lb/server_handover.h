@@ -55,8 +55,8 @@ class Predecessor {
   /// say_ready(). It may destroy this.
   void follow(Wishes wishes);
   void say_ready(std::vector<Endpoint> taken);
-  /// From here on the room is ours.
-  void say_go();
+  /// From here on the room is ours. False if it is not, for the other one has called it off.
+  [[nodiscard]] bool say_go();
 
  private:
   explicit Predecessor(io::Loop& loop);
@@ -111,6 +111,7 @@ class HandoverPost {
 
   void accept_one();
   void on_readable();
+  void on_limit();
   void send(const HandoverMessage& message, std::vector<io::Fd> fds = {});
   void flush();
   void act(HandoverGiver::Does does);
@@ -122,6 +123,7 @@ class HandoverPost {
   std::string room_;
   Wishes wishes_;
   std::unique_ptr<io::FdWatch> watch_;
+  io::Timer pause_;  ///< out of descriptors: until it listens again
   std::unique_ptr<Peer> peer_;
 };
 

@@ -26,7 +26,7 @@ void ServerNames::add(std::size_t server) {
     farm_.server(server).resolve({.address = *numeric, .port = parts->port});
     return;
   }
-  // One that takes over from another at the same name is where that was.
+  // One that takes over from another at the same name, or in another process, is where that was.
   std::optional<Address> in_use;
   if (const auto endpoint = farm_.server(server).endpoint()) in_use = endpoint->address;
   named_.insert_or_assign(server,
@@ -39,6 +39,14 @@ void ServerNames::change() {
   std::erase_if(named_, [this](const auto& one) { return !farm_.server(one.first).present(); });
   for (const std::size_t server : farm_.order()) {
     if (!named_.contains(server)) add(server);
+  }
+  wait();
+}
+
+void ServerNames::recall() {
+  for (const std::size_t server : farm_.order()) {
+    const NameWatch* watch = find(server);
+    if (watch != nullptr && !watch->address()) add(server);
   }
   wait();
 }

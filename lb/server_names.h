@@ -32,6 +32,9 @@ class ServerNames {
 
   /// After Farm::change(): asks for those that came, forgets those that left.
   void change();
+  /// Servers are at endpoints that a predecessor found: those are in use, if they are in the
+  /// answers. Before the loop runs.
+  void recall();
   /// Null for a server that is described by its address.
   const NameWatch* find(std::size_t server) const;
 

@@ -49,6 +49,7 @@ void FarmProbes::change(const CopyPlan& plan) {
 
 std::size_t FarmProbes::recall(const FarmMemory& memory, Outliers& outliers) {
   const std::size_t recalled = lb::recall(memory, farm_, prober_, outliers, io::monotonic_now());
+  names_.recall();
   wait();
   return recalled;
 }

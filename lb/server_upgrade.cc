@@ -81,7 +81,7 @@ void Balancer::recall() {
 void Balancer::take_over() {
   const std::unique_ptr<Predecessor> predecessor = std::move(predecessor_);
   serve();
-  predecessor->say_go();
+  if (!predecessor->say_go()) return give_up("the predecessor did not wait and serves on");
   set_accepting(true);
   if (std::exchange(read_again_, false) && reloader_) reloader_->read();
 }
@@ -111,7 +111,6 @@ HandoverPost::Wishes Balancer::wishes() {
           [this](const std::string& why) {
             io::write_log(
                 log_warning("handover-failed").with("room", settings_.room).with("reason", why));
-            io::collect_orphans([](int) { return false; });  // One that SIGUSR2 started.
             if (std::exchange(read_again_, false) && reloader_) reloader_->read();
           }};
 }
@@ -120,18 +119,24 @@ HandoverPost::Wishes Balancer::wishes() {
 void Balancer::begin_offer() {
   lent_.clear();
   workers_to_lend_ = workers_.size();
+  ++offers_;
   for (const std::unique_ptr<Worker>& worker : workers_) {
-    worker->lend_sockets([this](Worker::Sockets sockets) {
-      loop_.post([this, lent = std::make_shared<Worker::Sockets>(std::move(sockets))] {
-        for (auto& socket : *lent) lent_.push_back(std::move(socket));
-        if (--workers_to_lend_ == 0) offer();
-      });
+    worker->lend_sockets([this, offer_number = offers_](Worker::Sockets sockets) {
+      loop_.post(
+          [this, offer_number, lent = std::make_shared<Worker::Sockets>(std::move(sockets))] {
+            if (offer_number != offers_) return;  // For a successor that is gone.
+            for (auto& socket : *lent) lent_.push_back(std::move(socket));
+            if (--workers_to_lend_ == 0) offer();
+          });
     });
   }
 }
 
 void Balancer::offer() {
-  if (!post_) return;
+  if (!post_ || !post_->busy()) {
+    lent_.clear();
+    return;
+  }
   RoomMemory memory = remember(view(), io::monotonic_now());
   memory.generation = generation_;
   std::vector<HandedSocket> sockets;

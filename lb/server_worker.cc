@@ -138,6 +138,7 @@ void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface)
     std::ranges::copy(rest, space.begin());
     flow.session->received(Side::client, rest.size(), now);
   }
+  if (!flow.patience) flow.patience = share.leaving;
   if (flow.patience) flow.session->drain(now, *flow.patience);
   drive(flow, now);
 }

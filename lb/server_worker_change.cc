@@ -33,7 +33,11 @@ void Worker::apply(Change change) {
   }
   if (draining_) return;
   change_doors(change.doors, change.sockets);
+  for (const Door& door : change.doors) {
+    for (const std::size_t farm : door.port->farms) shares_[farm]->leaving.reset();
+  }
   for (const std::size_t farm : change.ended) {
+    shares_[farm]->leaving = change.ended_by.patience;
     give_turns(change.ended_by,
                [share = shares_[farm].get()](const Flow& flow) { return flow.share == share; });
   }

@@ -41,8 +41,6 @@ void Worker::drain(const DrainRule& rule, std::vector<Endpoint> handed_over,
                    std::function<void()> when_empty) {
   loop_.post(
       [this, rule, handed_over = std::move(handed_over), when_empty = std::move(when_empty)] {
-        draining_ = true;
-        when_empty_ = when_empty;
         for (const std::unique_ptr<Listener>& listener : listeners_) {
           if (std::ranges::find(handed_over, listener->door.endpoint) != handed_over.end())
             continue;
@@ -50,6 +48,9 @@ void Worker::drain(const DrainRule& rule, std::vector<Endpoint> handed_over,
           }
         }
         listeners_.clear();
+        // Only now: the first who is let in may be gone before the next is.
+        draining_ = true;
+        when_empty_ = when_empty;
         give_turns(rule, [](const Flow&) { return true; });
         if (flows_.empty() && when_empty_) std::exchange(when_empty_, {})();
       });

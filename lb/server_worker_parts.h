@@ -40,6 +40,8 @@ struct Worker::Share {
   TcpContext tcp;
   HttpContext http;
   IdlePool idle;
+  /// The farm is gone: the patience with those of its clients who say only now that they are.
+  std::optional<Duration> leaving;
 };
 
 struct Worker::Listener {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/log.h"
 #include "io/files.h"
 
 namespace hither::tools {
@@ -42,7 +43,10 @@ std::string paint(std::string_view text, Colour colour, bool on) {
 }
 
 MergedLog::MergedLog(std::FILE* stream, const std::vector<std::string>& names)
-    : stream_(stream), colour_(wants_colour(stream)) {
+    : colour_(wants_colour(stream)), writer_(fileno(stream), [this](std::uint64_t lines) {
+        return note_line(to_text(log_warning("log-lines-lost").with("count", lines)),
+                         Colour::yellow);
+      }) {
   for (const std::string& name : names) {
     width_ = std::max(width_, name.size());
     const std::string room(room_of(name));
@@ -56,16 +60,18 @@ Colour MergedLog::colour_of(std::string_view name) const {
 }
 
 void MergedLog::line(std::string_view name, std::string_view text) {
-  fmt::print(stream_, "{} {}\n",
-             paint(fmt::format("{:<{}} |", name, width_), colour_of(name), colour_), text);
-  std::fflush(stream_);
+  writer_.write(fmt::format(
+      "{} {}\n", paint(fmt::format("{:<{}} |", name, width_), colour_of(name), colour_), text));
 }
 
 void MergedLog::note(std::string_view text, Colour colour) {
-  fmt::print(stream_, "{} {}\n",
-             paint(fmt::format("{:<{}} |", "hither", width_), Colour::dim, colour_),
-             paint(text, colour, colour_));
-  std::fflush(stream_);
+  writer_.write(note_line(text, colour));
+}
+
+std::string MergedLog::note_line(std::string_view text, Colour colour) const {
+  return fmt::format("{} {}\n",
+                     paint(fmt::format("{:<{}} |", "hither", width_), Colour::dim, colour_),
+                     paint(text, colour, colour_));
 }
 
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {

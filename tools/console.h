@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "io/patient_writer.h"
+
 namespace hither::tools {
 
 /// How the hither command writes to people: colour only where the stream is a terminal and
@@ -18,11 +20,15 @@ bool wants_colour(std::FILE* stream);
 std::string paint(std::string_view text, Colour colour, bool on);
 
 /// The merged output of a world: every line behind the name of the process that wrote it, padded to
-/// one width, a colour per room. One thread.
+/// one width, a colour per room. Nobody waits for who reads it: what is not taken at once is lost,
+/// and a note says how many lines were (io/patient_writer.h). One thread.
 class MergedLog {
  public:
   /// `names` in plan order choose width and colours ("fra/web-1": the part before the slash).
   MergedLog(std::FILE* stream, const std::vector<std::string>& names);
+
+  MergedLog(const MergedLog&) = delete;
+  MergedLog& operator=(const MergedLog&) = delete;
 
   void line(std::string_view name, std::string_view text);
   /// What the supervisor itself has to say.
@@ -30,11 +36,12 @@ class MergedLog {
 
  private:
   Colour colour_of(std::string_view name) const;
+  std::string note_line(std::string_view text, Colour colour) const;
 
-  std::FILE* stream_;
   bool colour_;
   std::size_t width_ = 6;
   std::vector<std::string> rooms_;
+  io::PatientWriter writer_;
 };
 
 /// A table for people: columns as wide as their widest cell, two blanks between, no trailing

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/guardian.h"
 
-#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,12 +33,23 @@ int wait_for(pid_t supervisor, const sigset_t& watched) {
 
 }  // namespace
 
+std::vector<int> signals_of_world() {
+  std::vector<int> heeded = {SIGTERM, SIGCHLD};
+  for (const int number : {SIGINT, SIGHUP}) {
+    struct sigaction now {};
+    if (sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) continue;
+    heeded.push_back(number);
+  }
+  return heeded;
+}
+
 int run_guarded(const std::function<int()>& work, const std::function<void()>& clean_up) {
   io::adopt_orphans();
+  std::signal(SIGCHLD, SIG_DFL);  // Ignored by who started us, it would never tell of an end.
   sigset_t watched;
   sigset_t before;
   sigemptyset(&watched);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&watched, number);
+  for (const int number : signals_of_world()) sigaddset(&watched, number);
   sigprocmask(SIG_BLOCK, &watched, &before);
   const pid_t guardian = getpid();
   const pid_t supervisor = fork();
@@ -61,8 +71,10 @@ int run_guarded(const std::function<int()>& work, const std::function<void()>& c
   const int left = io::kill_all_children();
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   clean_up();
-  fmt::print(stderr, "hither: the supervisor was killed by signal {}; {} processes ended with it\n",
-             WTERMSIG(status), left);
+  // fmt::print would throw where the disk is full.
+  std::fprintf(stderr,
+               "hither: the supervisor was killed by signal %d; %d processes ended with it\n",
+               WTERMSIG(status), left);
   return 128 + WTERMSIG(status);
 }
 

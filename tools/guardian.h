@@ -2,8 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 namespace hither::tools {
+
+/// The signals that a world heeds: SIGTERM and SIGCHLD, and of SIGINT and SIGHUP those that this
+/// program was not started to ignore (nohup, `hither up &` of a script). Before any of them has a
+/// handler.
+std::vector<int> signals_of_world();
 
 /// Runs `work` in a child process and stays behind as its guardian, so that nothing a world started
 /// can outlive it, however it ends:
@@ -12,7 +18,7 @@ namespace hither::tools {
 ///    a subreaper); the guardian kills these and calls `clean_up`;
 ///  - the guardian is killed: the supervisor gets SIGTERM from the kernel and stops the world in
 ///  order.
-/// SIGINT, SIGTERM and SIGHUP sent to the guardian alone are passed on.
+/// Those of signals_of_world() that are sent to the guardian alone are passed on.
 ///
 /// Returns the child's exit status, or 128 + the signal that killed it. Call it before any thread
 /// or loop exists: it forks.

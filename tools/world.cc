@@ -12,6 +12,7 @@
 #include "io/clock.h"
 #include "lb/drain.h"
 #include "lb/server_copy_probe.h"
+#include "tools/guardian.h"
 #include "tools/state_folder.h"
 #include "tools/world_status.h"
 
@@ -82,6 +83,7 @@ World::World(topology::Description description, std::vector<Process> plan,
              std::vector<std::string> programs)
     : description_(std::move(description)),
       programs_(std::move(programs)),
+      open_files_(io::open_files_max()),
       started_(io::monotonic_now()),
       supervisor_(std::move(plan), {}, io::random_seed(), started_),
       log_(stdout, names_of(supervisor_.plan())),
@@ -91,6 +93,7 @@ World::World(topology::Description description, std::vector<Process> plan,
   for (std::size_t i = 0; i < supervisor_.plan().size(); ++i) {
     runs_.push_back(std::make_unique<Run>(loop_, i, [this, i] { ask_if_ready(i); }));
   }
+  io::raise_open_files_limit();  // Each process is two.
   // In the abstract namespace: it leaves no file behind, and both ends ask whose the other is.
   handover_name_ = fmt::format("@hither-{}-{:x}-", getpid(), io::random_seed());
 }
@@ -115,8 +118,7 @@ Result<void> World::open() {
   if (!socket) return tl::unexpected(socket.error());
   notify_.emplace(loop_, std::move(*socket),
                   [this](int pid, std::string_view message) { on_notify(pid, message); });
-  signals_.emplace(loop_, std::initializer_list<int>{SIGINT, SIGTERM, SIGHUP, SIGCHLD},
-                   [this](int number) { on_signal(number); });
+  signals_.emplace(loop_, signals_of_world(), [this](int number) { on_signal(number); });
   return {};
 }
 
@@ -188,7 +190,8 @@ Result<int> World::spawn(std::size_t index, Run& run) {
   run.last_lines.clear();
   std::vector<std::string> argv = process.argv;
   argv.front() = programs_[index];
-  auto child = io::spawn({.argv = std::move(argv), .environment = environment_of(process)});
+  auto child = io::spawn(
+      {.argv = std::move(argv), .environment = environment_of(process), .open_files = open_files_});
   if (!child) return tl::unexpected(child.error());
   run.child = std::move(*child);
   run.output = std::make_unique<io::LineReader>(

@@ -36,7 +36,7 @@ class World {
 
   /// Opens the status socket and the one for readiness messages.
   [[nodiscard]] Result<void> open();
-  /// Starts everything and returns when it has been told to stop (SIGINT, SIGTERM, SIGHUP) and
+  /// Starts everything and returns when it has been told to stop (signals_of_world()) and
   /// nothing is left. 0 after an orderly stop.
   int run();
 
@@ -60,6 +60,7 @@ class World {
 
   topology::Description description_;
   std::vector<std::string> programs_;
+  std::size_t open_files_;  // that we were started with, and our children are
   io::Loop loop_;
   Instant started_;
   topology::Supervisor supervisor_;

@@ -95,17 +95,87 @@ TEST(Encode, NamesThatRepeatTheirOwnLabelsAreWrittenRight) {
   EXPECT_EQ(reply.only_data(), "a.a.a.a.a.a.example.test.");
 }
 
-/// A CNAME in front, so that the set stands where it was not prepared for, and so large that most
-/// of it is behind the reach of pointers.
-TEST(Encode, SetsBehindTheReachOfPointersAreWrittenOut) {
+/// So large that most of it is behind the reach of pointers, and no message has room for it if its
+/// names are written out.
+constexpr int large_count = 2000;
+std::string large_zone() {
   std::string zone = testing::example_zone() + "far IN CNAME many\n";
-  for (int i = 0; i < 1200; ++i) zone += fmt::format("many IN MX {} mx-{}.of.many\n", i, i);
-  const Reply reply = World(testing::make_description(), zone)
-                          .respond(ask("far.example.test", Type::mx), "192.0.2.1", Transport::tcp);
-  ASSERT_EQ(reply.answer.size(), 1201U);
-  EXPECT_GT(reply.size, 0x3fffU);
-  EXPECT_EQ(reply.answer[1], "many.example.test. 300 IN MX 0 mx-0.of.many.example.test.");
-  EXPECT_EQ(reply.answer[1200], "many.example.test. 300 IN MX 1199 mx-1199.of.many.example.test.");
+  for (int i = 0; i < large_count; ++i) {
+    zone += fmt::format("many IN MX {} mx-{}.of.many\n", i, i);
+  }
+  return zone;
+}
+
+std::vector<std::string> large_set() {
+  std::vector<std::string> records;
+  records.reserve(large_count);
+  for (int i = 0; i < large_count; ++i) {
+    records.push_back(
+        fmt::format("many.example.test. 300 IN MX {} mx-{}.of.many.example.test.", i, i));
+  }
+  return records;
+}
+
+// A CNAME in front makes a set stand where it was not prepared for.
+TEST(Encode, SetsThatEndBehindTheReachOfPointersAreCompressedAllTheSame) {
+  const World world(testing::make_description(), large_zone());
+  for (const char* name : {"many.example.test", "far.example.test"}) {
+    const Reply reply = world.respond(ask(name, Type::mx), "192.0.2.1", Transport::tcp);
+    EXPECT_FALSE(reply.truncated) << name;
+    EXPECT_GT(reply.size, 0x3fffU) << name;
+    std::vector<std::string> wanted = large_set();
+    if (std::string_view(name).starts_with("far")) {
+      wanted.insert(wanted.begin(), "far.example.test. 300 IN CNAME many.example.test.");
+    }
+    EXPECT_EQ(reply.answer, wanted) << name;
+  }
+}
+
+// The longest chain there is: each name takes nearly all that a name can have.
+TEST(Encode, TheLongestChainLeavesALargeSetCompressed) {
+  std::string zone = large_zone();
+  const std::string filler = std::string(60, 'f') + "." + std::string(60, 'f') + "." +
+                             std::string(60, 'f') + "." + std::string(40, 'f');
+  for (int i = 1; i < cname_chain_max; ++i) {
+    const std::string next = i + 1 < cname_chain_max ? fmt::format("{}.n{}", filler, i + 1) : "far";
+    zone += fmt::format("{}.n{} IN CNAME {}\n", filler, i, next);
+  }
+  const Reply reply =
+      World(testing::make_description(), zone)
+          .respond(ask(filler + ".n1.example.test", Type::mx), "192.0.2.1", Transport::tcp);
+  EXPECT_FALSE(reply.truncated);
+  ASSERT_EQ(reply.answer.size(), cname_chain_max + std::size_t{large_count});
+  EXPECT_EQ(std::vector(reply.answer.end() - large_count, reply.answer.end()), large_set());
+}
+
+// No zone leads to such an answer, so it is made by hand.
+TEST(Encode, ASetThatWasMovedBehindTheReachOfPointersIsWrittenOut) {
+  const auto query = testing::decoded(ask("x.test", Type::mx).packet());
+  ASSERT_TRUE(query);
+  const ByteView owner = query->name.wire();
+  RrSet large{.type = Type{65280}, .ttl = 60};
+  large.add(Bytes(0x3fff));
+  large.prepare(owner);
+  RrSet exchanges{.type = Type::mx, .ttl = 60};
+  for (const char* name : {"a.mail.invalid", "b.mail.invalid", "c.x.test"}) {
+    Bytes data = {std::byte{0}, std::byte{9}};
+    append(data, Name::parse(name)->wire());
+    exchanges.add(data);
+  }
+  exchanges.prepare(owner);
+  const Owner asked{.in = Owner::In::question, .size = static_cast<std::uint8_t>(owner.size())};
+  Answer answer;
+  answer.answer.push_back({.owner = asked, .set = &large, .ttl = 60});
+  answer.answer.push_back({.owner = asked, .set = &exchanges, .ttl = 60});
+  std::vector<std::byte> out(message_size_max);
+
+  const std::size_t size = encode(*query, answer, message_size_max, out);
+
+  const Reply reply = testing::parse_reply(ByteView(out).first(size));
+  ASSERT_EQ(reply.answer.size(), 4U);
+  EXPECT_EQ(reply.answer[1], "x.test. 60 IN MX 9 a.mail.invalid.");
+  EXPECT_EQ(reply.answer[2], "x.test. 60 IN MX 9 b.mail.invalid.");
+  EXPECT_EQ(reply.answer[3], "x.test. 60 IN MX 9 c.x.test.");
 }
 
 TEST(Encode, GlueOfFarServersHasItsWholeName) {

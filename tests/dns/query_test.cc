@@ -171,6 +171,51 @@ TEST(Query, RecordsBeforeTheAdditionalSectionAreAFormatError) {
   }
 }
 
+constexpr std::string_view address_record("\xc0\x0c\0\1\0\1\0\0\0\0\0\4abcd", 16);
+constexpr std::string_view opt_with_cookie("\0\0\51\4\xd0\0\0\0\0\0\14\0\12\0\10abcdefgh", 23);
+
+/// What is malformed before its additional section, which is the OPT record with a cookie.
+std::vector<Bytes> malformed_before_an_opt() {
+  Bytes two = ask("a.test").packet();
+  two[5] = std::byte{2};
+  append(two, as_bytes(std::string_view("\1b\4test\0\0\1\0\1", 12)));
+  Bytes answer = ask("a.test").packet();
+  answer[7] = std::byte{1};
+  append(answer, as_bytes(address_record));
+  Bytes authority = ask("a.test").packet();
+  authority[9] = std::byte{1};
+  append(authority, as_bytes(address_record));
+  Bytes no_soa = ask("a.test", Type::ixfr).packet();
+  Bytes other_than_soa = no_soa;
+  other_than_soa[9] = std::byte{1};
+  append(other_than_soa, as_bytes(address_record));
+  Bytes pointer(header_size);
+  pointer[5] = std::byte{1};
+  append(pointer, as_bytes(std::string_view("\xc0\x0c\0\1\0\1", 6)));
+  std::vector<Bytes> all = {two, answer, authority, no_soa, other_than_soa, pointer};
+  for (Bytes& packet : all) {
+    packet[11] = std::byte{1};
+    append(packet, as_bytes(opt_with_cookie));
+  }
+  return all;
+}
+
+TEST(Query, WhatIsMalformedBeforeTheOptRecordDoesNotHideIt) {  // RFC 6891 s7
+  for (const Bytes& packet : malformed_before_an_opt()) {
+    const auto query = testing::decoded(packet);
+    ASSERT_TRUE(query);
+    EXPECT_EQ(query->problem, Rcode::formerr);
+    ASSERT_TRUE(query->edns);
+    EXPECT_EQ(query->edns->payload_size, 1232);
+    EXPECT_FALSE(query->edns->cookie) << "no option is left";
+    for (std::size_t size = header_size; size < packet.size(); ++size) {
+      const auto cut = testing::decoded(ByteView(packet).first(size));
+      ASSERT_TRUE(cut) << size;
+      EXPECT_EQ(cut->problem, Rcode::formerr) << size;
+    }
+  }
+}
+
 TEST(Query, APointerInTheQuestionIsAFormatError) {
   Bytes packet = ask("a.test").packet();
   packet[header_size] = std::byte{0xc0};

@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "dns/view.h"
 #include "tests/dns/support.h"
+#include "tests/support/sanitized.h"
 
 namespace hither::dns {
 namespace {
@@ -26,20 +27,8 @@ using testing::ask;
 using testing::Reply;
 using testing::World;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
-#else
-constexpr bool sanitized = false;
-#endif
-
 /// More than two million over all policies; with a sanitizer a twentieth, for the same time.
-constexpr int queries_each = sanitized ? 9'000 : 180'000;
+constexpr int queries_each = hither::test::sanitized ? 9'000 : 180'000;
 
 /// Two different blocks one of which holds the other; "" if there are none. In their order a block
 /// comes right before those that lie in it.

@@ -134,6 +134,33 @@ TEST(Responder, EveryPacketGetsItsAnswerOrItsSilence) {
   }
 }
 
+TEST(Responder, WhatIsMalformedIsAnsweredWithAnOptRecordWhereItBroughtOne) {  // RFC 6891 s7
+  World told;
+  told.protocol = make_protocol({.node = "ns1", .tell_nsid = true},
+                                {.node = "ns1", .secrets = {SipKey{}}, .rates = {}});
+  Responder responder(told.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  constexpr std::string_view opt_with_nsid("\0\0\51\4\xd0\0\0\0\0\0\4\0\3\0\0", 15);
+  for (const std::size_t count_at : {5U, 7U, 9U}) {
+    Bytes packet = bent(www().packet(), 11, 1);
+    // A second question, an answer, an authority.
+    packet = bent(packet, count_at, count_at == 5 ? 2 : 1);
+    append(packet, as_bytes(std::string_view("\xc0\x0c\0\1\0\1", 6)));
+    if (count_at != 5) append(packet, as_bytes(std::string_view("\0\0\0\0\0\4abcd", 10)));
+    append(packet, as_bytes(opt_with_nsid));
+
+    const std::size_t size =
+        responder.respond(packet, {.client = *parse_address("192.0.2.1")}, out);
+
+    const Reply reply = testing::parse_reply(ByteView(out).first(size));
+    EXPECT_EQ(reply.rcode, 1) << count_at;
+    EXPECT_TRUE(reply.edns) << count_at;
+    EXPECT_EQ(reply.payload_size, udp_payload_default) << count_at;
+    EXPECT_TRUE(reply.options.empty()) << count_at;
+    EXPECT_TRUE(reply.answer.empty());
+  }
+}
+
 TEST(Responder, BadVersionsGetTheirExtendedCode) {
   Ask query = www().with_edns();
   query.version = 1;

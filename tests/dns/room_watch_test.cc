@@ -106,6 +106,27 @@ TEST(RoomWatch, ItTakesFallFailuresInARow) {
   EXPECT_EQ(watch.states().at(nrt, 0).since, at(1100ms));
 }
 
+TEST(RoomWatch, WhatWeLackedTheMeansToAskSaysNothing) {
+  const ProbeResult lacking{.report = std::nullopt, .ours = true, .reason = "Too many open files"};
+  RoomWatch watch = make_ready_watch();
+  Instant now = at(500ms);
+  for (int i = 0; i < 10; ++i) {
+    const Rooms due = watch.take_due(now);
+    ASSERT_FALSE(due.empty()) << "it is asked again after the fast interval";
+    ASSERT_EQ(due.back(), nrt);
+    EXPECT_EQ(in_words(watch.on_result(nrt, lacking, now)), "");
+    now += 100ms;
+  }
+  EXPECT_EQ(watch.take_due(now), Rooms{nrt});
+  EXPECT_EQ(watch.states().at(nrt, 0).state, RoomState::up);
+  EXPECT_EQ(watch.states().at(nrt, 0).reason, "");
+
+  RoomWatch fresh = make_watch();
+  fresh.take_due(at(0s));
+  for (const std::uint16_t room : {fra, iad, nrt}) fresh.on_result(room, lacking, at(0s));
+  EXPECT_FALSE(fresh.complete()) << "nobody was heard of";
+}
+
 TEST(RoomWatch, AFailureIsLookedIntoAtTheFastInterval) {
   RoomWatch watch = make_ready_watch();
   watch.take_due(at(500ms));
@@ -289,13 +310,50 @@ TEST(RoomWatch, CountsGoOnUnderNewLimits) {
   EXPECT_EQ(after.states().at(nrt, 0).state, RoomState::down);
 }
 
-TEST(RoomWatch, AProbeOnItsWayWhenTheDescriptionChangesIsSentAgain) {
+TEST(RoomWatch, AProbeOnItsWayWhenTheDescriptionChangesStaysSo) {
   RoomWatch before = make_ready_watch();
   before.take_due(at(170ms));  // fra
+  topology::Description description = testing::make_description();
+  std::swap(description.rooms[0], description.rooms[2]);
 
-  RoomWatch after(testing::make_description(), at(180ms), &before);
+  RoomWatch after(description, at(180ms), &before);
 
-  EXPECT_EQ(after.take_due(at(180ms)), Rooms{fra});
+  EXPECT_EQ(after.take_due(at(180ms)), Rooms{});
+  EXPECT_EQ(after.kept(2), fra);
+  EXPECT_EQ(after.kept(0), std::nullopt);
+  RoomWatch later(testing::make_description(), at(190ms), &after);
+  EXPECT_EQ(later.kept(fra), 2);
+  later.on_result(fra, fails("timed out"), at(600ms));
+  EXPECT_EQ(later.states().at(fra, 0).reason, "timed out");
+  EXPECT_EQ(later.take_due(at(700ms)), (Rooms{fra, iad, nrt}));
+}
+
+TEST(RoomWatch, AProbeOnItsWayOfWhatIsAskedElsewhereNowIsSentAgain) {
+  RoomWatch before = make_watch();
+  before.take_due(at(0s));
+  topology::Description description = testing::make_description();
+  description.rooms[nrt].admin = *parse_endpoint("127.12.0.1:7071");
+
+  RoomWatch after(description, at(1s), &before);
+
+  EXPECT_EQ(after.take_due(at(1s)), Rooms{nrt});
+  EXPECT_EQ(after.kept(nrt), std::nullopt);
+}
+
+TEST(RoomWatch, FarmsThatAreAskedInOneWayAreNotTakenForEachOther) {
+  topology::Description description = with_api({.kind = tcp, .port = 9100});
+  description.rooms[fra].farms[0].probe = {.kind = tcp, .port = 9100};
+  RoomWatch before(description, Instant{});
+  before.on_result(0, {.passed = true}, at(0s));
+  before.on_result(1, {.passed = true}, at(0s));
+  before.take_due(at(2s));
+
+  RoomWatch after(description, at(2s), &before);
+
+  EXPECT_EQ(after.states().at(fra, 0).state, RoomState::up);
+  EXPECT_EQ(after.states().at(fra, 1).state, RoomState::up);
+  EXPECT_EQ(after.kept(0), 0);
+  EXPECT_EQ(after.kept(1), 1);
 }
 
 TEST(Probe, AnyStatusWithAReportCounts) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "tests/dns/world_folder.h"
 
@@ -87,6 +88,40 @@ TEST(ServerSetup, SaysWhichFileTheOverridesAreFrom) {
   const auto read = set_up(start);
   ASSERT_TRUE(read.setup);
   EXPECT_EQ(read.setup->overrides_stamp, io::stamp_of(start.flags.overrides));
+}
+
+TEST(ServerSetup, AnOverridesFileThatCannotBeSeenIsNotTakenForNone) {
+  const testing::WorldFolder folder;
+  const std::string path = folder.file("overrides.toml");
+  std::filesystem::create_symlink(path, path);
+  std::vector<Error> mistakes;
+
+  EXPECT_FALSE(read_overrides_file(path, mistakes));
+
+  ASSERT_EQ(mistakes.size(), 1U);
+  EXPECT_EQ(mistakes[0].message.find(path + ": Too many levels of symbolic links"), 0U)
+      << mistakes[0].message;
+  EXPECT_TRUE(read_overrides_file(folder.file("nothing.toml"), mistakes));
+  EXPECT_TRUE(read_overrides_file("", mistakes));
+  EXPECT_EQ(mistakes.size(), 1U);
+}
+
+TEST(ServerSetup, OverridesAreWatchedWhereTheyAreTheMistake) {
+  const testing::WorldFolder folder;
+  Start start = folder.start();
+  start.flags.overrides = folder.file("overrides.toml");
+  folder.write("overrides.toml", "what?\n");
+
+  const SetupReading bad = set_up(start);
+  folder.write("overrides.toml", "# none\n");
+  const SetupReading good = set_up(start);
+
+  EXPECT_FALSE(bad.setup);
+  ASSERT_EQ(bad.files.size(), bad.stamps.size());
+  EXPECT_EQ(bad.files.back(), start.flags.overrides);
+  EXPECT_TRUE(bad.stamps.back());
+  EXPECT_TRUE(good.setup);
+  EXPECT_EQ(good.files, std::vector<std::string>{start.flags.topology}) << "they are read apart";
 }
 
 TEST(ServerSetup, MistakesLeaveNothingToTakeAndNameTheFiles) {

@@ -13,13 +13,18 @@
 #include <sys/time.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "io/clock.h"
 #include "io/http_client.h"
+#include "io/notify.h"
 #include "tests/dns/support.h"
 #include "tests/dns/world_folder.h"
 
@@ -49,9 +54,10 @@ bool ask_until_answered(const Endpoint& server, const Bytes& packet) {
 /// loop never runs, so no timer does anything.
 class RunningServer {
  public:
-  explicit RunningServer(const std::string& lines) {
+  explicit RunningServer(const std::string& lines, const std::string& threads = "") {
     folder_.describe(lines);
-    const Start start = folder_.start();
+    Start start = folder_.start();
+    start.flags.threads = threads;
     SetupReading reading = set_up(start);
     if (!reading.setup) {
       ADD_FAILURE() << reading.mistakes[0].message;
@@ -97,8 +103,8 @@ TEST(Server, AnOrderlyStopWritesWhatOfTheQueryLogStillWaits) {
 class StepByStep {
  public:
   /// What it starts with is read here.
-  explicit StepByStep(const std::string& lines = "") {
-    folder_.describe(lines);
+  explicit StepByStep(const std::string& lines = "", const std::string& end = "") {
+    folder_.describe(lines, end);
     start_ = folder_.start();
     start_.flags.overrides = folder_.file("overrides.toml");
     reading_ = set_up(start_);
@@ -114,15 +120,27 @@ class StepByStep {
     return true;
   }
   void reload() { server_->reload(); }
-  /// Runs the loop until /status holds this text, and stops the server; what /status said last.
-  std::string run_until(const std::string& wanted) {
-    std::string status;
+  io::Loop& loop() { return loop_; }
+  /// A text that /status is to hold, and what is done then.
+  struct Step {
+    std::string wanted;
+    std::function<void()> then = {};
+  };
+  /// Runs the loop through all steps or until one has been waited for in vain, and stops the
+  /// server; what /status said last in each.
+  std::vector<std::string> run_through(const std::vector<Step>& steps) {
+    std::vector<std::string> seen(steps.size());
+    std::size_t step = 0;
     int left = 2000;
     std::optional<io::HttpFetch> fetch;
     std::optional<io::Timer> timer;
     const auto on_reply = [&](const io::HttpReply& reply) {
-      status = reply.body;
-      if (status.find(wanted) != std::string::npos || --left == 0) return loop_.stop();
+      seen[step] = reply.body;
+      if (seen[step].find(steps[step].wanted) != std::string::npos) {
+        if (steps[step].then) steps[step].then();
+        if (++step == steps.size()) return loop_.stop();
+      }
+      if (--left == 0) return loop_.stop();
       timer->set(io::monotonic_now() + 10ms);
     };
     timer.emplace(loop_, [&] {
@@ -132,8 +150,10 @@ class StepByStep {
     timer->set(io::monotonic_now());
     loop_.run();
     server_->stop();
-    return status;
+    return seen;
   }
+  /// The same with one step.
+  std::string run_until(const std::string& wanted) { return run_through({{wanted}})[0]; }
 
  private:
   testing::WorldFolder folder_;
@@ -197,10 +217,122 @@ TEST(Server, AReloadDoesNotPutBackOverridesThatHaveChangedSince) {
 
   const std::string status = world.run_until(R"("reload":{"done":1)");
 
-  ::testing::internal::GetCapturedStdout();
+  const std::string log = ::testing::internal::GetCapturedStdout();
   EXPECT_TRUE(was_read);
   EXPECT_NE(status.find(R"("reload":{"done":1)"), std::string::npos) << status;
   EXPECT_NE(status.find(down_in_status), std::string::npos) << status;
+  EXPECT_EQ(log.find("override-ends"), std::string::npos) << "not for a moment either: " << log;
+}
+
+TEST(Server, OverridesThatCannotBeSeenAnyMoreStay) {
+  ::testing::internal::CaptureStdout();
+  StepByStep world;
+  const std::string file = world.folder().file("overrides.toml");
+  world.folder().write("overrides.toml", fra_is_down);
+  ASSERT_TRUE(world.start());
+
+  const auto seen = world.run_through({{down_in_status,
+                                        [&] {
+                                          std::filesystem::remove(file);
+                                          std::filesystem::create_symlink(file, file);
+                                        }},
+                                       {"Too many levels", [&] { std::filesystem::remove(file); }},
+                                       {R"("override":null)"}});
+
+  ::testing::internal::GetCapturedStdout();
+  const std::string& unseen = seen[1];
+  const std::string& gone = seen[2];
+  EXPECT_NE(unseen.find("Too many levels of symbolic links"), std::string::npos) << unseen;
+  EXPECT_NE(unseen.find(down_in_status), std::string::npos) << unseen;
+  EXPECT_NE(gone.find(R"("override":null)"), std::string::npos) << gone;
+  EXPECT_EQ(gone.find("Too many levels"), std::string::npos) << gone;
+}
+
+TEST(Server, AReloadThatFailedForTheOverridesIsTriedAgainWhenTheyAreMended) {
+  ::testing::internal::CaptureStdout();
+  StepByStep world;
+  ASSERT_TRUE(world.start());
+  world.folder().write("overrides.toml", "what?\n");
+  world.folder().describe("tell = [\"nsid\"]");
+  world.reload();
+
+  const std::string status = world.run_through(
+      {{R"("refused":1)", [&] { world.folder().write("overrides.toml", fra_is_down); }},
+       {R"("reload":{"done":1)"}})[1];
+
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(status.find(R"("reload":{"done":1)"), std::string::npos) << status;
+  EXPECT_NE(status.find(down_in_status), std::string::npos) << status;
+}
+
+/// A room behind fra whose status page takes connections and never answers.
+class SilentRoom {
+ public:
+  SilentRoom() {
+    auto socket = io::listen_tcp(*parse_endpoint("127.0.0.1:0"));
+    EXPECT_TRUE(socket);
+    if (socket) socket_ = std::move(*socket);
+  }
+  std::string lines() const {
+    const auto endpoint = io::local_endpoint(socket_.get());
+    return "[room.mute]\nlocation = [1, 2]\nadmin = \"" + (endpoint ? to_text(*endpoint) : "") +
+           "\"\n";
+  }
+
+ private:
+  io::Fd socket_;
+};
+
+TEST(Server, AReloadWithoutTheRoomThatIsWaitedForMakesItReady) {
+  ::testing::internal::CaptureStdout();
+  const SilentRoom mute;
+  const std::string fra_refuses = "admin = \"127.0.0.1:1\"\n";
+  StepByStep world(R"(health = { interval = "1m", timeout = "1m" })", fra_refuses + mute.lines());
+  std::string name;
+  auto socket = io::NotifyListener::open(name);
+  ASSERT_TRUE(socket);
+  int ready = 0;
+  const io::NotifyListener listener(
+      world.loop(), std::move(*socket),
+      [&](int, std::string_view said) { ready += said == "READY=1" ? 1 : 0; });
+  setenv("NOTIFY_SOCKET", name.c_str(), 1);
+  ASSERT_TRUE(world.start());
+  int ready_before = -1;
+
+  const auto seen = world.run_through({{"Connection refused",
+                                        [&] {
+                                          ready_before = ready;
+                                          world.folder().describe("", fra_refuses);
+                                          world.reload();
+                                        }},
+                                       {R"("reload":{"done":1)", [&] { world.reload(); }},
+                                       {R"("reload":{"done":2)"}});
+
+  unsetenv("NOTIFY_SOCKET");
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(seen[0].find(R"("ready":false)"), std::string::npos) << seen[0];
+  EXPECT_NE(seen[2].find(R"("ready":true)"), std::string::npos) << seen[2];
+  EXPECT_EQ(ready_before, 0);
+  EXPECT_EQ(ready, 1);
+}
+
+TEST(Server, ARoomThatIsSilentIsFoundDownHoweverFastReloadsCome) {
+  ::testing::internal::CaptureStdout();
+  const SilentRoom mute;
+  StepByStep world(R"(health = { interval = "1m", timeout = "2s" })", mute.lines());
+  ASSERT_TRUE(world.start());
+  std::optional<io::Timer> timer;
+  timer.emplace(world.loop(), [&] {
+    world.reload();
+    timer->set(io::monotonic_now() + 50ms);
+  });
+  timer->set(io::monotonic_now());
+
+  const std::string status = world.run_until(R"("reason":"timed out")");
+
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(status.find(R"("reason":"timed out")"), std::string::npos) << status;
+  EXPECT_EQ(status.find(R"("reload":{"done":0)"), std::string::npos) << status;
 }
 
 TEST(Server, WhatMayNotBeMeantInTheDescriptionIsLoggedAtStartAndAfterAReload) {
@@ -241,9 +373,10 @@ bool send_from_port(std::uint16_t port, const Endpoint& server, const Bytes& que
 }
 
 // Nobody can hear an answer there, so whoever asks from it wants to see us answer somebody else.
+// One thread, so that the last query is answered behind the others.
 TEST(Server, AQueryFromPort0IsDropped) {
   ::testing::internal::CaptureStdout();
-  RunningServer server("query_log = { one_in = 1 }");
+  RunningServer server("query_log = { one_in = 1 }", "1");
   ASSERT_TRUE(server.runs());
   const Endpoint at = server.endpoint();
   const bool sent = send_from_port(0, at, testing::ask("forged.example.test").packet()) &&

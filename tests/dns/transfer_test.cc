@@ -189,6 +189,26 @@ TEST(Transfer, OtherQuestionsAreAnsweredMeanwhile) {
   EXPECT_EQ(talk.session.deadline(), Instant{} + 10s);
 }
 
+TEST(Transfer, BehindWhatIsNoQueryNothingIsReadAndItIsStillSentWhole) {
+  const World world = world_of(large_zone(200));
+  Talk talk(world);
+  talk.session.on_bytes(framed(ask("example.test", Type::axfr).packet()), Instant{}, talk.out);
+  EXPECT_TRUE(talk.session.wants_input());
+  Bytes response(header_size);
+  response[2] = std::byte{0x80};
+
+  talk.session.on_bytes(framed(response), Instant{}, talk.out);
+
+  EXPECT_FALSE(talk.session.wants_input()) << "or all that follows would be kept";
+  EXPECT_TRUE(talk.session.has_more());
+  EXPECT_FALSE(talk.session.finished());
+  const auto replies = talk.ask_for(ask("mail.example.test").packet());
+  EXPECT_EQ(records_of(replies).size(),
+            static_cast<std::size_t>(std::ranges::count(testing::example_zone(), '\n') + 200));
+  EXPECT_FALSE(talk.session.wants_input());
+  EXPECT_TRUE(talk.session.finished());
+}
+
 TEST(Transfer, SeveralAtOnceAreAllSentAndMoreThanThatWait) {
   const World world = world_of(large_zone(40));
   Talk talk(world);

@@ -29,14 +29,15 @@ class WorldFolder {
     std::filesystem::remove_all(path_, ignored);
   }
 
-  /// With these lines in [dns].
-  void describe(const std::string& lines) const {
+  /// With these lines in [dns], and these at the end.
+  void describe(const std::string& lines, const std::string& end = "") const {
     write("world.toml", "schema = 1\nworld = \"w\"\n[dns]\nlisten = [\"127.0.0.1:5300\"]\n" +
                             lines +
                             "\n[zone.\"example.test\"]\n"
                             "[name.\"www.example.test\"]\nfarm = \"web\"\n"
                             "[farm.web]\nport = 8080\ncommand = [\"x\"]\n"
-                            "[room.fra]\nlocation = [50.11, 8.68]\n");
+                            "[room.fra]\nlocation = [50.11, 8.68]\n" +
+                            end);
   }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(file(name)) << text;

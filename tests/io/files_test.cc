@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 
@@ -56,6 +57,24 @@ TEST(Files, ALinkWhereTheDraftWouldBeLeadsNowhere) {
   EXPECT_EQ(*read_file(path), "x");
   std::filesystem::remove(path);
   std::filesystem::remove(victim);
+}
+
+TEST(Files, OnlyWhatIsNotThereHasNoStamp) {
+  const std::string path = scratch("stamped");
+  std::filesystem::remove(path);
+  EXPECT_FALSE(stamp_of(path));
+  ASSERT_TRUE(write_file(path, "x"));
+  const auto whole = stamp_of(path);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->error, 0);
+  EXPECT_EQ(whole->size, 1);
+  EXPECT_FALSE(stamp_of(path + "/below")) << "a file is no folder";
+
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(path, path);
+  const auto unseen = stamp_of(path);
+  EXPECT_EQ(unseen, (FileStamp{.error = ELOOP})) << "it may well be there";
+  std::filesystem::remove(path);
 }
 
 TEST(Environment, AnEmptyVariableIsAsGoodAsNone) {

@@ -12,6 +12,7 @@
 #include "io/clock.h"
 #include "io/socket.h"
 #include "io/stream_server.h"
+#include "tests/support/no_descriptors.h"
 
 namespace hither::io {
 namespace {
@@ -157,6 +158,27 @@ TEST(HttpFetch, TellsSilenceFromThePeersOwnWord) {
   EXPECT_TRUE(is_silence(ETIMEDOUT));
   EXPECT_TRUE(is_silence(EHOSTUNREACH));
   EXPECT_TRUE(is_silence(EMFILE));
+}
+
+TEST(HttpFetch, TellsWhatThisMachineLacksFromSilence) {
+  const Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});
+  const HttpRequest request{.target = *local_endpoint(listener.get()), .body = {}, .timeout = 20ms};
+  Loop loop;
+  HttpReply reply;
+  {
+    const test::NoDescriptors none;
+    const HttpFetch fetch(loop, request, [&](HttpReply got) {
+      reply = std::move(got);
+      loop.stop();
+    });
+    loop.run();
+  }
+
+  EXPECT_TRUE(reply.ours) << reply.error;
+  EXPECT_TRUE(reply.silent);
+  const HttpReply late = fetch_now(request);
+  EXPECT_EQ(late.error, "timed out");
+  EXPECT_FALSE(late.ours);
 }
 
 TEST(HttpFetch, SaysThatNobodyListens) {

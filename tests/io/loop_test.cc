@@ -306,10 +306,12 @@ TEST(FdWatch, APeerThatLeftIsHeardOfOnceByWhoOnlyWantsTrouble) {
   watch.want_read(true);
   watch.want_read(false);
   watch.want_trouble(true);
-  Timer leave(loop, [&] { pair[1].close(); });
-  leave.set(monotonic_now() + 2ms);
   Timer end(loop, [&] { loop.stop(); });
-  end.set(monotonic_now() + 20ms);
+  Timer leave(loop, [&] {
+    pair[1].close();
+    end.set(monotonic_now() + 20ms);
+  });
+  leave.set(monotonic_now() + 2ms);
 
   loop.run();
 

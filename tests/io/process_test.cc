@@ -19,10 +19,13 @@ struct Outcome {
   std::string ending;
 };
 
-Outcome run_script(const std::string& script, int signal_on_first_line = 0) {
+Outcome run_script(const std::string& script, int signal_on_first_line = 0,
+                   std::size_t open_files = 0) {
   Loop loop;
   Outcome outcome;
-  auto child = spawn({.argv = {"/bin/sh", "-c", script}, .environment = {"GREETING=hello"}});
+  auto child = spawn({.argv = {"/bin/sh", "-c", script},
+                      .environment = {"GREETING=hello"},
+                      .open_files = open_files});
   if (!child) return {{}, child.error().message};
   bool ended = false;
   bool closed = false;
@@ -68,6 +71,12 @@ TEST(Process, IsAloneInItsGroupSoThatASignalReachesItsChildrenToo) {
 
 TEST(Process, ReadsNothingFromOurStandardInput) {
   EXPECT_EQ(run_script("cat; echo end").lines, (std::vector<std::string>{"end"}));
+}
+
+TEST(Process, HasTheLimitOfDescriptorsThatWasAskedFor) {
+  EXPECT_EQ(run_script("ulimit -Sn", 0, 77).lines, (std::vector<std::string>{"77"}));
+  EXPECT_EQ(run_script("ulimit -Sn").lines,
+            (std::vector<std::string>{std::to_string(open_files_max())}));
 }
 
 TEST(Process, LongLinesComeInPieces) {

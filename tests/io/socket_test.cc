@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -127,6 +128,19 @@ TEST(Socket, APacketArrivesWithItsSender) {
     EXPECT_EQ(as_text(ByteView(buffer).first(got.size)), "ping");
     EXPECT_EQ(from, *local_endpoint(one->get()));
   }
+}
+
+TEST(Socket, TheLimitOfOpenFilesIsRaisedAsFarAsItGoes) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit lower{.rlim_cur = before.rlim_max / 2, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &lower), 0);
+  EXPECT_EQ(open_files_max(), lower.rlim_cur);
+
+  raise_open_files_limit();
+
+  EXPECT_EQ(open_files_max(), before.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST(Fd, MovesItsDescriptorAndLeavesNothingBehind) {

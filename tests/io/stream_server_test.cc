@@ -21,10 +21,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Sends back what it gets; "bye" ends it, and so does half a second of silence.
+/// Sends back what it gets; "bye" ends it, and so does silence behind that for `patience_`.
 class Echo final : public Session {
  public:
-  void on_bytes(ByteView bytes, Instant, Bytes& out) override {
+  void on_bytes(ByteView bytes, Instant now, Bytes& out) override {
+    if (patience_ > Duration::zero()) deadline_ = now + patience_;
     append(out, bytes);
     seen_ += as_text(bytes);
     finished_ = seen_.ends_with("bye");
@@ -40,9 +41,10 @@ class Echo final : public Session {
   Instant deadline() const override { return deadline_; }
   bool finished() const override { return finished_; }
 
-  Instant deadline_ = never;
+  Duration patience_{};  ///< zero: for ever
 
  private:
+  Instant deadline_ = never;
   std::string seen_;
   bool finished_ = false;
 };
@@ -52,7 +54,7 @@ struct Server {
   explicit Server(Duration patience = Duration::zero())
       : server(loop, [patience](const Endpoint&) {
           auto session = std::make_unique<Echo>();
-          if (patience > Duration::zero()) session->deadline_ = monotonic_now() + patience;
+          session->patience_ = patience;
           return session;
         }) {
     Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});

@@ -178,6 +178,62 @@ TEST(FarmChange, ACopyThatIsCalledOtherwiseStaysUp) {
   EXPECT_TRUE(now.usable());
 }
 
+TEST(FarmChange, ACopyThatIsCalledOtherwiseIsWhatItWas) {
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "b.internal:80"}), 1);
+  const Endpoint there{.address = Address::v4(0x0a000002), .port = 80};
+  const Instant now{1h};
+  for (const std::size_t copy : {0U, 1U}) farm.set_usable(copy, true);
+  farm.server(1).resolve(there);
+  farm.inherit_feedback(1, {.peak = 80ms, .mean = 20ms, .pace = 5ms}, now);
+  farm.set_standing(1, Standing::ejected);
+
+  change(farm, round_robin_farm(), copies({"b.internal:80"}));
+
+  const std::size_t heir = farm.order().at(0);
+  EXPECT_EQ(farm.server(heir).endpoint(), there);
+  EXPECT_TRUE(farm.server(heir).healthy());
+  EXPECT_EQ(farm.server(heir).standing(), Standing::ejected);
+  EXPECT_EQ(farm.server(1).standing(), Standing::good);
+  EXPECT_NEAR(seconds(farm.server(heir).feedback().peak(now)), 0.080, 1e-6);
+  EXPECT_NEAR(seconds(farm.server(heir).feedback().mean(now)), 0.020, 1e-6);
+  EXPECT_NEAR(seconds(farm.server(heir).feedback().pace(now)), 0.005, 1e-6);
+}
+
+TEST(FarmChange, ACopyOnProbationIsTriedByItsNewName) {
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}), 1);
+  for (const std::size_t copy : {0U, 1U}) farm.set_usable(copy, true);
+  farm.set_standing(1, Standing::ejected);
+  farm.set_standing(1, Standing::probation);
+
+  change(farm, round_robin_farm(), copies({"10.0.0.2:80"}));
+
+  Server& heir = farm.server(farm.order().at(0));
+  EXPECT_EQ(heir.standing(), Standing::probation);
+  EXPECT_TRUE(heir.trial().claim());
+  EXPECT_FALSE(farm.server(1).trial().claim());
+}
+
+TEST(FarmChange, NothingOfBeforeHoldsForOneThatReturns) {
+  const Instant now{1h};
+  Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "b.internal:80"}), 1);
+  for (const std::size_t copy : {0U, 1U}) farm.set_usable(copy, true);
+  farm.server(1).resolve({.address = Address::v4(0x0a000002), .port = 80});
+  Picker picker(farm, 0, 1);
+  std::vector<Lease> held;
+  for (int i = 0; i < 5; ++i) held.push_back(picker.take(1, now));
+  EXPECT_TRUE(farm.take_seen()[1].present);
+
+  change(farm, round_robin_farm(), copies({"10.0.0.1:80"}));
+  EXPECT_FALSE(farm.take_seen()[1].present);
+  for (Lease& lease : held) lease.failed(now);
+  change(farm, round_robin_farm(), copies({"10.0.0.1:80", "b.internal:80"}));
+
+  EXPECT_FALSE(farm.server(1).endpoint()) << "its name has not been asked for since";
+  farm.set_usable(1, true);
+  picker.take(1, now).failed(now);
+  EXPECT_EQ(farm.take_seen()[1].streak, 1U);
+}
+
 TEST(FarmChange, ReturningIsNoHealth) {
   Farm farm("fra", round_robin_farm(), copies({"10.0.0.1:80", "10.0.0.2:80"}), 1);
   farm.set_usable(1, true);

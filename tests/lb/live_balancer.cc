@@ -56,7 +56,7 @@ void LiveBalancer::answer_probe(ScriptedServer& server, topology::Mode mode) {
 }
 
 io::HttpReply LiveBalancer::ask(const std::string& path) const {
-  return io::fetch_now({.target = admin_, .path = path, .body = {}});
+  return io::fetch_now({.target = admin_, .path = path, .body = {}, .timeout = 15s});
 }
 
 nlohmann::json LiveBalancer::status() const { return nlohmann::json::parse(ask("/status").body); }

@@ -19,8 +19,9 @@ bool eventually(const std::function<bool()>& question) {
 NamedCopy::NamedCopy(std::string name) : server_(loop_) {
   server_.add_page("/health",
                    [this](const io::PageRequest&) { return io::Page{.status = health_.load()}; });
-  server_.add_page(
-      "/", [name = std::move(name)](const io::PageRequest&) { return io::Page{.body = name}; });
+  server_.add_page("/", [this, name = std::move(name)](const io::PageRequest&) {
+    return io::Page{.status = status_.load(), .body = name};
+  });
   const auto listening = server_.listen({.address = Address::v4(0x7f000001), .port = 0});
   EXPECT_TRUE(listening);
   endpoint_ = *listening;

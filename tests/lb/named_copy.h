@@ -26,12 +26,15 @@ class NamedCopy {
   std::string address() const;
   /// As it does from the beginning.
   void pass_probes(bool passes) { health_ = passes ? 200 : 503; }
+  /// Answers requests with 500 from now on.
+  void fail_requests() { status_ = 500; }
 
  private:
   io::Loop loop_;
   io::AdminServer server_;
   Endpoint endpoint_;
   std::atomic<int> health_{200};
+  std::atomic<int> status_{200};
   std::thread thread_;
 };
 

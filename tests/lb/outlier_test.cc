@@ -162,6 +162,44 @@ TEST_F(Ejection, EndsForAllWhenTheLastOtherGoesDown) {
   EXPECT_EQ(step(start + 1s), "0 good");
 }
 
+TEST_F(Ejection, IsNotForOneThatLeftWhichTakesNoPlaceFromOthers) {
+  CopyPlan plan;
+  plan.order = {0, 1, 2};
+  plan.leaves = {3};
+  outliers_.change({}, plan);
+  ASSERT_EQ(outliers_.most(), 1U);
+
+  seen_[3] = {.present = false, .streak = 9};  // of requests that it had when it left
+  EXPECT_EQ(step(start), "");
+  EXPECT_EQ(outliers_.copy(3).standing, Standing::good);
+
+  seen_[0].streak = 9;
+  EXPECT_EQ(step(start + 1s), "0 ejected");
+}
+
+TEST_F(Ejection, GoesOnForOneThatIsCalledOtherwise) {
+  seen_[1].streak = 9;
+  EXPECT_EQ(step(start), "1 ejected");
+  CopyPlan plan;
+  plan.order = {0, 4, 2, 3};
+  plan.joins = {{.place = 4, .identity = {}, .heir_of = 1}};
+  plan.leaves = {1};
+
+  outliers_.change({}, plan);
+  seen_.resize(5);
+  seen_[1] = {.present = false};
+  seen_[4].candidate = true;
+
+  EXPECT_EQ(outliers_.copy(1).standing, Standing::good);
+  EXPECT_EQ(outliers_.copy(4).standing, Standing::ejected);
+  EXPECT_EQ(outliers_.copy(4).reason, "9 failures in a row");
+  EXPECT_EQ(step(start + 4999ms), "");
+  EXPECT_EQ(step(start + 5s), "4 probation");
+  seen_[4].trial = Trial::State::failed;
+  EXPECT_EQ(step(start + 5s), "4 ejected");
+  EXPECT_EQ(outliers_.copy(4).until, start + 15s) << "twice as long as before";
+}
+
 class OneServer : public Ejection {
  protected:
   OneServer() : Ejection({}, 1) {}
@@ -208,6 +246,38 @@ TEST_F(BySuccessRate, JudgesAReturnedServerByNewRequestsOnly) {
   EXPECT_EQ(trial_ends(Trial::State::passed, start + 5s), "0 good");
 
   EXPECT_EQ(step(start + 5100ms), "");
+}
+
+TEST_F(BySuccessRate, WhatEndsForOneThatLeftDoesNotCountIfItReturns) {
+  CopyPlan leaving;
+  leaving.order = {1, 2, 3};
+  leaving.leaves = {0};
+  outliers_.change({.failures = 0, .success_rate = 0.8, .min_requests = 100}, leaving);
+  seen_[0] = {.present = false, .outcomes = {.good = 0, .bad = 200}};
+  EXPECT_EQ(step(start), "");
+  seen_[0].present = seen_[0].candidate = true;
+
+  EXPECT_EQ(step(start + 1s), "");
+
+  seen_[0].outcomes.bad += 100;
+  EXPECT_EQ(step(start + 2s), "0 ejected");
+}
+
+TEST_F(BySuccessRate, GoesOnForOneThatIsCalledOtherwise) {
+  seen_[0].outcomes = {.good = 0, .bad = 99};
+  EXPECT_EQ(step(start), "");
+  CopyPlan plan;
+  plan.order = {4, 1, 2, 3};
+  plan.joins = {{.place = 4, .identity = {}, .heir_of = 0}};
+  plan.leaves = {0};
+  outliers_.change({.failures = 0, .success_rate = 0.8, .min_requests = 100}, plan);
+  seen_.resize(5);
+  seen_[0].present = seen_[0].candidate = false;
+  seen_[4].candidate = true;
+  EXPECT_EQ(step(start + 1s), "");
+
+  seen_[4].outcomes = {.good = 0, .bad = 1};
+  EXPECT_EQ(step(start + 1s), "4 ejected");
 }
 
 /// The same with a real farm, whose sessions are leases.

@@ -58,6 +58,14 @@ TEST(Probe, TellsSilenceFromTheCopysOwnWord) {
   EXPECT_FALSE(judge({}, 503).silent);
 }
 
+TEST(Probe, TellsWhatWeLackedFromSilence) {
+  const auto none = [](bool ours) {
+    return judge_http({}, {.status = 0, .body = {}, .error = "no", .silent = true, .ours = ours});
+  };
+  EXPECT_TRUE(none(true).ours);
+  EXPECT_FALSE(none(false).ours);
+}
+
 /// "0 up;2 held;guard begins"
 std::string told(const Prober::News& news) {
   std::string text;
@@ -312,6 +320,49 @@ TEST(ProberGuard, OutlivesAChangeOfTheCopies) {
   prober.due(start + 2s);
   EXPECT_EQ(told(prober.on_result(3, silence, start + 2s)), "");
   EXPECT_EQ(told(prober.on_time(start + 11s)), "0 down;2 down;3 down;guard ends, time over");
+}
+
+// ---- We lacked the means ourselves
+
+const ProbeResult lacking{
+    .passed = false, .silent = true, .ours = true, .reason = "Too many open files"};
+
+TEST(ProberLacking, WhoWasNotAskedIsWhatItWasHoweverLongThatLasts) {
+  Prober prober = three_up();
+  Instant now = start + 1s;
+  for (int i = 0; i < 10; ++i) {
+    for (const std::size_t server : {0U, 1U, 2U}) {
+      EXPECT_EQ(told(prober.on_result(server, lacking, now)), "");
+    }
+    EXPECT_EQ(prober.next(), now + 100ms) << "the fast interval";
+    now += 100ms;
+    EXPECT_EQ(prober.due(now), (Servers{0, 1, 2}));
+  }
+
+  EXPECT_EQ(prober.last_failure(0), "");
+  EXPECT_EQ(prober.repeated(), 30U);
+  EXPECT_EQ(told(prober.on_result(0, refused, now)), "0 down;") << "now it was asked";
+}
+
+TEST(ProberLacking, ItIsNoResultAmongOthers) {
+  Prober prober(limits, 1, start);
+  probe_all(prober, pass, start);
+  const auto probe = [&prober](const ProbeResult& result) {
+    const Instant now = prober.next();
+    return probe_all(prober, result, now);
+  };
+
+  EXPECT_EQ(probe(refused) + probe(lacking) + probe(refused) + probe(lacking), "");
+  EXPECT_EQ(probe(refused), "0 down;") << "the third of three";
+}
+
+TEST(ProberLacking, ItIsNoFirstResult) {
+  Prober prober(limits, 1, start);
+
+  EXPECT_EQ(probe_all(prober, lacking, start), "");
+
+  EXPECT_FALSE(prober.first_round_done());
+  EXPECT_EQ(probe_all(prober, pass, start + 100ms), "0 up;");
 }
 
 // ---- We were late ourselves

@@ -77,7 +77,7 @@ class BalancerOfTwo : public testing::Test {
   }
 
   std::string ask(const std::string& path) const {
-    return io::fetch_now({.target = admin_, .path = path, .body = {}}).body;
+    return io::fetch_now({.target = admin_, .path = path, .body = {}, .timeout = 15s}).body;
   }
   Json status() const { return Json::parse(ask("/status")); }
   Json farm() const { return status()["farms"][0]; }

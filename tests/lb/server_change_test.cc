@@ -18,6 +18,7 @@
 #include "io/admin.h"
 #include "io/clock.h"
 #include "io/http_client.h"
+#include "io/loop.h"
 #include "lb/server.h"
 #include "tests/lb/live_peer.h"
 #include "tests/lb/messages.h"
@@ -93,7 +94,7 @@ class ChangingBalancer : public testing::Test {
   }
 
   io::HttpReply ask(const std::string& path) const {
-    return io::fetch_now({.target = admin_, .path = path, .body = {}});
+    return io::fetch_now({.target = admin_, .path = path, .body = {}, .timeout = 15s});
   }
   Json status() const { return Json::parse(ask("/status").body); }
 
@@ -201,6 +202,38 @@ TEST_F(ChangingBalancer, ACopyThatLeavesFinishesWhatItHas) {
   EXPECT_TRUE(eventually([&] { return status()["farms"][0]["leaving"].empty(); }));
 }
 
+TEST_F(ChangingBalancer, AnEjectedCopyStaysOutWhateverItIsCalled) {
+  const NamedCopy a("a");
+  NamedCopy b("b");
+  const NamedCopy c("c");
+  const auto farm_of = [this](const std::vector<std::string>& addresses) {
+    FarmSettings farm = web(addresses);
+    farm.farm.balance = topology::Balance::round_robin;
+    farm.farm.outlier.backoff = farm.farm.outlier.backoff_max = 1h;
+    return farm;
+  };
+  const auto ask_front = [this] { return io::fetch_now({.target = front_, .body = {}}).status; };
+  const auto standing_of_b = [&] {
+    const Json now = status();
+    for (const Json& server : now["farms"][0]["servers"]) {
+      if (server["address"] == b.address()) return server["outlier"]["standing"].get<std::string>();
+    }
+    return std::string("gone");
+  };
+  start(settings_of({farm_of({a.address(), b.address()})}), 2);
+  b.fail_requests();
+  ASSERT_TRUE(eventually([&] {
+    ask_front();
+    return standing_of_b() == "ejected";
+  }));
+
+  change(settings_of({farm_of({c.address(), a.address(), b.address()})}));
+
+  EXPECT_EQ(status()["farms"][0]["servers"][2]["address"], b.address());
+  EXPECT_EQ(standing_of_b(), "ejected");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask_front(), 200);
+}
+
 TEST_F(ChangingBalancer, AFarmComesAndGoesWithItsPort) {
   const NamedCopy a("a");
   start(settings_of({web({a.address()})}), 2);
@@ -225,6 +258,26 @@ TEST_F(ChangingBalancer, AFarmComesAndGoesWithItsPort) {
   Peer again = connect_to(second);
   EXPECT_TRUE(all_are_up());
   EXPECT_TRUE(ask_on(again, closes));
+}
+
+TEST_F(ChangingBalancer, WhoCameToAFarmBeforeItWentIsServedOnceThoughItSaysSoLater) {
+  const NamedCopy a("a");
+  const Endpoint second = free_endpoint();
+  FarmSettings behind{.farm = farm_at("behind", second.port), .servers = {{"b-1", a.address()}}};
+  behind.farm.accept_proxy = true;
+  start(settings_of({web({a.address()}), behind}), 2);
+  Peer client = connect_to(second);
+
+  change(settings_of({web({a.address()})}));
+  io::Loop waits;
+  io::Timer later(waits, [&waits] { waits.stop(); });
+  later.set(io::monotonic_now() + 2 * leaving_interval);  // Of the 5 s that it has.
+  waits.run();
+  client.say("PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n");
+  bool closes = false;
+  EXPECT_TRUE(ask_on(client, closes));
+
+  EXPECT_TRUE(closes);
 }
 
 TEST_F(ChangingBalancer, AShorterTimeHoldsForTcpConnectionsThatAreOpenOnceTheyMove) {

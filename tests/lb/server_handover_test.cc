@@ -58,5 +58,50 @@ TEST(Predecessor, IsWaitedForThroughSignals) {
   sigaction(SIGUSR1, &before, nullptr);
 }
 
+TEST(Predecessor, ThatDidNotWaitServesOnAlone) {
+  const std::string place = fmt::format("@hither-handover-test-off-{}", getpid());
+  const Result<io::Fd> listener = io::listen_local(place);
+  ASSERT_TRUE(listener) << listener.error().message;
+  std::thread old_one([&listener] {
+    pollfd event{.fd = listener->get(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(poll(&event, 1, 20'000), 1);
+    const io::Accepted accepted = io::accept_one(listener->get());
+    ASSERT_TRUE(accepted.fd);
+    const auto say = [&](const std::string& frames) {
+      EXPECT_EQ(io::write_some(accepted.fd.get(), as_bytes(frames)).size, frames.size());
+    };
+    const auto hear = [&] {
+      std::array<std::byte, 1000> said{};
+      pollfd news{.fd = accepted.fd.get(), .events = POLLIN, .revents = 0};
+      ASSERT_EQ(poll(&news, 1, 20'000), 1);
+      EXPECT_GT(io::read_some(accepted.fd.get(), said).size, 0U);
+    };
+    hear();
+    RoomMemory memory;
+    memory.room = "fra";
+    say(to_frame({.step = HandoverMessage::Step::offer, .memory = to_json(memory), .sockets = 0}));
+    hear();
+    say(to_frame({.step = HandoverMessage::Step::paused}) +
+        to_frame({.step = HandoverMessage::Step::off, .reason = "you took too long"}));
+  });
+  io::Loop loop;
+  auto found = Predecessor::find(loop, place, "fra");
+  ASSERT_NE(found, nullptr);
+  std::string became;
+  const auto becomes = [&](const std::string& what) {
+    became = what;
+    loop.stop();
+  };
+
+  found->follow({.take_over = [&] { becomes("in charge"); },
+                 .be_alone = [&] { becomes("alone"); },
+                 .give_up = [&](const std::string& why) { becomes("given up: " + why); }});
+  found->say_ready({});
+  old_one.join();
+  loop.run();
+
+  EXPECT_EQ(became, "given up: you took too long");
+}
+
 }  // namespace
 }  // namespace hither::lb::test

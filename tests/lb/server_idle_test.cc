@@ -137,7 +137,7 @@ class LiveIdle : public testing::Test {
   }
 
   io::HttpReply ask(const std::string& path) const {
-    return io::fetch_now({.target = admin_, .path = path, .body = {}});
+    return io::fetch_now({.target = admin_, .path = path, .body = {}, .timeout = 15s});
   }
   Json server() const { return Json::parse(ask("/status").body)["farms"][0]["servers"][0]; }
 

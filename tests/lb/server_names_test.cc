@@ -56,7 +56,7 @@ class NamedCopies : public testing::Test {
   }
 
   io::HttpReply ask(const std::string& path) const {
-    return io::fetch_now({.target = admin_, .path = path, .body = {}});
+    return io::fetch_now({.target = admin_, .path = path, .body = {}, .timeout = 15s});
   }
   Json server() const { return Json::parse(ask("/status").body)["farms"][0]["servers"][0]; }
   bool uses(const Endpoint& endpoint) const {

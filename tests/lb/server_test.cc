@@ -256,12 +256,13 @@ TEST_F(LiveBalancer, FinishesWhatIsInFlightBeforeItStops) {
   backend.hear_until("\r\n\r\n");
 
   kill(getpid(), SIGTERM);
-  EXPECT_EQ(idle.hear_all(), "");
+  ASSERT_TRUE(eventually([this] { return drains(); }));
   EXPECT_FALSE(ended_);
   backend.say(hello);
 
   EXPECT_EQ(client.hear_all(),
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+  EXPECT_EQ(idle.hear_all(), "");
   thread_.join();
   EXPECT_TRUE(ended_);
 }

@@ -129,11 +129,13 @@ TEST(GuardedWorld, StatusSaysWhatIsHeld) {
         soon, [&] { return world.hither("status").output.find(words) != std::string::npos; });
   };
 
-  for (const char* room : {"fra/balancer", "nrt/balancer"}) kill(world.pid_of(room), SIGSTOP);
+  for (const char* room : {"fra/balancer", "nrt/balancer"})
+    ASSERT_TRUE(world.signal(room, SIGSTOP));
 
   EXPECT_TRUE(status_has("held (probes say down)")) << world.hither("status").output;
   EXPECT_EQ(world.dig("133.11.0.0/16"), "127.12.0.1\n");
-  for (const char* room : {"fra/balancer", "nrt/balancer"}) kill(world.pid_of(room), SIGCONT);
+  for (const char* room : {"fra/balancer", "nrt/balancer"})
+    ASSERT_TRUE(world.signal(room, SIGCONT));
   EXPECT_TRUE(eventually(soon, [&] {
     return world.hither("status").output.find("held") == std::string::npos;
   })) << world.hither("status").output;

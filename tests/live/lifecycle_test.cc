@@ -28,7 +28,7 @@ TEST_F(Lifecycle, CtrlCStopsEverythingAndLeavesNothing) {
   kill(-world.guardian_pid(), SIGINT);  // as a terminal does: to the whole foreground group
 
   EXPECT_EQ(world.wait_for_end(20s), 0) << world.output();
-  EXPECT_TRUE(eventually(5s, [&] { return world.nobody_left(); }));
+  EXPECT_TRUE(eventually(20s, [&] { return world.nobody_left(); }));
   EXPECT_FALSE(std::filesystem::exists(world.folder() + "/state"));
   EXPECT_NE(world.output().find("nothing is left running"), std::string::npos);
 }
@@ -39,7 +39,7 @@ TEST_F(Lifecycle, ATermSignalToTheFrontProcessAloneIsEnough) {
   world.signal_guardian(SIGTERM);
 
   EXPECT_EQ(world.wait_for_end(20s), 0) << world.output();
-  EXPECT_TRUE(eventually(5s, [&] { return world.nobody_left(); }));
+  EXPECT_TRUE(eventually(20s, [&] { return world.nobody_left(); }));
 }
 
 TEST_F(Lifecycle, AKilledSupervisorTakesEverythingWithItEvenGrandchildren) {
@@ -55,7 +55,7 @@ TEST_F(Lifecycle, AKilledSupervisorTakesEverythingWithItEvenGrandchildren) {
   kill(supervisor, SIGKILL);
 
   EXPECT_EQ(world.wait_for_end(20s), 128 + SIGKILL) << world.output();
-  EXPECT_TRUE(eventually(5s, [&] { return world.nobody_left(); }));
+  EXPECT_TRUE(eventually(20s, [&] { return world.nobody_left(); }));
   EXPECT_FALSE(std::filesystem::exists(world.folder() + "/state"));
 }
 

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* tokyo = "133.11.0.0/16";  // University of Tokyo
 constexpr const char* nrt = "127.12.0.1\n";
-constexpr Duration soon = 10s;
+constexpr Duration soon = 30s;
 
 class Overruled : public testing::Test {
  protected:

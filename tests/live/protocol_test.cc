@@ -66,8 +66,9 @@ TEST_F(ProtocolLive, LogsTheQueriesThatAreWanted) {
   const std::string line =
       "query client=127.0.0.1 subnet=10.3.0.0/16 scope=0 name=nothing.example.test. type=TXT "
       "rcode=NXDOMAIN transport=udp";
-  EXPECT_TRUE(eventually(std::chrono::seconds(5), [&] { return count(world.output(), line) == 1; }))
-      << world.output();
+  EXPECT_TRUE(eventually(std::chrono::seconds(20), [&] {
+    return count(world.output(), line) == 1;
+  })) << world.output();
 }
 
 }  // namespace

@@ -65,8 +65,13 @@ LiveDns::LiveDns(int threads) : threads_(threads) {
 
 bool LiveDns::start() {
   program_.reset();
+  std::vector<std::string> argv = {std::string(HITHER_PROGRAM) + "-dns"};
+  if (descriptors_max_ > 0) {
+    argv.insert(argv.begin(), {"/bin/sh", "-c", "ulimit -n $1 && shift && exec \"$@\"", "sh",
+                               std::to_string(descriptors_max_)});
+  }
   program_ = std::make_unique<ChildProgram>(
-      std::vector<std::string>{std::string(HITHER_PROGRAM) + "-dns"}, folder_.path("dns.log"),
+      argv, folder_.path("dns.log"),
       std::vector<std::string>{
           "HITHER_TOPOLOGY=" + folder_.path("world.toml"), "HITHER_STATE=" + folder_.path(),
           "HITHER_ADMIN_LISTEN=" + to_text(admin_), fmt::format("HITHER_THREADS={}", threads_)});

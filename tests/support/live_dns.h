@@ -28,6 +28,8 @@ class LiveDns {
   /// Where it answers; the description's `dns.listen`.
   const Endpoint& endpoint() const { return endpoint_; }
   int port() const { return endpoint_.port; }
+  /// When it is started: so many open files at most.
+  void limit_descriptors(int most) { descriptors_max_ = most; }
   /// Starts it on world.toml and waits until it has probed every room once.
   bool start();
   bool stop() { return program_->stop(); }
@@ -46,6 +48,7 @@ class LiveDns {
   Endpoint endpoint_;
   Endpoint admin_;
   int threads_;
+  int descriptors_max_ = 0;  ///< 0: as we have it
   std::unique_ptr<ChildProgram> program_;
 };
 

@@ -176,10 +176,14 @@ void LiveWorld::start(const std::string& description) {
 
 bool LiveWorld::start_and_wait(const std::string& description) {
   start(description);
-  return eventually(60s, [&] {
-    const auto reply = io::fetch_now({.target = folder_ + "/state/live.sock", .path = "/status"});
-    return reply.body.find(R"("state":"up")") != std::string::npos;
+  bool up = false;
+  eventually(60s, [&] {
+    const auto reply =
+        io::fetch_now({.target = folder_ + "/state/live.sock", .path = "/status", .timeout = 10s});
+    up = reply.body.find(R"("state":"up")") != std::string::npos;
+    return up || wait_for_end(0s).has_value();
   });
+  return up;
 }
 
 CommandResult LiveWorld::hither(const std::string& arguments) const {
@@ -204,7 +208,8 @@ CommandResult LiveWorld::curl(const std::string& arguments) const {
 
 std::map<std::string, LiveProcess> LiveWorld::processes() const {
   std::map<std::string, LiveProcess> processes;
-  const auto reply = io::fetch_now({.target = folder_ + "/state/live.sock", .path = "/status"});
+  const auto reply =
+      io::fetch_now({.target = folder_ + "/state/live.sock", .path = "/status", .timeout = 10s});
   const auto json = nlohmann::json::parse(reply.body, nullptr, false);
   if (!json.is_object()) return processes;
   for (const auto& process : json["processes"]) {
@@ -220,8 +225,14 @@ int LiveWorld::pid_of(const std::string& process) const {
   return found == all.end() ? 0 : found->second.pid;
 }
 
+bool LiveWorld::signal(const std::string& process, int number) const {
+  const int pid = pid_of(process);
+  return pid > 1 && kill(pid, number) == 0;
+}
+
 int LiveWorld::supervisor_pid() const {
-  const auto reply = io::fetch_now({.target = folder_ + "/state/live.sock", .path = "/status"});
+  const auto reply =
+      io::fetch_now({.target = folder_ + "/state/live.sock", .path = "/status", .timeout = 10s});
   const auto json = nlohmann::json::parse(reply.body, nullptr, false);
   return json.is_object() ? json["pid"].get<int>() : 0;
 }

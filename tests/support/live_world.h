@@ -73,6 +73,8 @@ class LiveWorld {
   /// By name; empty if the supervisor does not answer.
   std::map<std::string, LiveProcess> processes() const;
   int pid_of(const std::string& process) const;
+  /// False where there is no such process now.
+  bool signal(const std::string& process, int number) const;
 
   int supervisor_pid() const;
   int guardian_pid() const { return guardian_; }

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "io/socket.h"
 
@@ -21,13 +22,15 @@ struct Guarded {
   int status = -1;
   std::string written;
 };
-Guarded guard(const std::function<int(int)>& work, const std::function<void(int)>& clean_up) {
+Guarded guard(const std::function<int(int)>& work, const std::function<void(int)>& clean_up,
+              const std::vector<int>& ignored = {}) {
   std::array<int, 2> ends{};
   EXPECT_EQ(pipe(ends.data()), 0);
   const io::Fd reading(ends[0]);
   io::Fd writing(ends[1]);
   const pid_t pid = fork();
   if (pid == 0) {
+    for (const int number : ignored) std::signal(number, SIG_IGN);
     const int out = writing.get();
     _exit(run_guarded([&] { return work(out); }, [&] { clean_up(out); }));
   }
@@ -95,6 +98,29 @@ TEST(Guardian, PassesSignalsOnToTheSupervisor) {
       [](int) {});
 
   EXPECT_EQ(result.status, 5);
+}
+
+TEST(Guardian, HeedsNoSignalThatItWasStartedToIgnore) {
+  const Guarded result = guard(
+      [](int) {
+        sigset_t set;
+        sigemptyset(&set);
+        for (const int number : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&set, number);
+        sigprocmask(SIG_BLOCK, &set, nullptr);
+        for (const int number : {SIGHUP, SIGINT, SIGTERM}) kill(getppid(), number);
+        int number = 0;
+        sigwait(&set, &number);
+        return number;
+      },
+      [](int) {}, {SIGHUP, SIGINT});
+
+  EXPECT_EQ(result.status, SIGTERM);
+}
+
+TEST(Guardian, HearsOfTheEndAlsoWhereItsParentIgnoresThatOfItsChildren) {
+  const Guarded result = guard([](int) { return 7; }, [](int) {}, {SIGCHLD});
+
+  EXPECT_EQ(result.status, 7);
 }
 
 }  // namespace
