@@ -41,7 +41,8 @@ class Walker {
         asker_(asker),
         answer_(answer),
         owner_({.in = Owner::In::question, .size = static_cast<std::uint8_t>(query.name.size())}),
-        key_(query.name.wire()) {}
+        octets_(query.name.wire()),
+        key_(octets_) {}
 
   void walk();
 
@@ -60,8 +61,10 @@ class Walker {
   const Snapshot& snapshot_;
   const Address& asker_;
   Answer& answer_;
-  // The name that the walk has come to: where it stands in the message, and as tables know it.
+  // The name that the walk has come to: where it stands in the message, in whose case it is there,
+  // and as tables know it.
   Owner owner_;
+  ByteView octets_;
   Key key_;
   int followed_ = 0;
 };
@@ -124,12 +127,12 @@ void Walker::add_steered(const Zone& zone, std::uint32_t index) {
   answer_.edns.scope = std::max<std::uint8_t>(subnet->scope_of(use.depth(view.depth)), 1);
 }
 
-/// The DNAME above the name, and the CNAME it makes for it (RFC 6672 s3.1).
+/// The DNAME above the name, and the CNAME it makes for it (RFC 6672 s3.1), in the name's own case.
 bool Walker::rename(const Zone::Match& match) {
   const RrSet& rename = *match.set;
   answer_.answer.push_back(
       {.owner = from(owner_, match.owner_start), .set = &rename, .ttl = rename.ttl});
-  const auto target = Name::join(key_.wire().first(match.owner_start), rename.first());
+  const auto target = Name::join(octets_.first(match.owner_start), rename.first());
   if (!target) {
     answer_.rcode = Rcode::yxdomain;
     return false;
@@ -180,6 +183,7 @@ void Walker::go_on() {
       last.set != nullptr ? last.set->first() : answer_.synthesized[last.synthesized].wire();
   owner_ = {
       .in = Owner::In::answer, .size = static_cast<std::uint8_t>(target.size()), .item = index};
+  octets_ = target;
   key_.assign(target);
 }
 

@@ -263,10 +263,13 @@ void explain_steering(const Snapshot& snapshot, const Geography& geography, cons
     costs.fill(reason.room, result.network, explained);
     result.rooms.push_back(std::move(explained));
   }
-  if (!view.has_room()) return;
-  result.ttl_because = why_ttl(name, view, snapshot, reasons);
-  if (!view.tailored) return;
-  result.scope = prefix_of(result.question.from.address, by.use.depth(view.depth));
+  if (view.has_room()) result.ttl_because = why_ttl(name, view, snapshot, reasons);
+}
+
+/// The scope that the server says, if that is not 0: everybody.
+std::optional<Prefix> scope_of(const Answer& answer, const Prefix& from) {
+  if (answer.edns.scope == 0) return std::nullopt;
+  return prefix_of(from.address, answer.edns.scope + (from.is_v4() ? 96 : 0));
 }
 
 double to_ms(Duration duration) {
@@ -341,6 +344,7 @@ Explanation explain(const Snapshot& snapshot, const Geography& geography,
   result.addresses = addresses_of(answer);
   result.network = geography.find(by.client.address);
   if (!answer.answer.empty()) result.ttl = answer.answer.all()[0].ttl;
+  result.scope = scope_of(answer, question.from);
   if (const SteeredName* name = snapshot.directory->find_name(question.name)) {
     explain_steering(snapshot, geography, *name, by, result);
   }

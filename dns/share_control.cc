@@ -102,11 +102,14 @@ bool ShareControl::add_spill(const RoomStates& states, std::size_t farm, Instant
   std::vector<RoomLoad> loads(rooms_.size());
   for (std::size_t room = 0; room < rooms_.size(); ++room) {
     const FarmState& state = states.at(room, farm);
-    const bool draining = shares.at(room, farm).drained < RoomShare::all;
-    loads[room] = {.up = state.runs && (state.state == RoomState::up || draining),
-                   .draining = draining,
-                   .capacity = static_cast<double>(state.capacity),
-                   .load = static_cast<double>(state.load)};
+    const RoomShare& share = shares.at(room, farm);
+    const bool draining = share.drained < RoomShare::all;
+    const bool serves = state.state == RoomState::up || draining;
+    loads[room] = {.up = state.runs && serves && !share.thin, .draining = draining};
+    // Held by the guard or forced up: what it reported last is old.
+    if (state.measured == RoomState::down) continue;
+    loads[room].capacity = static_cast<double>(state.capacity);
+    loads[room].load = static_cast<double>(state.load);
   }
   spill->step(loads, now);
   if (spill->moving()) deadline_ = std::min(deadline_, now + spill_step);

@@ -23,6 +23,10 @@ bool above(const RoomLoad& room, double share) {
   return room.up && room.capacity > 0 && room.load > share * room.capacity;
 }
 
+bool below(const RoomLoad& room, double share) {
+  return room.up && room.capacity > 0 && room.load < share * room.capacity;
+}
+
 bool equal(const RoomSpill& one, const RoomSpill& other) {
   return one.shed == other.shed && one.open == other.open;
 }
@@ -40,16 +44,14 @@ bool Spill::moving() const {
 
 void Spill::step(std::span<const RoomLoad> loads, Instant now) {
   ASSERT(loads.size() == rooms_.size());
-  for (std::size_t i = 0; i < rooms_.size(); ++i) {
-    if (!loads[i].up) rooms_[i].is.shed = rooms_[i].goal.shed = 0;  // Rule 5.
-    if (!loads[i].up || loads[i].draining) rooms_[i].goal.open = 0;
-  }
+  const bool left = leave(loads);
   const Duration passed = started_ ? now - stepped_ : Duration{};
   stepped_ = now;
-  if (!started_ || moving()) moved_ = now;
+  if (!started_ || left || moving()) moved_ = now;
   const bool first = !started_;
   started_ = true;
   if (moving()) {
+    halt(loads);
     move(passed);
     return;
   }
@@ -62,6 +64,7 @@ Spill Spill::moved_to(const SpillLimits& limits,
   moved.stepped_ = stepped_;
   moved.moved_ = moved_;
   moved.started_ = started_;
+  moved.lost_ = lost_;
   for (std::size_t i = 0; i < before.size(); ++i) {
     Room& room = moved.rooms_[i];
     if (before[i]) {
@@ -73,6 +76,31 @@ Spill Spill::moved_to(const SpillLimits& limits,
   return moved;
 }
 
+/// Rule 5. True if somebody was moved by it.
+bool Spill::leave(std::span<const RoomLoad> loads) {
+  bool left = false;
+  for (std::size_t i = 0; i < rooms_.size(); ++i) {
+    Room& room = rooms_[i];
+    const bool open = room.goal.open > 0;
+    if (loads[i].draining) room.goal.open = 0;
+    lost_ |= open && (loads[i].draining || !loads[i].up);
+    if (loads[i].up) continue;
+    left |= room.is.shed > 0 || room.is.open > 0;
+    room.is = room.goal = {.shed = 0, .open = 0};
+  }
+  return left;
+}
+
+/// Rule 4: a decision ends where the loads no longer ask for it.
+void Spill::halt(std::span<const RoomLoad> loads) {
+  for (std::size_t i = 0; i < rooms_.size(); ++i) {
+    Room& room = rooms_[i];
+    const bool goes_on = room.goal.shed > room.is.shed ? above(loads[i], limits_.high)
+                                                       : below(loads[i], limits_.low);
+    if (!goes_on) room.goal.shed = room.is.shed;
+  }
+}
+
 void Spill::move(Duration passed) {
   const double reach = limits_.per_second * std::chrono::duration<double>(passed).count();
   for (Room& room : rooms_) {
@@ -82,6 +110,7 @@ void Spill::move(Duration passed) {
 }
 
 void Spill::decide(std::span<const RoomLoad> loads) {
+  come_home();
   if (!active()) reopen(loads);
   if (close_full(loads)) return;
   double excess = excess_of(loads);
@@ -92,8 +121,16 @@ void Spill::decide(std::span<const RoomLoad> loads) {
   set_goals(loads, excess > headroom ? std::max(0.0, headroom) / excess : 1);
 }
 
+/// Rule 6.
+void Spill::come_home() {
+  const auto open = [](const Room& room) { return room.is.open > 0; };
+  if (!lost_ || std::ranges::any_of(rooms_, open)) return;
+  for (Room& room : rooms_) room.is.shed = room.goal.shed = 0;
+}
+
 /// Rule 2 while nobody is anybody's guest: it moves nobody.
 void Spill::reopen(std::span<const RoomLoad> loads) {
+  lost_ = false;
   for (std::size_t i = 0; i < rooms_.size(); ++i) {
     const bool open =
         loads[i].up && !loads[i].draining && loads[i].capacity > 0 && !above(loads[i], limits_.low);
@@ -152,11 +189,13 @@ double Spill::headroom_of(std::span<const RoomLoad> loads, std::size_t without) 
   return any ? least : -1;
 }
 
-/// What is a guest somewhere now: the rooms that shed are closed, so their load is their own.
+/// What is a guest somewhere now: the rooms that shed are closed, so their load is their own. Of a
+/// room whose load is not known nobody knows how much.
 double Spill::shed_load(std::span<const RoomLoad> loads) const {
   double load = 0;
   for (std::size_t i = 0; i < rooms_.size(); ++i) {
     const double shed = rooms_[i].is.shed;
+    if (shed > 0 && loads[i].capacity <= 0) return std::numeric_limits<double>::infinity();
     load += loads[i].load * shed / (1 - shed);
   }
   return load;
@@ -167,12 +206,11 @@ void Spill::set_goals(std::span<const RoomLoad> loads, double part) {
   for (std::size_t i = 0; i < rooms_.size(); ++i) {
     Room& room = rooms_[i];
     const RoomLoad& now = loads[i];
-    if (!now.up || now.capacity <= 0) continue;
     const double stays = 1 - room.is.shed;
     if (above(now, limits_.high) && room.is.open == 0) {
       const double wanted = 1 - stays * limits_.high * now.capacity / now.load;
       room.goal.shed = std::min(shed_max, room.is.shed + (wanted - room.is.shed) * part);
-    } else if (room.is.shed > 0 && now.load < limits_.low * now.capacity) {
+    } else if (room.is.shed > 0 && below(now, limits_.low)) {
       const double kept = now.load > 0 ? stays * limits_.low * now.capacity / now.load : 1;
       room.goal.shed = std::max(0.0, 1 - kept);
     }

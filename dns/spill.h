@@ -23,7 +23,7 @@ struct SpillLimits {
 struct RoomLoad {
   bool up = false;
   bool draining = false;  ///< over a time, so still up: it may shed, but takes nobody's clients
-  double capacity = 0;
+  double capacity = 0;    ///< 0: not known, nor is the load
   double load = 0;
 };
 
@@ -46,9 +46,14 @@ struct RoomSpill {
 ///    shed. A room too small for it is closed, if what is shed already fits into all that remain.
 /// 4. Decisions are carried out at `per_second` at most, all rooms at the same time, and the next
 ///    one is made when the last was carried out and `settle` is over: before that the loads do not
-///    show it, and the same excess would be shed twice.
+///    show it, and the same excess would be shed twice. A load is that of one moment, so a room
+///    ends its part of a decision as soon as it is not above `high` any more, or below `low`.
 /// 5. A room that is down sheds nobody: its clients have gone by themselves. One that is down or
-///    drains closes.
+///    drains closes; if it is down at once, so that nobody is sent back when it returns.
+/// 6. Where no room is open any more, and one of them closed by rule 5, what was shed is at home
+///    again (dns/view.h) and counts no more as shed. So rooms that return may open, and what they
+///    take is moved as slowly as at first.
+/// 7. A room whose load is not known sheds no more than it does, and takes no more.
 class Spill {
  public:
   Spill(const SpillLimits& limits, std::size_t rooms) : limits_(limits), rooms_(rooms) {}
@@ -75,8 +80,11 @@ class Spill {
     RoomSpill goal;
   };
 
+  bool leave(std::span<const RoomLoad> loads);
+  void halt(std::span<const RoomLoad> loads);
   void move(Duration passed);
   void decide(std::span<const RoomLoad> loads);
+  void come_home();
   void reopen(std::span<const RoomLoad> loads);
   bool close_full(std::span<const RoomLoad> loads);
   bool close_small(std::span<const RoomLoad> loads, double excess);
@@ -90,6 +98,7 @@ class Spill {
   Instant stepped_{};
   Instant moved_{};
   bool started_ = false;
+  bool lost_ = false;  ///< a room that was open has closed by rule 5
 };
 
 }  // namespace hither::dns

@@ -16,14 +16,14 @@
 #include "io/pipe.h"
 
 namespace hither::io {
-namespace {
 
+/// A file is never opened once more: it has one end, which all who inherited it move on.
 Fd open_once_more(int fd) {
+  struct stat now {};
+  if (fstat(fd, &now) != 0 || (!S_ISFIFO(now.st_mode) && isatty(fd) == 0)) return {};
   const std::string path = fmt::format("/proc/self/fd/{}", fd);
   return Fd(open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
-
-}  // namespace
 
 PatientWriter::PatientWriter(int fd, std::function<std::string(std::uint64_t)> say_lost)
     : fd_(fd), say_lost_(std::move(say_lost)) {
@@ -31,7 +31,6 @@ PatientWriter::PatientWriter(int fd, std::function<std::string(std::uint64_t)> s
   look();
 }
 
-/// A file is never opened once more: it has one end, which all who inherited it move on.
 void PatientWriter::look() {
   struct stat now {};
   if (fstat(fd_, &now) != 0 || (now.st_dev == device_ && now.st_ino == inode_)) return;
@@ -40,7 +39,7 @@ void PatientWriter::look() {
   rest_.clear();
   own_.close();
   way_ = S_ISREG(now.st_mode) ? Way::at_once : S_ISSOCK(now.st_mode) ? Way::send : Way::ask;
-  if (S_ISFIFO(now.st_mode) || isatty(fd_) == 1) own_ = open_once_more(fd_);
+  own_ = open_once_more(fd_);
   if (own_) way_ = Way::at_once;
   if (S_ISFIFO(now.st_mode) && fcntl(fd_, F_GETPIPE_SZ) < pipe_bytes) {
     fcntl(fd_, F_SETPIPE_SZ, pipe_bytes);

@@ -12,15 +12,19 @@
 
 namespace hither::io {
 
+/// The pipe or terminal behind a descriptor, opened once more to be non-blocking for us alone:
+/// O_NONBLOCK belongs to the open file, which all share who inherited it. Null where it is neither,
+/// or where the system forbids it (it was another user's).
+Fd open_once_more(int fd);
+
 /// Writes lines to a descriptor whose reader may be slow, or not read at all (a pager, a log daemon
 /// that hangs, a disk that is full), and never waits for it: a line that is not taken now is lost
 /// and counted, and the next one that is taken comes behind a line that says how many were. A line
 /// that was begun is ended before the next one begins. One thread at a time.
 ///
 /// To ask poll(2) first is not enough, for others write to the same pipe or terminal, and the room
-/// may be gone a moment later. So these are opened once more, to be non-blocking for us alone:
-/// O_NONBLOCK belongs to the open file, which all share who inherited it. Where the system forbids
-/// that (it was another user's) we ask, and write no more at once than a page, which then has room.
+/// may be gone a moment later. So these are opened once more. Where that cannot be we ask, and
+/// write no more at once than a page, which then has room.
 class PatientWriter {
  public:
   /// A pipe is made to hold so much, where the system allows: a burst, such as every mistake of a

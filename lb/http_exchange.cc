@@ -277,14 +277,15 @@ bool HttpProxy::retry(Instant now) {
 void HttpProxy::backend_lost(std::string_view why, bool clean, Instant now) {
   if (exchange_.status == 0) {
     if (retry(now)) return;
-    attempts_.lease().failed(now);
     if (reused_ && !exchange_.retried && !exchange_.answered) {
+      // It says nothing of the server that an idle connection had come to its end.
       // L14: the client knows what a kept connection that closes in silence means, and tries again
       // if it may. An error would end there.
       trace_.fault({'S', 'H'});
       abort(now);
       return;
     }
+    attempts_.lease().failed(now);
     fail_exchange(502, {'S', stage()},
                   fmt::format("{} {} before it answered", attempts_.lease().server().name(), why),
                   now);
@@ -363,11 +364,13 @@ void HttpProxy::switch_protocols(const ResponseHead& head, Instant now) {
                             .own_fields = attempts_.set_cookie()};
   const std::string& server = attempts_.lease().server().name();
   if (!switches_to(head, exchange_.protocol) || !request_sent()) {
+    attempts_.lease().failed(now);
     fail_exchange(502, {'S', 'H'}, fmt::format("{} switched protocols unasked", server), now);
     return;
   }
   const HeadWritten written = write_response_head(head, response_.in.data(), shape, response_.out);
   if (written != HeadWritten::whole) {
+    attempts_.lease().failed(now);
     fail_exchange(502, {'S', 'H'}, why_not(written), now);
     return;
   }
@@ -407,6 +410,7 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
   const HeadWritten written = write_response_head(head, response_.in.data(), shape, response_.out);
   if (written != HeadWritten::whole || response_.out.room() < chunk_overhead) {
     response_.out.clear();
+    attempts_.lease().failed(now);
     fail_exchange(502, {'S', 'H'}, why_not(written), now);
     return;
   }

@@ -250,10 +250,11 @@ void HttpProxy::on_deadline(Instant now) {
     case Phase::head:
       context_.picker.totals().late.add();
       trace_.fault({'c', 'R'});
+      exchange_ = {};  // Of the request before: of this one nothing is known.
       reply(408, "the head of the request did not come in time", now);
       break;
     case Phase::tunnel:
-      trace_.fault({'c', 'T'});
+      trace_.fault({request_.pending().empty() && up_in_kernel_ == 0 ? 'c' : 's', 'T'});
       close(now);
       return;
     case Phase::exchange:
@@ -274,8 +275,8 @@ void HttpProxy::on_late_exchange(Instant now) {
     try_another("no answer in time", {'s', 'C'}, now);
   } else if (exchange_.status != 0) {
     const bool client_is_slow = !response_.out.empty() || down_in_kernel_ > 0;
+    trace_.fault({client_is_slow ? 'c' : 's', 'D'});
     if (client_is_slow) return client_left(now);
-    trace_.fault({'s', 'D'});
     abort(now);
   } else if (!request_.done() && request_.pending().empty() && up_in_kernel_ == 0 &&
              !exchange_.expects) {

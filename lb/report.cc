@@ -246,6 +246,20 @@ MetricFamily farm_family(const RoomView& room, const char* name, const char* hel
   return family;
 }
 
+/// What clients asked of each farm, also of copies that are gone, and of the room.
+void add_requests(const RoomView& room, Metrics& metrics) {
+  const auto requests = [](const FarmTotals& totals) -> const Counter& { return totals.requests; };
+  metrics.push_back(farm_family(
+      room, "hither_lb_farm_requests_total", "Requests of clients, in mode tcp connections",
+      [requests](const Farm& farm) { return static_cast<double>(farm.sum(requests)); }));
+  double all = 0;
+  for (const MetricSample& sample : metrics.back().samples) all += sample.value;
+  metrics.push_back({.name = "hither_lb_room_requests_total",
+                     .help = "Requests of clients to all farms, in mode tcp connections",
+                     .type = MetricFamily::Type::counter,
+                     .samples = {{.labels = {{"room", std::string(room.room)}}, .value = all}}});
+}
+
 void add_queue_families(const RoomView& room, Metrics& metrics) {
   const auto add = [&](const char* name, const char* help, auto value) {
     metrics.push_back(farm_family(room, name, help, [value](const Farm& farm) {
@@ -320,6 +334,7 @@ Metrics make_metrics(const RoomView& room) {
                                   "Requests sent on an idle connection", summed(reused)));
   metrics.push_back(server_family(room, "hither_lb_retries_total",
                                   "Requests taken away and sent again", summed(retries)));
+  add_requests(room, metrics);
   metrics.push_back(farm_family(room, "hither_lb_clients", "Client connections open now",
                                 [](const Farm& f) { return double{1} * f.clients().level(); }));
   metrics.push_back(

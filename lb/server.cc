@@ -18,27 +18,9 @@
 namespace hither::lb {
 namespace {
 
-/// What one thread may have of the descriptors of this process.
-struct Portion {
-  std::size_t clients;  ///< each may need a connection to a server as well
-  std::size_t pipes;    ///< for bulk, two descriptors each
-};
-
 /// Of each farm on one page, and how long somebody may have all of them recorded.
 constexpr std::uint64_t decisions_shown_max = 1000;
 constexpr std::uint64_t decisions_record_s_max = 60;
-
-/// Probes, status pages and listeners need theirs too: so clients can never take the room down.
-Portion portion_of(unsigned threads, const Settings& settings) {
-  std::size_t copies = 0;
-  for (const FarmSettings& farm : settings.farms) copies += farm.servers.size();
-  const std::size_t doors = settings.farms.size() * settings.listen.size();
-  const std::size_t reserved = 32 + copies + threads * (doors + 2);
-  const std::size_t limit = std::max(io::open_files_max(), reserved + 2);
-  const std::size_t pipes = std::min<std::size_t>(limit / 32, 256);
-  const std::size_t left = limit - std::min(limit - 2, reserved + 2 * pipes);
-  return {.clients = std::max<std::size_t>(left / 2 / threads, 1), .pipes = pipes / threads};
-}
 
 }  // namespace
 
@@ -53,13 +35,10 @@ Balancer::Balancer(Settings settings, unsigned threads, Succession succession)
       judge_timer_(loop_, [this] { judge_outliers(); }),
       file_timer_(loop_, [this] { look_at_files(); }),
       leave_timer_(loop_, [this] { end_farms(); }) {
-  const Portion portion = portion_of(threads, settings_);
   for (unsigned thread = 0; thread < threads; ++thread) {
     if (thread > 0) loops_.push_back(std::make_unique<io::Loop>());
     io::Loop& loop = thread == 0 ? loop_ : *loops_.back();
     workers_.push_back(std::make_unique<Worker>(loop, thread, io::random_seed()));
-    workers_.back()->limit_clients(portion.clients);
-    workers_.back()->limit_pipes(portion.pipes);
   }
   std::vector<io::Loop*> loops;
   for (const std::unique_ptr<Worker>& worker : workers_) loops.push_back(&worker->loop());

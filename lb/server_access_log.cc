@@ -10,6 +10,7 @@
 
 #include "io/clock.h"
 #include "io/log_sink.h"
+#include "io/patient_writer.h"
 #include "lb/access_log.h"
 
 namespace hither::lb {
@@ -45,7 +46,7 @@ struct AccessWriter::FarmRing final : AccessSink {
 };
 
 AccessWriter::AccessWriter(int fd)
-    : fd_(fd), timer_(loop_, [this] {
+    : own_(io::open_once_more(fd)), fd_(own_ ? own_.get() : fd), timer_(loop_, [this] {
         write_all();
         timer_.set(io::monotonic_now() + look_interval);
       }) {}
@@ -83,6 +84,7 @@ void AccessWriter::stop() {
     loop_.stop();
   });
   thread_.join();
+  own_.close();  // Its reader may wait for the end.
 }
 
 void AccessWriter::write_all() {

@@ -9,6 +9,7 @@
 
 #include "base/ring.h"
 #include "io/loop.h"
+#include "io/socket.h"
 #include "lb/access_record.h"
 #include "lb/farm.h"
 
@@ -43,6 +44,7 @@ class AccessWriter {
   bool write_some(std::string& text);
   void say_drops();
 
+  io::Fd own_;  ///< others write there as well: what poll(2) saw may be gone at the write
   int fd_;
   io::Loop loop_;
   io::Timer timer_;

@@ -35,6 +35,24 @@ std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh
   return changes;
 }
 
+/// What one thread may have of the descriptors of this process.
+struct Portion {
+  std::size_t clients;  ///< each may need a connection to a server as well
+  std::size_t pipes;    ///< for bulk, two descriptors each
+};
+
+/// Probes, status pages and listeners need theirs too: so clients can never take the room down.
+Portion portion_of(std::size_t threads, const Settings& settings) {
+  std::size_t copies = 0;
+  for (const FarmSettings& farm : settings.farms) copies += farm.servers.size();
+  const std::size_t doors = settings.farms.size() * settings.listen.size();
+  const std::size_t reserved = 32 + copies + threads * (doors + 2);
+  const std::size_t limit = std::max(io::open_files_max(), reserved + 2);
+  const std::size_t pipes = std::min<std::size_t>(limit / 32, 256);
+  const std::size_t left = limit - std::min(limit - 2, reserved + 2 * pipes);
+  return {.clients = std::max<std::size_t>(left / 2 / threads, 1), .pipes = pipes / threads};
+}
+
 template <class Value>
 bool contains(const std::vector<Value>& values, const Value& value) {
   return std::ranges::find(values, value) != values.end();
@@ -173,6 +191,13 @@ void Balancer::change_farm(std::size_t number, const FarmSettings& fresh, const 
                       .with("address", farm.server(server).address()));
   };
   for (const CopyPlan::Join& join : plan.joins) say("server-joins", join.place);
+  if (!plan.joins.empty() && farm.size() > servers_max / 4 * 3) {
+    io::write_log(log_warning("many-copies")
+                      .with("farm", farm.name())
+                      .with("so_far", farm.size())
+                      .with("most", servers_max)
+                      .with("cure", "upgrade hither-lb, which counts anew"));
+  }
   for (const std::size_t server : plan.leaves) {
     say("server-leaves", server);
     drop_idle(number, server);
@@ -226,9 +251,14 @@ Result<void> Balancer::change(Settings fresh) {
       doors.push_back({.endpoint = {.address = address, .port = port.port}, .port = shared});
     }
   }
+  const Portion portion = portion_of(workers_.size(), settings_);
   workers_behind_ = running_ ? workers_.size() : 0;
   for (unsigned thread = 0; thread < workers_.size(); ++thread) {
-    Worker::Change change{.doors = doors, .ended = ended, .ended_by = ended_by};
+    Worker::Change change{.clients_max = portion.clients,
+                          .pipes_max = portion.pipes,
+                          .doors = doors,
+                          .ended = ended,
+                          .ended_by = ended_by};
     change.sockets = std::move(opened->sockets[thread]);
     for (std::size_t farm = known; farm < farms_.size(); ++farm) {
       change.farms.push_back(

@@ -100,7 +100,7 @@ void Balancer::report_stragglers(const std::vector<Straggler>& cut) const {
                       .with("room", settings_.room)
                       .with("farm", farm.farm)
                       .with("clients", farm.count)
-                      .with("oldest", rounded(farm.oldest))
+                      .with("oldest", to_rough_text(farm.oldest))
                       .with("from", to_text(farm.most)));
   }
 }

@@ -23,22 +23,21 @@ constexpr Duration trim_interval = std::chrono::seconds(1);
 
 Side other(Side side) { return side == Side::client ? Side::backend : Side::client; }
 
-/// What a server of the farm gets to hear first about a client that reached us at `fd`.
-std::string preamble_for(topology::SendProxy version, const Endpoint& client, int fd) {
-  if (version == topology::SendProxy::off) return {};
-  const Endpoint here = io::local_endpoint(fd).value_or(Endpoint{});
-  return version == topology::SendProxy::v1 ? proxy_header_v1(client, here)
-                                            : proxy_header_v2(client, here);
-}
-
 }  // namespace
 
-std::unique_ptr<Session> Worker::Share::new_session(const Endpoint& peer, int fd, Instant now) {
-  if (farm.settings().mode == topology::Mode::tcp) {
-    return std::make_unique<TcpProxy>(tcp, peer.address, now,
-                                      preamble_for(farm.settings().send_proxy, peer, fd));
+std::unique_ptr<Session> Worker::Share::new_session(const Flow& flow, Instant now) {
+  if (farm.settings().mode == topology::Mode::http) {
+    return std::make_unique<HttpProxy>(http, flow.peer.address, now);
   }
-  return std::make_unique<HttpProxy>(http, peer.address, now);
+  // What a server gets to hear first: who comes, and to which address.
+  std::string preamble;
+  if (const auto version = farm.settings().send_proxy; version != topology::SendProxy::off) {
+    const Endpoint asked =
+        flow.asked ? *flow.asked : io::local_endpoint(flow.fd.get()).value_or(Endpoint{});
+    preamble = version == topology::SendProxy::v1 ? proxy_header_v1(flow.peer, asked)
+                                                  : proxy_header_v2(flow.peer, asked);
+  }
+  return std::make_unique<TcpProxy>(tcp, flow.peer.address, now, std::move(preamble));
 }
 
 Worker::Worker(io::Loop& loop, unsigned thread, std::uint64_t seed)
@@ -129,8 +128,11 @@ void Worker::start_session(Flow& flow, std::size_t farm, const Preface* preface)
   if (flow.since == Instant{}) flow.since = now;
   share.farm.clients().raise();
   share.picker.totals().clients.add();
-  if (preface != nullptr && preface->header().has_addresses) flow.peer = preface->header().source;
-  flow.session = share.new_session(flow.peer, flow.fd.get(), now);
+  if (preface != nullptr && preface->header().has_addresses) {
+    flow.peer = preface->header().source;
+    flow.asked = preface->header().destination;
+  }
+  flow.session = share.new_session(flow, now);
   if (preface != nullptr && !preface->rest().empty() && flow.session->wants(Side::client)) {
     const ByteView rest = preface->rest();
     const std::span<std::byte> space = flow.session->space(Side::client);

@@ -53,6 +53,9 @@ class Worker {
   };
   /// What may change while it serves. Farms are known by their place in the order they came in.
   struct Change {
+    /// More clients than that wait in the kernel until others leave; those that are there stay.
+    std::size_t clients_max = 10'000;
+    std::size_t pipes_max = 256;  ///< for bulk in use at once, two descriptors each
     std::vector<NewFarm> farms;
     std::vector<Door> doors;  ///< all there are from now on
     /// For doors that were not there before. One that has none is left shut.
@@ -77,10 +80,6 @@ class Worker {
 
   /// The loops of all threads, by their numbers. Before the loop runs.
   void meet(std::vector<io::Loop*> loops) { loops_ = std::move(loops); }
-  /// More clients than that wait in the kernel until others leave. Before the loop runs.
-  void limit_clients(std::size_t most) { clients_max_ = most; }
-  /// Pipes for bulk in use at once, two descriptors each. Before the loop runs.
-  void limit_pipes(std::size_t most) { pipes_.limit(most); }
 
   // server_worker_drain.cc
 
@@ -161,7 +160,7 @@ class Worker {
   std::unordered_map<std::uint64_t, std::unique_ptr<Backend>> backends_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Flow>> flows_;
   std::uint64_t next_id_ = 1;
-  std::size_t clients_max_ = 10'000;
+  std::size_t clients_max_ = 0;
   std::vector<Deadlines::Entry*> due_;  ///< scratch
   std::function<void()> when_empty_;
   bool draining_ = false;

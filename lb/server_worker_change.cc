@@ -20,6 +20,8 @@ void Worker::take(Change change, std::function<void()> taken) {
 }
 
 void Worker::apply(Change change) {
+  clients_max_ = change.clients_max;
+  pipes_.limit(change.pipes_max);
   for (const NewFarm& fresh : change.farms) {
     shares_.push_back(std::make_unique<Share>(fresh, blocks_, thread_, seed_++));
     fresh.farm->admission().on_call(thread_, [this, share = shares_.back().get()] {

@@ -33,7 +33,7 @@ struct Worker::Share {
     tcp.times = {.connect = timeouts.connect, .idle = timeouts.tunnel, .total = timeouts.total};
   }
 
-  std::unique_ptr<Session> new_session(const Endpoint& peer, int fd, Instant now);
+  std::unique_ptr<Session> new_session(const Flow& flow, Instant now);
 
   Farm& farm;
   Picker picker;
@@ -111,7 +111,8 @@ struct Worker::Flow {
   std::uint64_t id;
   std::shared_ptr<const Port> port;  ///< as it was when the client came
   Endpoint peer;
-  Instant since{};  ///< when it came
+  std::optional<Endpoint> asked;  ///< where the client came, if a PROXY header said so
+  Instant since{};                ///< when it came
   std::unique_ptr<Preface> preface;
   Share* share = nullptr;            ///< of the farm, as soon as that is known
   std::unique_ptr<Session> session;  ///< likewise

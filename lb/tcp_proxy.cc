@@ -122,10 +122,8 @@ void TcpProxy::ended(Side from, Instant now) {
 
 /// The client is gone, perhaps before it had a server.
 void TcpProxy::leave_early(Instant now) {
-  if (attempts_.waits()) {
-    context_.picker.totals().aborted.add();
-    trace_.waited(now);
-  }
+  context_.picker.totals().aborted.add();
+  if (attempts_.waits()) trace_.waited(now);
   trace_.fault({'C', connected_ ? 'T' : attempts_.waits() ? 'Q' : 'C'});
   finish(now);
 }
@@ -254,7 +252,7 @@ void TcpProxy::finish(Instant now) {
   finished_ = true;
   to_client_.clear();
   to_backend_.clear();
-  if (attempts_.lease()) attempts_.lease().totals().results[connected_ ? 2 : 0].add();
+  if (connected_ && attempts_.lease()) attempts_.lease().totals().results[2].add();
   attempts_.end();
   trace_.finish(now);
   wish_ = BackendWish::leave;

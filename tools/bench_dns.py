@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/bench dns and tools/bench soak: hither-dns beside gdnsd, Knot and NSD, and under stress.
+"""tools/bench dns: hither-dns beside gdnsd, Knot and NSD.
 
 The servers share one core, the load has another. They take turns, in another order every time;
 every figure is the median of its runs. What counts first is the processor time of a server per
@@ -14,7 +14,7 @@ import random
 import shutil
 import signal
 import socket
-import statistics
+import struct
 import subprocess
 import tempfile
 import threading
@@ -33,6 +33,8 @@ TITLES = {
     STATIC: "static name, no EDNS",
     NXDOMAIN: "NXDOMAIN flood, random names",
 }
+NAMES = {STEERED: "www.example.test", STATIC: "static.example.test",
+         NXDOMAIN: "0123456789.example.test"}
 
 
 class Field:
@@ -131,17 +133,38 @@ def workload(kind, servers, flapping=None):
     return ["--name", "example.test", "--random-label", "--rcode", "3"]
 
 
+def question(kind):
+    """A name, type A and class IN, as they stand in a message."""
+    labels = (bytes([len(one)]) + one.encode() for one in NAMES[kind].split("."))
+    return b"".join(labels) + b"\0\0\1\0\1"
+
+
+def query(kind, number=1, subnet=b"\x55\x01\x01"):
+    """A whole message with that ID; the steered name is asked for with a client's subnet /24."""
+    opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\x07\0\1\x18\0" + subnet
+    head = struct.pack("!HHHHHH", number, 0, 1, 0, 0, 1 if kind == STEERED else 0)
+    return head + question(kind) + (opt if kind == STEERED else b"")
+
+
+def is_right_answer(kind, asked, answer, right):
+    """Is it an answer to this query, with the RCODE and, as the first address, one that is right?
+    As hither-bench-load sees it. `right`: the addresses of the steered name, in four octets."""
+    end = 12 + len(question(kind))
+    if len(answer) < end or answer[:2] != asked[:2] or answer[12:end] != asked[12:end]:
+        return False
+    if not answer[2] & 0x80 or answer[3] & 0xf != (3 if kind == NXDOMAIN else 0):
+        return False
+    if kind == NXDOMAIN:
+        return True
+    address = answer[end + 12 : end + 16]  # behind an owner that is a pointer
+    return address in (right if kind == STEERED else {socket.inet_aton(bench_servers.STATIC)})
+
+
 def reply_bytes(server, kind):
     """How long hither's answer is; the echo sends as much."""
-    name = {STEERED: "www.example.test", STATIC: "static.example.test",
-            NXDOMAIN: "0123456789.example.test"}[kind]
-    question = b"".join(bytes([len(one)]) + one.encode() for one in name.split(".")) + b"\0\0\1\0\1"
-    opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\x07\0\1\x18\0\x55\x01\x01"
-    packet = b"\0\1\0\0\0\1\0\0\0\0" + (b"\0\1" + question + opt if kind == STEERED
-                                         else b"\0\0" + question)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
         one.settimeout(5)
-        one.sendto(packet, (server.ip, server.port))
+        one.sendto(query(kind), (server.ip, server.port))
         return len(one.recv(4096))
 
 
@@ -160,9 +183,11 @@ def take_turns(servers, names, kind, runs, seconds, rate=0):
 
 @contextlib.contextmanager
 def weather(servers, server, flaps=True):
-    """One room goes and comes, and the server reads its files again, if it can."""
+    """One room goes and comes, and the server reads its files again, if it can. Gives the times
+    at which it was told to."""
     done = threading.Event()
     reloads = server.reloads()
+    told = []
 
     def change():
         is_up = True
@@ -172,11 +197,12 @@ def weather(servers, server, flaps=True):
                 servers.reports.say(bench_servers.FLAPPING, is_up)
             if reloads:
                 server.process.send_signal(signal.SIGHUP)
+                told.append(time.monotonic())
 
     thread = threading.Thread(target=change)
     thread.start()
     try:
-        yield
+        yield told
     finally:
         done.set()
         thread.join()
@@ -319,59 +345,3 @@ def bench_dns(programs, options):
     sizes = ", ".join(f"{kind} {size}" for kind, size in report["sizes"].items())
     return publish(report, tables(report), PAGE, options, networks=f"{NETWORKS:,}", sizes=sizes,
                    change=CHANGE_AFTER)
-
-
-def known_room(servers, server, is_up):
-    """Says what the room that flaps is, over its probes, and waits until the server knows."""
-    server.overrule(is_up)
-    wanted = ("up" if is_up else "down", True)
-    server.wait_until(lambda: server.flapping_is() == wanted)
-
-
-def soak_round(servers, server, number, seconds):
-    """A long run in which either answer is right where a room flaps, and one in which the room is
-    known, so that only one is; reloads and broken packets in both."""
-    noise = ["--noise", "0.25"]
-    server.overrule()
-    with weather(servers, server):
-        yield servers.load(server, workload(STEERED, servers) + noise, seconds)
-    is_up = number % 2 == 0
-    known_room(servers, server, is_up)
-    with weather(servers, server, flaps=False):
-        yield servers.load(server, workload(STEERED, servers, is_up) + noise, CHANGE_AFTER * 2)
-
-
-def bench_soak(programs, options):
-    """Everything at once for minutes: right answers, none lost, and no memory that grows."""
-    with field(programs, options.port, peers=False) as servers:
-        server = servers.add_flapping()
-        servers.wait()
-        reloads = server.reloads()
-        total = {"sent": 0, "answered": 0, "wrong": 0, "lost": 0, "noise": 0, "noise_answered": 0}
-        memory = []
-        number = 0
-        end = time.monotonic() + options.seconds
-        while time.monotonic() < end and server.process.poll() is None:
-            for got in soak_round(servers, server, number, min(5, options.seconds)):
-                for key in total:
-                    total[key] += got[key]
-            number += 1
-            memory.append(server.rss_mib())
-            progress(f"{end - time.monotonic():.0f} s left: {total}, {memory[-1]:.1f} MiB")
-        alive = server.process.poll() is None
-    # A look in the midst of a reload sees two of everything: medians of both halves, not extremes.
-    half = (len(memory) + 1) // 2
-    growth = statistics.median(memory[-half:]) - statistics.median(memory[:half]) if memory else 0
-    faults = [text for bad, text in [
-        (not alive, "the server ended"), (total["answered"] == 0, "nothing was answered"),
-        (total["wrong"] > 0, f"{total['wrong']} wrong answers"),
-        (total["lost"] > 0, f"{total['lost']} queries lost"),
-        # Nine in ten are due an answer (FORMERR mostly), one in ten is not broken at all.
-        (2 * total["noise_answered"] <= total["noise"],
-         f"{total['noise_answered']} of {total['noise']} broken packets answered"),
-        (growth > 4, f"memory grew by {growth:.1f} MiB")] if bad]
-    verdict = {**total, "rounds": number, "reloads": reloads,
-               "rss_mib": statistics.median(memory or [0]), "growth_mib": growth, "faults": faults}
-    print(json.dumps(verdict, indent=2) if options.json else
-          f"{'failed: ' + '; '.join(faults) if faults else 'passed'}\n{verdict}")
-    return 1 if faults else 0

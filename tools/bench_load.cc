@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -16,11 +15,12 @@
 #include "io/files.h"
 #include "io/socket.h"
 #include "tools/bench_flow.h"
+#include "tools/bench_noise.h"
 
 namespace hither::tools {
 namespace {
 
-constexpr Duration settle = std::chrono::milliseconds(300);  // for the last answers
+constexpr Duration settle = BenchFlow::patience;  // for the last answers
 constexpr Duration look_after = std::chrono::milliseconds(100);
 
 struct Options {
@@ -101,36 +101,6 @@ Result<io::Fd> connect_from_new_port(const Endpoint& server) {
   return fd;
 }
 
-/// Packets that are no queries: noise, and true ones cut short or changed. Answers are not awaited.
-class Noise {
- public:
-  Noise(io::Fd socket, Bytes query, std::uint64_t seed)
-      : socket_(std::move(socket)), query_(std::move(query)), rng_(seed) {}
-
-  void send_one() {
-    Bytes packet = query_;
-    for (std::uint64_t changes = 1 + rng_.below(4); changes > 0; --changes) {
-      packet[rng_.below(packet.size())] = static_cast<std::byte>(rng_.below(256));
-    }
-    if (rng_.below(2) == 0) packet.resize(rng_.below(packet.size()) + 1);
-    if (rng_.below(8) == 0) packet.resize(packet.size() + rng_.below(600));
-    io::write_some(socket_.get(), packet);
-    ++sent_;
-    if (sent_ % 16 != 0) return;
-    std::array<std::byte, 4096> answer;
-    while (io::read_some(socket_.get(), answer).kind == io::IoResult::Kind::ok) ++answered_;
-  }
-  std::uint64_t sent() const { return sent_; }
-  std::uint64_t answered() const { return answered_; }
-
- private:
-  io::Fd socket_;
-  Bytes query_;
-  Rng rng_;
-  std::uint64_t sent_ = 0;
-  std::uint64_t answered_ = 0;
-};
-
 class Load {
  public:
   Load(const Options& options, std::vector<BenchClient> clients)
@@ -145,7 +115,7 @@ class Load {
     }
     Result<io::Fd> fd = connect_from_new_port(server);
     if (!fd) return tl::unexpected(fd.error());
-    noise_ = std::make_unique<Noise>(std::move(*fd), query_.packet, options_.seed);
+    noise_ = std::make_unique<BenchNoise>(std::move(*fd), query_.packet, options_.seed);
     return {};
   }
 
@@ -161,6 +131,7 @@ class Load {
     ended_ = now_;
     answered_in_time_ = tally_.answered;
     while (now_ < ended_ + settle && waiting()) turn(false);
+    noise_->receive();  // what is due no answer may have got one, too
     for (auto& flow : flows_) tally_.lost += flow->in_flight();
   }
 
@@ -172,16 +143,17 @@ class Load {
     fmt::print(
         "{{\"sent\": {}, \"answered\": {}, \"wrong\": {}, \"lost\": {}, \"late\": {}, "
         "\"seconds\": {:.4f}, \"rate\": {:.1f}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}, "
-        "\"p999_us\": {:.1f}, \"idle\": {:.3f}, \"noise\": {}, \"noise_answered\": {}, "
-        "\"query_bytes\": {}}}\n",
+        "\"p999_us\": {:.1f}, \"idle\": {:.3f}, \"noise\": {}, \"noise_due\": {}, "
+        "\"noise_answered\": {}, \"noise_stray\": {}, \"query_bytes\": {}}}\n",
         tally_.sent, tally_.answered, tally_.wrong, tally_.lost, tally_.late, seconds,
         static_cast<double>(answered_in_time_) / seconds, us(0.5), us(0.99), us(0.999),
         static_cast<double>(idle_turns_) / static_cast<double>(std::max<std::uint64_t>(1, turns_)),
-        noise_->sent(), noise_->answered(), query_.packet.size());
+        noise_->sent(), noise_->due(), noise_->answered(), noise_->stray(), query_.packet.size());
   }
 
  private:
   bool waiting() const {
+    if (noise_->waiting()) return true;
     for (const auto& flow : flows_) {
       if (flow->in_flight() > 0) return true;
     }
@@ -201,11 +173,12 @@ class Load {
     }
     ++turns_;
     if (heard == 0) ++idle_turns_;
-    if (asking) make_noise();
+    make_noise(asking);
     if (now_ - looked_ < look_after) return;
     looked_ = now_;
     const std::uint64_t before = tally_.lost;
     for (auto& flow : flows_) flow->expire(now_, tally_);
+    noise_->expire(now_);
     for (std::uint64_t i = before; asking && options_.rate == 0 && i < tally_.lost; ++i) {
       flows_[i % flows_.size()]->prepare(now_);
     }
@@ -221,16 +194,17 @@ class Load {
     }
   }
 
-  void make_noise() {
+  void make_noise(bool asking) {
+    if (noise_->waiting()) noise_->receive();
     const auto due = static_cast<std::uint64_t>(static_cast<double>(tally_.sent) * options_.noise);
-    while (noise_->sent() < due) noise_->send_one();
+    while (asking && noise_->sent() < due && noise_->send_one(now_)) continue;
   }
 
   Options options_;
   BenchQuery query_;
   std::vector<BenchClient> clients_;
   std::vector<std::unique_ptr<BenchFlow>> flows_;
-  std::unique_ptr<Noise> noise_;
+  std::unique_ptr<BenchNoise> noise_;
   BenchTally tally_;
   Instant began_{};
   Instant ended_{};

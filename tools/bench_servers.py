@@ -22,6 +22,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SERVER_CORE, LOAD_CORE = "0", "1"
 FLAPPING = 0  # the room that goes and comes, where one does
+STATIC = "192.0.2.80"  # the address of the name that is not steered
 
 # Airports, and where they are: 30 rooms on six continents.
 PLACES = """
@@ -87,11 +88,11 @@ class Networks:
                 out.write(b"".join(socket.inet_aton(address_of(one)) for one in rooms))
 
 
-ZONE = """$TTL 3600
+ZONE = f"""$TTL 3600
 @ IN SOA ns1.example.test. hostmaster.example.test. 1 7200 1800 259200 900
 @ IN NS ns1.example.test.
 ns1 IN A 192.0.2.1
-static IN A 192.0.2.80
+static IN A {STATIC}
 """
 
 
@@ -183,11 +184,25 @@ class Server:
             for room, state in said))
         pathlib.Path(draft).rename(self.folder / "overrides.toml")
 
+    def status(self):
+        """Of those that have a status page: what it says."""
+        with urllib.request.urlopen(f"http://{self.admin}/status", timeout=10) as page:
+            return json.load(page)
+
     def flapping_is(self):
         """What it takes the room that flaps for: a state, and whether that was overruled."""
-        with urllib.request.urlopen(f"http://{self.admin}/status", timeout=10) as page:
-            farm = json.load(page)["rooms"][FLAPPING]["farms"][0]
+        farm = self.status()["rooms"][FLAPPING]["farms"][0]
         return farm["state"], farm["override"] is not None
+
+    def output(self):
+        """The lines that it wrote."""
+        return (self.folder / "output").read_text(errors="replace").splitlines()
+
+    def kernel_drops(self):
+        """Packets to its UDP socket that the kernel had no room for."""
+        number = f"{struct.unpack('=I', socket.inet_aton(self.ip))[0]:08X}:{self.port:04X}"
+        rows = (line.split() for line in pathlib.Path("/proc/net/udp").read_text().splitlines())
+        return sum(int(row[-1]) for row in rows if row[1] == number)
 
     def stop(self):
         if self.process and self.process.poll() is None:
@@ -237,7 +252,8 @@ ttl = "20s"
 port = 8080
 command = ["true"]
 {rooms}{where}""")
-    server.environment = {"HITHER_THREADS": "1", "HITHER_LOG": "warning", "PATH": "/usr/bin:/bin"}
+    server.environment = {"HITHER_THREADS": "1", "HITHER_LOG": "warning",
+                          "HITHER_LOG_FORMAT": "json", "PATH": "/usr/bin:/bin"}
     server.overrule()
     return server.start([str(programs / "hither-dns"), "--topology", path, "--admin-listen",
                          server.admin, "--overrides", str(server.folder / "overrides.toml")])

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -24,6 +25,7 @@ using Json = nlohmann::ordered_json;
 using Row = std::vector<std::string>;
 
 constexpr int nothing_found = 1;
+constexpr int nobody_answered = 2;
 /// A thousand decisions of twenty copies each.
 constexpr std::size_t page_bytes_max = std::size_t{8} * 1024 * 1024;
 constexpr auto look_interval = std::chrono::milliseconds(200);
@@ -74,16 +76,28 @@ std::size_t decisions_in(const std::string& page) {
   return count;
 }
 
-/// Of all rooms; with `record_s`, and has them record everything for so long.
-Result<std::vector<std::string>> ask_all(const std::vector<Room>& rooms,
-                                         const ExplainPicksOptions& options, int record_s) {
+/// What the rooms said. One that is silent keeps nobody from what the others know.
+struct PickPages {
+  std::vector<Room> rooms;  ///< that answered
   std::vector<std::string> pages;
+  std::vector<std::string> failures;  ///< of the others; equal ones once
+};
+
+/// Of all rooms; with `record_s`, and has them record everything for so long.
+PickPages ask_all(const std::vector<Room>& rooms, const ExplainPicksOptions& options,
+                  int record_s) {
+  PickPages answers;
   for (const Room& room : rooms) {
     auto page = ask(room, options, record_s);
-    if (!page) return tl::unexpected(page.error());
-    pages.push_back(std::move(*page));
+    if (page) {
+      answers.rooms.push_back(room);
+      answers.pages.push_back(std::move(*page));
+    } else if (std::ranges::find(answers.failures, page.error().message) ==
+               answers.failures.end()) {
+      answers.failures.push_back(page.error().message);
+    }
   }
-  return pages;
+  return answers;
 }
 
 bool any_found(const std::vector<std::string>& pages) {
@@ -93,18 +107,22 @@ bool any_found(const std::vector<std::string>& pages) {
   return false;
 }
 
-/// Has everything recorded, and comes back when the time is over, or the request was seen.
-Result<std::vector<std::string>> watch(const std::vector<Room>& rooms,
-                                       const ExplainPicksOptions& options) {
+/// Has everything recorded, and comes back when the time is over, or the request was seen. Who is
+/// silent at first is not asked again: each time may take as long as our patience.
+PickPages watch(const std::vector<Room>& rooms, const ExplainPicksOptions& options) {
   const Instant end = io::monotonic_now() + std::chrono::seconds(options.watch_s);
-  auto pages = ask_all(rooms, options, options.watch_s);
-  while (pages && io::monotonic_now() < end) {
-    if (!options.request.empty() && any_found(*pages)) break;
+  PickPages first = ask_all(rooms, options, options.watch_s);
+  const std::vector<Room> heard = first.rooms;
+  PickPages latest;
+  latest.pages = std::move(first.pages);
+  while (!heard.empty() && (options.request.empty() || !any_found(latest.pages))) {
     // A command with nothing else to do: it asks several times a second until somebody answers.
     std::this_thread::sleep_for(look_interval);
-    pages = ask_all(rooms, options, 0);
+    latest = ask_all(heard, options, 0);
+    if (io::monotonic_now() >= end) break;
   }
-  return pages;
+  latest.failures.insert(latest.failures.begin(), first.failures.begin(), first.failures.end());
+  return latest;
 }
 
 Colour colour_of_part(const std::string& part) {
@@ -168,20 +186,21 @@ int cmd_explain_picks(const ExplainPicksOptions& options) {
   if (options.watch_s > 0 && !options.json) {
     fmt::print(stderr, "every pick is recorded for {} s ...\n", options.watch_s);
   }
-  const auto pages =
+  const PickPages answers =
       options.watch_s > 0 ? watch(*rooms, options) : ask_all(*rooms, options, /*record_s=*/0);
-  if (!pages) return complain(pages.error());
+  for (const std::string& failure : answers.failures) complain({failure});
+  if (answers.pages.empty()) return nobody_answered;
   if (options.json) {
-    for (const std::string& page : *pages) fmt::print("{}\n", page);
+    for (const std::string& page : answers.pages) fmt::print("{}\n", page);
   } else {
     std::string all;
-    for (const std::string& page : *pages) {
+    for (const std::string& page : answers.pages) {
       const std::string text = picks_text(page, wants_colour(stdout));
       all += (all.empty() || text.empty() ? "" : "\n") + text;
     }
     fmt::print("{}", all);
   }
-  if (any_found(*pages)) return 0;
+  if (any_found(answers.pages)) return 0;
   if (options.request.empty()) {
     fmt::print(stderr, "hither: no request came yet\n");
   } else {

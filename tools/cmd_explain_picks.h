@@ -17,8 +17,9 @@ struct ExplainPicksOptions {
 };
 
 /// `hither explain --farm FARM` and `hither explain --request ID`: asks the balancers of a running
-/// world how the last requests came to their copies (page /decisions of hither-lb). Exit status 0;
-/// 1 if no such request is known; 2 with one clear line.
+/// world how the last requests came to their copies (page /decisions of hither-lb). One that does
+/// not answer is named on stderr, beside what the others say. Exit status 0; 1 if no such request
+/// is known; 2 with one clear line, or if none answers.
 int cmd_explain_picks(const ExplainPicksOptions& options);
 
 /// What the balancer of one room answered (`page`, JSON), for people.

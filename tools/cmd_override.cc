@@ -41,6 +41,11 @@ Result<Place> find_place(const std::string& world) {
     if (!place.file.empty()) return place;
   }
   const auto status = ask_world(world);
+  if (!status && world.empty() && running_worlds().empty()) {
+    return fail(status.error().message +
+                "; for a hither-dns that was started otherwise, set HITHER_OVERRIDES to its file "
+                "of overrides (under systemd: /var/lib/hither/overrides.toml)");
+  }
   if (!status) return tl::unexpected(status.error());
   return Place{.file = overrides_of_world((*status)["world"].get<std::string>()),
                .world_file = (*status)["file"].get<std::string>()};

@@ -104,8 +104,8 @@ class Table {
   Row process_row(const Json& process, const std::string& name) const {
     const int pid = process["pid"];
     std::string note;
-    if (process["overdue"].get<bool>()) note = "not ready in time";
     if (process["state"] != "ready" && process["last_exit"] != "") note = process["last_exit"];
+    if (process["overdue"].get<bool>()) note = "not ready in time";
     return {name,
             state_cell(process["state"]),
             rough(process["since_s"]),
@@ -202,6 +202,10 @@ class Table {
         row[1] = state_cell(outlier["standing"]);
         row[7] = outlier.value("reason", "");
       }
+    } else if (server != nullptr && process["overdue"].get<bool>()) {
+      // Its balancer asks as the supervisor does, and says what is wrong with the answers.
+      const std::string failure = server->value("last_failure", "");
+      if (!failure.empty()) row[7] += ": " + failure;
     }
     rows_.push_back(std::move(row));
     for (const Json& one : process.value("leaving", Json::array())) {

@@ -397,8 +397,10 @@ void World::greet() {
   const Endpoint& dns = description_.dns.listen.front();
   log_.note(fmt::format("try: dig @{} -p {} {} +short +subnet=133.11.0.0/16", to_text(dns.address),
                         dns.port, description_.names.front().name));
-  log_.note("     hither status; hither explain " + description_.names.front().name +
-            " --from 133.11.0.1");
+  const std::string us = io::find_program("hither", {}) ? "hither" : io::own_folder() + "/hither";
+  log_.note(fmt::format("     {} status", us));
+  log_.note(
+      fmt::format("     {} explain {} --from 133.11.0.1", us, description_.names.front().name));
 }
 
 }  // namespace hither::tools

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace hither::topology {
 namespace {
 
@@ -34,8 +36,9 @@ void check_farm(const Farm& farm, Mistakes& mistakes) {
   }
   if (most == 0 && !farm.concurrency.adaptive && farm.concurrency.where_queue.line > 0) {
     mistakes.push_back({farm.concurrency.where_queue,
-                        "nobody waits where copies are given all there is; take it out, or write "
-                        "most = 100"});
+                        fmt::format("nobody waits where copies are given all there is; take it "
+                                    "out, or write most = {}",
+                                    std::max(Farm{}.capacity, farm.capacity))});
   }
 }
 

@@ -54,7 +54,9 @@ const auto keys_before_farms = std::to_array<Key>({
      .fallback = "\"500ms\"",
      .least = shortest_probe,
      .most = hour,
-     .text = "From the end of one probe to the next while nothing changes."},
+     .text =
+         "From the end of one probe to the next while nothing changes. The first waits are spread "
+         "over the interval, so that rooms are asked one after the other."},
     {.path = "dns.health.fast_interval",
      .type = duration,
      .fallback = "(the smaller of interval and 100ms)",

@@ -75,7 +75,9 @@ const auto table_of_farm_keys = std::to_array<Key>({
      .shape = Shape::list,
      .fallback = "[\"hither-backend\"]",
      .items_most = 256,
-     .text = "What each copy runs: any program that listens on $HOST and $PORT."},
+     .text =
+         "What each copy runs: any program that listens on $HOST and $PORT and passes the probe "
+         "of health."},
     {.path = "farm.*.environment",
      .type = string,
      .shape = Shape::table,

@@ -200,8 +200,8 @@ void warn_rooms(const Description& description, Warnings& warnings) {
     if (reached[r] || description.names.empty()) continue;
     const Room& room = description.rooms[r];
     warnings.push_back({room.where, fmt::format("room '{}' is in the policy of no name, so nobody "
-                                                "is sent there; add it to the of of one, or take "
-                                                "it out",
+                                                "is sent there; add it to 'of' in one, or take it "
+                                                "out",
                                                 room.name)});
   }
 }

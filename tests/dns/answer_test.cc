@@ -83,6 +83,14 @@ TEST(Answer, AChainThroughADnameGoesOnWithTheAliasItMeets) {
                    "mail.example.test. 300 IN A 192.0.2.25"}));
 }
 
+TEST(Answer, TheCnameOfADnameIsInTheCaseOfTheQuestion) {  // RFC 4343 s4.1
+  EXPECT_EQ(world().respond(ask("C.moved.example.test")).answer,
+            (Lines{"moved.example.test. 300 IN DNAME new.example.test.",
+                   "C.moved.example.test. 300 IN CNAME C.new.example.test.",
+                   "C.new.example.test. 300 IN CNAME mail.example.test.",
+                   "mail.example.test. 300 IN A 192.0.2.25"}));
+}
+
 TEST(Answer, TheCnameOfADnameCanBeAskedFor) {
   EXPECT_EQ(world().respond(ask("a.moved.example.test", Type::cname)).answer.size(), 2U);
 }

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "dns/private_blocks.h"
 #include "dns/responder.h"
@@ -289,6 +291,57 @@ TEST(EcsTrap18, TwoServersOfOneDescriptionAnswerAlike) {
     ASSERT_EQ(one.answer, two.answer) << subnet;
     ASSERT_EQ(one.scope(), two.scope()) << subnet;
   }
+}
+
+/// Of all rules that choose a room and a scope, one room half drained and one that sheds.
+World world_of_all_rules(bool spill) {
+  topology::Description description = testing::make_description();
+  description.policies = {{.name = "root", .of = {"west", "nrt"}},
+                          {.name = "west", .rule = topology::Rule::weighted, .of = {"fra", "iad"}}};
+  description.names.push_back({.name = "nested.example.test", .farm = "web", .policy = "root"});
+  if (spill) description.rooms[0].farms[0].spill = topology::Spill{};
+  World made(description);
+  made.draining = {"iad"};
+  made.shares = Shares(3, 1);
+  made.shares.at(1, 0).drained = RoomShare::all / 2;
+  if (spill) made.shares.at(2, 0).shed = RoomShare::all / 3;
+  return made;
+}
+
+std::string draw_subnet(Rng& rng) {
+  const auto bits = static_cast<std::uint32_t>(rng.next());
+  if (rng.below(4) == 0) {
+    std::array<std::byte, 16> octets{std::byte{0x20}, std::byte{0x01}, std::byte{0x0d},
+                                     std::byte{0xb8}};
+    octets[5] = static_cast<std::byte>(rng.below(5));
+    octets[6] = static_cast<std::byte>(rng.below(256));
+    return to_text(prefix_of(Address::v6(octets), 56));  // 2001:db8:0::/48 to 2001:db8:4::/48
+  }
+  const std::uint32_t known = 0x0a000000U | (bits & 0x0003ff00U);  // 10.0.0.0 to 10.3.255.0
+  return to_text(Address::v4(rng.below(4) == 0 ? bits & 0xffffff00U : known)) + "/24";
+}
+
+// In a rolling upgrade servers of two versions answer the same resolvers. Whoever must change this
+// number tells in the CHANGELOG what becomes of such an upgrade.
+TEST(EcsTrap18, DecisionsAreThoseOfEveryVersion) {
+  constexpr std::uint64_t decisions = 5035075144519638073U;
+  std::uint64_t hash = 0;
+  for (const bool spill : {false, true}) {
+    const World served = world_of_all_rules(spill);
+    for (const std::string name :
+         {"www.example.test", "shop.example.test", "nested.example.test"}) {
+      Rng rng(18);
+      for (int i = 0; i < 1000; ++i) {
+        const std::string subnet = draw_subnet(rng);
+        const Reply reply = served.respond(ask(name).subnet(subnet));
+        ASSERT_TRUE(reply.scope()) << subnet;
+        hash = hash_pair(hash, hash_bytes(subnet));
+        hash = hash_pair(hash, hash_bytes(reply.only_data()));
+        hash = hash_pair(hash, static_cast<std::uint64_t>(*reply.scope()));
+      }
+    }
+  }
+  EXPECT_EQ(hash, decisions);
 }
 
 TEST(EcsTrap19, ScopesAreAsWideAsTheAnswerIsTheSame) {

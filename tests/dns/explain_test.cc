@@ -84,9 +84,11 @@ TEST(Explain, AgreesWithTheServer) {
   world.down = {"iad"};
   for (const std::string name :
        {"www.example.test", "shop.example.test", "spare.example.test", "nothing.example.test"}) {
-    for (const std::string from : {"10.1.0.0/16", "10.2.3.0/24", "9.9.9.0/24", "2001:db8:2::/48"}) {
-      const testing::Reply reply = world.respond(testing::ask(name).subnet(from));
-      const Explanation result = explained(world, name, from);
+    for (const std::string from :
+         {"10.1.0.0/16", "10.2.3.0/24", "9.9.9.0/24", "2001:db8:2::/48", "0.0.0.0/0", "::/0"}) {
+      const testing::Reply reply = world.respond(testing::ask(name).subnet(from), "10.3.0.1");
+      const Explanation result =
+          explain(*world.snapshot(), world.geography(), *parse(name, from, "", "10.3.0.1"));
       EXPECT_EQ(static_cast<int>(result.rcode), reply.rcode);
       EXPECT_EQ(result.scope ? result.scope->family_length() : 0, reply.scope()) << name << from;
       if (reply.answer.empty()) continue;

@@ -26,7 +26,7 @@ RoomStates all_up(const topology::Description& description) {
   for (std::size_t room = 0; room < description.rooms.size(); ++room) {
     FarmState& state = states.at(room, 0);
     state.runs = true;
-    state.state = RoomState::up;
+    state.state = state.measured = RoomState::up;
     state.copies = state.usable = 4;
     state.capacity = 400;
     state.load = 100;
@@ -99,6 +99,73 @@ TEST(ShareControl, ReportsOfTooMuchLoadMakeARoomShed) {
   EXPECT_NEAR(static_cast<double>(shares.at(0, 0).shed) / RoomShare::all, 0.05, 1e-6);
   EXPECT_EQ(shares.at(1, 0).shed, 0U);
   EXPECT_EQ(shares.at(1, 0).open, RoomShare::all);
+}
+
+double shed_of(const Shares& shares, std::size_t room) {
+  return static_cast<double>(shares.at(room, 0).shed) / RoomShare::all;
+}
+
+TEST(ShareControl, AThinRoomTakesNobodyAndFillsSlowlyWhenItIsBack) {
+  const auto description = described(0.5, true);
+  RoomStates states = all_up(description);
+  states.at(0, 0).load = 600;
+  for (const std::size_t room : {1U, 2U}) states.at(room, 0).usable = 1;
+  ShareControl control(description);
+  Instant now = start;
+  for (int i = 0; i < 300; ++i) {
+    const Shares shares = control.step(states, now += seconds(1));
+    ASSERT_TRUE(shares.at(1, 0).thin);
+    ASSERT_EQ(shares.at(0, 0).shed, 0U) << "nobody would go, and so it would shed ever more";
+  }
+
+  states.at(1, 0).usable = 4;
+  double before = 0;
+  for (int i = 0; i < 10; ++i) {
+    const double shed = shed_of(control.step(states, now += seconds(1)), 0);
+    EXPECT_LE(shed, before + 0.05 + 1e-6);
+    before = shed;
+  }
+  EXPECT_NEAR(before, 0.4, 1e-6);
+}
+
+TEST(ShareControl, WhatARoomReportedBeforeItFellSilentDecidesNothing) {
+  const auto description = described(0, true);
+  RoomStates held = all_up(description);  // by the guard, or forced up
+  held.at(0, 0).load = 600;
+  held.at(0, 0).measured = RoomState::down;
+  ShareControl silent(description);
+  Instant now = start;
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(silent.step(held, now += seconds(1)).plain()) << i;
+
+  for (const std::size_t room : {1U, 2U}) held.at(room, 0).measured = RoomState::down;
+  held.at(0, 0).measured = RoomState::up;
+  ShareControl among_silent(description);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(among_silent.step(held, now += seconds(1)).plain()) << "who knows if there is room";
+  }
+
+  held.at(2, 0).measured = RoomState::up;
+  ShareControl beside_one(description);
+  beside_one.step(held, now);
+  const Shares shares = beside_one.step(held, now += seconds(1));
+  EXPECT_NEAR(shed_of(shares, 0), 0.05, 1e-6);
+  EXPECT_EQ(shares.at(1, 0).open, 0U);
+  EXPECT_EQ(shares.at(2, 0).open, RoomShare::all);
+}
+
+TEST(ShareControl, ARoomThatFallsSilentKeepsWhatItSheds) {
+  const auto description = described(0, true);
+  RoomStates states = all_up(description);
+  states.at(0, 0).load = 600;
+  ShareControl control(description);
+  control.step(states, start);
+  const double shed = shed_of(control.step(states, start + seconds(2)), 0);
+  ASSERT_NEAR(shed, 0.1, 1e-6);
+
+  states.at(0, 0).measured = RoomState::down;
+  for (int i = 3; i < 100; ++i) {
+    EXPECT_EQ(shed_of(control.step(states, start + seconds(i)), 0), shed);
+  }
 }
 
 /// Spilling for two seconds: fra, the first, sheds a tenth of its clients, and will shed 28 %.

@@ -113,6 +113,123 @@ TEST(Spill, ARoomThatIsDownShedsNobodyAndOneThatDrainsTakesNobody) {
   EXPECT_EQ(spill.room(0).shed, 0);
 }
 
+TEST(Spill, ARoomThatIsBackTakesNobodyUntilNobodySheds) {
+  Spill spill(limits, 3);
+  Instant now = start;
+  for (int i = 0; i < 30; ++i) {
+    spill.step(std::vector{load(120), load(5), load(5)}, now += seconds(1));
+  }
+  ASSERT_EQ(spill.room(1).open, 1);
+  const double shed = spill.room(0).shed;
+  spill.step(std::vector{load(80), RoomLoad{}, load(35)}, now += seconds(1));
+  for (int i = 0; i < 60; ++i) {
+    spill.step(std::vector{load(80), load(5), load(35)}, now += seconds(1));
+    EXPECT_EQ(spill.room(1).open, 0) << "else its guests were sent there, and away again";
+    EXPECT_EQ(spill.room(0).shed, shed) << "the other still takes them";
+  }
+}
+
+TEST(Spill, WhereNoRoomIsOpenAnyMoreItBeginsAnewAndSlowly) {
+  Spill spill(limits, 2);
+  Instant now = start;
+  for (int i = 0; i < 10; ++i) spill.step(std::vector{load(150), load(5)}, now += seconds(1));
+  ASSERT_NEAR(spill.room(0).shed, 0.4, 1e-9);
+  for (int i = 0; i < 100; ++i) spill.step(std::vector{load(150), RoomLoad{}}, now += seconds(1));
+  EXPECT_EQ(spill.room(0).shed, 0) << "all are at home";
+
+  double before = 0;
+  for (int i = 0; i < 10; ++i) {
+    spill.step(std::vector{load(150), load(5)}, now += seconds(1));
+    EXPECT_LE(spill.room(0).shed, before + 0.05 + 1e-9);
+    before = spill.room(0).shed;
+  }
+  EXPECT_EQ(spill.room(1).open, 1);
+  EXPECT_NEAR(before, 0.4, 1e-9);
+}
+
+TEST(Spill, OneNoisyReportDoesNotDecideTheWholeMove) {
+  Spill spill(limits, 2);
+  spill.step(std::vector{load(150), load(5)}, start);
+  Instant now = start;
+  for (int i = 0; i < 60; ++i) {
+    spill.step(std::vector{load(50), load(5)}, now += seconds(1));
+    EXPECT_EQ(spill.room(0).shed, 0) << i;
+  }
+
+  for (int i = 0; i < 10; ++i) spill.step(std::vector{load(150), load(5)}, now += seconds(1));
+  ASSERT_NEAR(spill.room(0).shed, 0.4, 1e-9);
+  for (int i = 0; i < 20; ++i) spill.step(std::vector{load(89), load(50)}, now += seconds(1));
+  spill.step(std::vector{load(0), load(50)}, now += seconds(1));
+  for (int i = 0; i < 60; ++i) {
+    spill.step(std::vector{load(89), load(50)}, now += seconds(1));
+    EXPECT_NEAR(spill.room(0).shed, 0.4, 1e-9) << "nor does it call all of them home";
+  }
+}
+
+TEST(Spill, ARoomOfUnknownLoadShedsNoMoreAndTakesNoMore) {
+  const RoomLoad unknown{.up = true};
+  EXPECT_EQ(settled_shed({load(150), unknown}), 0);
+  EXPECT_NEAR(settled_shed({load(150), unknown, load(5)}), 0.4, 1e-9) << "there is another";
+
+  Spill spill(limits, 2);
+  Instant now = start;
+  for (int i = 0; i < 4; ++i) spill.step(std::vector{load(150), load(5)}, now += seconds(1));
+  const double shed = spill.room(0).shed;
+  ASSERT_NEAR(shed, 0.15, 1e-9);
+  for (int i = 0; i < 100; ++i) {
+    spill.step(std::vector{unknown, load(5)}, now += seconds(1));
+    EXPECT_EQ(spill.room(0).shed, shed) << "nor does it take them back";
+  }
+}
+
+std::vector<RoomSpill> all_of(const Spill& spill, std::size_t rooms) {
+  std::vector<RoomSpill> all;
+  for (std::size_t i = 0; i < rooms; ++i) all.push_back(spill.room(i));
+  return all;
+}
+
+/// Loads that have nothing to do with what was decided, of rooms that fail, return and fall silent.
+void redraw(std::vector<RoomLoad>& loads, Rng& rng) {
+  for (RoomLoad& room : loads) {
+    if (rng.below(10) == 0) room.up = !room.up;
+    if (rng.below(20) == 0) room.draining = !room.draining;
+    if (rng.below(10) == 0) room.capacity = room.capacity > 0 ? 0 : 100;
+    room.load = room.capacity * rng.unit() * 1.5;
+  }
+}
+
+TEST(Spill, WhateverRoomsReportNobodyIsMovedFasterOrBackAndForth) {
+  std::uint64_t times_open = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    Rng rng(seed);
+    std::vector<RoomLoad> loads(2 + rng.below(4), load(50));
+    Spill spill(limits, loads.size());
+    spill.step(loads, start);
+    for (int i = 1; i < 1000; ++i) {
+      if (rng.below(10) == 0) redraw(loads, rng);
+      const auto before = all_of(spill, loads.size());
+      bool sheds = false;
+      bool open = false;
+      for (std::size_t r = 0; r < loads.size(); ++r) {
+        sheds |= loads[r].up && before[r].shed > 0;
+        open |= loads[r].up && before[r].open > 0;
+      }
+      spill.step(loads, start + seconds(i));
+      const auto after = all_of(spill, loads.size());
+      for (std::size_t r = 0; r < loads.size(); ++r) {
+        const bool known = loads[r].up && loads[r].capacity > 0;
+        EXPECT_LE(after[r].shed, before[r].shed + (known ? 0.05 + 1e-9 : 0)) << seed << ' ' << i;
+        if (!sheds || !open) continue;
+        EXPECT_LE(after[r].open, before[r].open) << seed << ' ' << i;
+        const double home = loads[r].up ? (known ? 0.05 + 1e-9 : 0) : 1;
+        EXPECT_GE(after[r].shed, before[r].shed - home) << seed << ' ' << i;
+        ++times_open;
+      }
+    }
+  }
+  EXPECT_GT(times_open, 10'000U);
+}
+
 /// Rooms with a demand of their own, whose clients follow the shares within a TTL and, when shed,
 /// go on in an order of their own.
 class World {

@@ -3,6 +3,9 @@
 // Any octets as client subnet options, one query for each: what is malformed is FORMERR without a
 // trace of the option; all else is echoed as it came, with a scope that a resolver's cache
 // (RFC 7871 s7.3) can rely on: scopes never overlap, and all of a block get what it was told.
+//
+// The first octet's highest bit says which server is asked: one that takes private subnets as they
+// are given, or one that leaves them to the resolver.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +18,7 @@
 #include "dns/client_map.h"
 #include "dns/ecs.h"
 #include "dns/encode.h"
+#include "dns/protocol.h"
 #include "dns/query.h"
 #include "dns/responder.h"
 
@@ -24,7 +28,7 @@ namespace {
 constexpr std::size_t options_max = 64;  // of one input
 constexpr std::uint8_t option_octets_max = 32;
 
-std::shared_ptr<const Snapshot> make_snapshot() {
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Protocol> protocol) {
   topology::Description description;
   description.file = "fuzz.toml";
   description.dns.listen = {*parse_endpoint("127.0.0.1:5300")};
@@ -56,7 +60,16 @@ std::shared_ptr<const Snapshot> make_snapshot() {
     states.at(room, 0).holds_for = std::chrono::seconds(3);
   }
   states.set_complete(true);
-  return std::make_shared<const Snapshot>(Snapshot{std::move(directory), states});
+  return std::make_shared<const Snapshot>(
+      Snapshot{std::move(directory), states, std::move(protocol)});
+}
+
+Responder& server(bool private_by_resolver) {
+  static Responder as_given(make_snapshot(nullptr));
+  static Responder by_resolver(make_snapshot(
+      make_protocol({.private_subnets = topology::DnsProtocol::PrivateSubnets::resolver},
+                    {.secrets = {SipKey{}}})));
+  return private_by_resolver ? by_resolver : as_given;
 }
 
 /// What was said to one subnet.
@@ -94,8 +107,7 @@ Bytes make_query(ByteView option) {
 }
 
 /// Asks with the option and checks what is true of every answer. nullopt: it was refused.
-std::optional<Told> ask(ByteView option) {
-  static Responder responder(make_snapshot());
+std::optional<Told> ask(Responder& responder, ByteView option) {
   static std::vector<std::byte> out(message_size_max);
   const std::size_t size =
       responder.respond(make_query(option), {.client = Address::v4(0xc0000201U)}, out);
@@ -133,7 +145,7 @@ bool same_bits(const ClientSubnet& one, const ClientSubnet& other, int bits) {
 }
 
 /// The last address of the block that the scope names gets the same.
-void check_end_of_block(const Told& told) {
+void check_end_of_block(Responder& responder, const Told& told) {
   ClientSubnet last = told.subnet;
   const int bits = last.family == ClientSubnet::Family::ipv4 ? 32 : 128;
   for (int bit = told.scope; bit < bits; ++bit) {
@@ -144,7 +156,7 @@ void check_end_of_block(const Told& told) {
   Bytes option(option_octets_max);
   Writer out(option);
   write_client_subnet(last, 0, out);
-  const auto again = ask(out.written());
+  const auto again = ask(responder, out.written());
   ASSERT(again && again->scope == told.scope && again->records == told.records);
 }
 
@@ -160,12 +172,13 @@ void check_pair(const Told& one, const Told& other) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hither;
   Reader in(ByteView(reinterpret_cast<const std::byte*>(data), size));
+  dns::Responder& responder = dns::server(size > 0 && data[0] >= 0x80);
   std::vector<dns::Told> all;
   for (std::size_t count = 0; in.left() > 0 && count < dns::options_max; ++count) {
     const std::size_t wanted = in.u8() % dns::option_octets_max;
-    const auto told = dns::ask(in.take(std::min(wanted, in.left())));
+    const auto told = dns::ask(responder, in.take(std::min(wanted, in.left())));
     if (!told || !told->tailored()) continue;
-    dns::check_end_of_block(*told);
+    dns::check_end_of_block(responder, *told);
     for (const dns::Told& other : all) dns::check_pair(*told, other);
     all.push_back(*told);
   }

@@ -128,6 +128,19 @@ TEST(AccessTrace, SaysWhoseDoingAnEndWasAndDuringWhat) {
   }
 }
 
+TEST(AccessTrace, AClientThatTakesNothingIsTooSlowAndHasNotLeft) {
+  topology::Farm farm = round_robin_farm();
+  farm.limits.min_body_rate = 0;
+  Story story({.farm = farm});
+  story.client_stops_reading().client_says(get);
+  story.backend_says("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + std::string(500, 'x'));
+
+  story.time_passes(31s);
+
+  ASSERT_EQ(story.records().size(), 1U);
+  EXPECT_EQ(reason_of(story.records()[0]), "cD");
+}
+
 TEST(AccessTrace, SaysThatNoServerCouldBeHad) {
   Story story;
   story.farm().set_usable(0, false);

@@ -227,6 +227,7 @@ TEST(HttpProxy, TreatsA101NobodyAskedForAsAnError) {
 
   EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 502 "));
   EXPECT_FALSE(story.connection_open(1));
+  EXPECT_EQ(story.farm().server(0).totals(0).bad.total(), 1U);
   expect_at_rest(story);
 }
 

@@ -164,6 +164,7 @@ TEST(HttpTrap07, ConnectionFieldsAreFew) {
   EXPECT_NE(response.client_got().find("502: the response has too many Connection fields"),
             std::string::npos)
       << response.client_got();
+  EXPECT_EQ(response.farm().server(0).totals(0).bad.total(), 1U) << "that is the server's fault";
 }
 
 /// A client may wait for the 100 before it sends anything more.

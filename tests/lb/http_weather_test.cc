@@ -55,6 +55,7 @@ TEST(HttpRetry, LeavesItToTheClientToRepeatWhatMayNotBeSentTwice) {
   EXPECT_EQ(story.connections_opened(), 1);
   EXPECT_EQ(story.client_got(), hello) << "closed in silence";
   EXPECT_TRUE(story.closed());
+  EXPECT_EQ(story.farm().server(0).totals(0).bad.total(), 0U) << "it was idle, that is all";
   expect_at_rest(story);
 }
 
@@ -132,6 +133,17 @@ TEST(HttpTime, AHeadHasAnAbsoluteDeadline) {
   story.time_passes(1s);
   EXPECT_TRUE(story.closed());
   expect_at_rest(story);
+}
+
+TEST(HttpTime, ALateHeadBehindAHeadRequestIsAnsweredAsAWhole) {
+  Story story;
+  story.client_says("HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  story.backend_says("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+
+  story.client_says("G").time_passes(10s);
+
+  EXPECT_TRUE(story.client_got().ends_with("408: the head of the request did not come in time\n"))
+      << story.client_got();
 }
 
 TEST(HttpTime, AConnectionThatNeverAskedIsClosedInSilence) {

@@ -122,6 +122,22 @@ TEST(Queueing, MoreKnowledgeIsNeverWorse) {
   }
 }
 
+/// Each request has a copy of its own by its hash, but none has many more than its part.
+TEST(Queueing, HashesWithABoundAreNoWorseThanChance) {
+  for (const double load : {0.5, 0.8, 0.9}) {
+    const Plant plant{.speeds = equal_copies(10), .load = load, .requests = 150'000};
+    const double lot = simulate(plant, *by_lot(10, 3)).mean;
+    const double shortest = simulate(plant, *shortest_queue(10)).mean;
+
+    for (const Balance balance : {Balance::maglev, Balance::source}) {
+      const double mean = run(plant, balance).mean;
+
+      EXPECT_LE(mean, lot) << load;
+      EXPECT_GE(mean, shortest) << load;
+    }
+  }
+}
+
 /// Four copies, one of them ten times as slow.
 Plant with_a_slow_copy(double load, std::uint64_t seed = 1) {
   return {.speeds = {1, 1, 1, 0.1}, .load = load, .requests = 100'000, .seed = seed};

@@ -95,5 +95,19 @@ TEST_F(Report, MetricsNameEachServerAndResult) {
   EXPECT_EQ(errors, 3);
 }
 
+TEST_F(Report, MetricsCountWhatClientsAskedOfFarmAndRoom) {
+  farm_->totals(0).requests.add(4);
+  farm_->totals(0).requests.add(5);
+
+  const Metrics metrics = make_metrics(room_);
+
+  for (const char* name : {"hither_lb_farm_requests_total", "hither_lb_room_requests_total"}) {
+    const auto found = std::ranges::find(metrics, name, &MetricFamily::name);
+    ASSERT_NE(found, metrics.end()) << name;
+    ASSERT_EQ(found->samples.size(), 1U) << name;
+    EXPECT_EQ(found->samples[0].value, 9) << name;
+  }
+}
+
 }  // namespace
 }  // namespace hither::lb::test

@@ -23,6 +23,7 @@
 #include "tests/lb/live_peer.h"
 #include "tests/support/name_server.h"
 #include "tests/support/no_descriptors.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/tls_server.h"
 
 namespace hither::lb::test {
@@ -322,6 +323,7 @@ TEST_F(LiveProbes, CopiesThatAllRefuseAreDownAtOnce) {
 }
 
 TEST_F(LiveProbes, WantOfDescriptorsIsNoFaultOfTheCopies) {
+  if (hither::test::sanitized) GTEST_SKIP() << "UBSan needs descriptors of its own";
   const TlsServer tls;
   for (const Kind kind : {Kind::http, Kind::tcp, Kind::tls}) {
     watch(farm_of(kind), {kind == Kind::tls ? tls.endpoint() : serve({})});

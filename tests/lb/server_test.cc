@@ -378,6 +378,7 @@ TEST_F(LiveBalancer, PassesAProxyHeaderOnAsTheOtherVersion) {
   const ProxyHeaderResult result = parse_proxy_header(as_bytes(heard), header);
   ASSERT_EQ(result.kind, ProxyHeaderResult::Kind::complete);
   EXPECT_EQ(to_text(header.source), "192.0.2.7:40000");
+  EXPECT_EQ(to_text(header.destination), "198.51.100.1:80") << "where the client came, not here";
   EXPECT_EQ(heard.substr(result.size), "hello\n");
 }
 

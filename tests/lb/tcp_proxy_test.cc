@@ -227,6 +227,23 @@ TEST_F(TcpConnect, AShortageOfOursIsNoCopysFailureAndNoRetry) {
   EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.unserved; }), 1U);
 }
 
+TEST_F(TcpConnect, AClientThatLeavesMeanwhileIsNoResultOfTheCopy) {
+  TcpProxy proxy(context_, client_, now_);
+  const Server& copy = farm_->server(proxy.server());
+  proxy.connecting(now_);
+
+  proxy.broken(Side::client, now_);
+
+  EXPECT_TRUE(proxy.finished());
+  for (std::size_t kind = 0; kind < 6; ++kind) {
+    EXPECT_EQ(
+        copy.sum([kind](const ServerTotals& t) -> const Counter& { return t.results.at(kind); }),
+        0U)
+        << kind;
+  }
+  EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.aborted; }), 1U);
+}
+
 TEST_F(TcpConnect, EndsAtOnceWhenNothingIsUp) {
   for (std::size_t i = 0; i < farm_->size(); ++i) farm_->set_usable(i, false);
 

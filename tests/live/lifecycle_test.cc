@@ -156,6 +156,18 @@ TEST_F(Lifecycle, StatusNamesEveryRoomBalancerAndCopy) {
   EXPECT_EQ(status.output.find('\x1b'), std::string::npos) << "colour where there is no terminal";
 }
 
+TEST_F(Lifecycle, WhatTheGreetingSaysToTryIsThere) {
+  start();
+
+  const std::string output = world.output();
+  const std::size_t end = output.find(" status\n");
+  ASSERT_NE(end, std::string::npos) << output;
+  const std::size_t begin = output.rfind(' ', end - 1) + 1;
+  const std::string program = output.substr(begin, end - begin);
+  const auto version = run_command(program + " --version");
+  EXPECT_EQ(version.status, 0) << program << ": " << version.output;
+}
+
 TEST_F(Lifecycle, ExplainTellsNetworkRankingScopeAndTtl) {
   start();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What operators say of a running server, alone and over restarts; and a drain to its end.
+// What operators say of a running server, alone and over restarts; a drain to its end; and what
+// too much load in one room makes of it.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +26,9 @@ class Operated : public testing::Test {
  protected:
   Operated() : rooms({"fra", "iad", "nrt"}, "web") {}
 
-  void start(const std::string& interval) {
+  /// `more`: tables.
+  void start(const std::string& interval, const std::string& ttl = "6s",
+             const std::string& more = "") {
     server.folder().write("world.toml", fmt::format(R"(schema = 1
 world = "operated"
 [dns]
@@ -36,9 +39,9 @@ guard = {{ percent = 100 }}
 [name."www.example.test"]
 farm = "web"
 policy = "weighted"
-ttl = "6s"
-{})",
-                                                    to_text(server.endpoint()), interval,
+ttl = "{}"
+{}{})",
+                                                    to_text(server.endpoint()), interval, ttl, more,
                                                     tables_of_three_rooms(rooms)));
     ASSERT_TRUE(server.start()) << server.output();
   }
@@ -97,22 +100,29 @@ TEST_F(Operated, OverridesStandBesideWhatProbesSayAndOutliveTheServer) {
   EXPECT_TRUE(eventually(soon, [&] { return states_of("nrt") == States({"down", "down", ""}); }));
 }
 
-class Drained : public Operated {
+/// Asks for 256 clients.
+class Swept : public Operated {
  protected:
-  /// What 256 clients were answered.
-  struct Sweep {
-    Instant begun{};
-    std::set<std::size_t> sent_there;  ///< who was sent to fra
-    std::uint32_t ttl = 0;             ///< the longest of those answers
-  };
-
-  Drained() {
+  Swept() {
     for (std::size_t i = 0; i < 256; ++i) {
       auto ask = dns::testing::ask("www.example.test");
       ask.id = static_cast<std::uint16_t>(i);
       queries.push_back(ask.subnet(fmt::format("10.9.{}.0/24", i)).packet());
     }
   }
+
+  std::vector<Bytes> queries;
+};
+
+class Drained : public Swept {
+ protected:
+  /// What they were answered.
+  struct Sweep {
+    Instant begun{};
+    std::set<std::size_t> sent_there;  ///< who was sent to fra
+    std::uint32_t ttl = 0;             ///< the longest of those answers
+  };
+
   Sweep sweep() {
     Sweep result{.begun = io::monotonic_now(), .sent_there = {}};
     const std::vector<Bytes> replies = ask_all(server.endpoint(), queries);
@@ -129,8 +139,6 @@ class Drained : public Operated {
 
   /// For how many seconds somebody may still keep an answer that names fra.
   double named_for() { return room("fra").value("named_for_s", -1.0); }
-
-  std::vector<Bytes> queries;
 };
 
 TEST_F(Drained, ARoomIsPlayedOutToTheEnd) {
@@ -168,6 +176,42 @@ TEST_F(Drained, ARoomIsPlayedOutToTheEnd) {
   EXPECT_EQ(farm_of("fra")["state"], "draining");
   EXPECT_EQ(farm_of("fra")["measured"], "up");
   EXPECT_EQ(farm_of("fra")["drained"], 1.0);
+}
+
+class Spilled : public Swept {
+ protected:
+  /// The address that each client was answered. The scope is checked to be the client's block.
+  std::vector<std::string> sweep() {
+    std::vector<std::string> addresses;
+    for (const Bytes& packet : ask_all(server.endpoint(), queries)) {
+      const Reply reply = dns::testing::parse_reply(packet);
+      EXPECT_EQ(reply.scope(), 24) << "load changes no scope";
+      addresses.push_back(reply.only_data());
+    }
+    return addresses;
+  }
+};
+
+TEST_F(Spilled, ARoomThatIsTooFullShedsSomeOfItsClientsUntilItIsNot) {
+  constexpr const char* fra = "198.51.100.1";
+  start("1s", "1s", "[farm.web.spill]\nper_second = 1\n");
+  const std::vector<std::string> before = sweep();
+  const auto at_home = std::ranges::count(before, fra);
+  ASSERT_GT(at_home, 30) << "a third of them, more or less";
+
+  rooms.set_load("fra", StandInRooms::capacity * 3 / 2);
+  std::vector<std::string> after;
+  ASSERT_TRUE(eventually(soon, [&] {
+    after = sweep();
+    return std::ranges::count(after, fra) < at_home && farm_of("fra").value("shed", 0.0) > 0;
+  })) << server.status();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_TRUE(after[i] == before[i] || before[i] == fra) << "only its own go, client " << i;
+  }
+
+  rooms.set_load("fra", 0);
+  EXPECT_TRUE(eventually(soon, [&] { return sweep() == before; })) << server.status();
+  EXPECT_EQ(farm_of("fra").value("shed", -1.0), 0.0);
 }
 
 }  // namespace

@@ -19,25 +19,33 @@
 #include "tests/support/mmdb_writer.h"
 #include "tests/support/stand_in_rooms.h"
 
-namespace hither::test {
+namespace hither::test::reload_test {
 namespace {
 
 using namespace std::chrono_literals;
 using dns::testing::Reply;
 
 constexpr int reloads = 100;
-constexpr int bad_version_after = 51;     // the next one changes the zone file
+constexpr int bad_version_after = 52;     // the next one changes the zone file
 constexpr std::size_t sockets_count = 4;  // one of them a TCP connection
 constexpr int pause_ms = 5;               // between rounds: at most some 6,000 queries a second
 constexpr Duration patience = 30s;
 constexpr Duration soon = 60s;
 
-/// What both files say is numbered: the number is in each answer, and what else is in the answer
-/// follows from it. In the zone file it is the text of a TXT record, in the description the TTL.
-enum Part : std::size_t { zone, description, parts };
+/// What the files say is numbered: the number is in each answer, and what else is in the answer
+/// follows from it. In the zone file it is the text of a TXT record, in the description the TTL, in
+/// the database the length of a block, which is the scope.
+enum Part : std::size_t { zone, description, database, parts };
+constexpr std::array<Part, parts> all_parts = {zone, description, database};
 using Versions = std::array<int, parts>;
 
+/// Every choice of them but none comes again and again.
+bool changes(int version, Part part) {
+  return ((static_cast<unsigned>(version) % 7 + 1) >> part & 1U) != 0;
+}
+
 constexpr int ttl_of_first = 1000;
+constexpr int scope_of_first = 20;
 
 std::string zone_text(int version) {
   return fmt::format(R"($TTL 300
@@ -51,6 +59,18 @@ version IN TXT "{0}"
 
 /// Odd versions turn the order of the rooms around.
 std::string address_of(int version) { return version % 2 == 0 ? "198.51.100.1" : "198.51.100.3"; }
+
+/// Small, because it is read a hundred times. The networks go over it. For what is in no block fra
+/// is the first, as in the file: so the block is near one of the others.
+std::string database_bytes(int version) {
+  MmdbWriter writer(6);
+  const bool even = version % 2 == 0;
+  writer.add(prefix_of(*parse_address("2a00::"), scope_of_first + version),
+             {{"location.latitude", even ? 39.04 : 35.76},
+              {"location.longitude", even ? -77.49 : 140.39}});
+  return writer.bytes();
+}
+std::string place_of(int version) { return version % 2 == 0 ? "198.51.100.2" : "198.51.100.3"; }
 
 std::string description_text(const LiveDns& server, const StandInRooms& rooms, int version) {
   const bool even = version % 2 == 0;
@@ -73,6 +93,8 @@ ttl = "{}s"
 farm = "web"
 policy = "weighted"
 ttl = "{}s"
+[name."place.example.test"]
+farm = "web"
 {})",
                      to_text(server.endpoint()), even ? R"(["fra", "nrt"])" : R"(["nrt", "fra"])",
                      ttl_of_first + version, ttl_of_first + version,
@@ -86,13 +108,14 @@ struct Question {
   dns::Type type;
   const char* subnet;
 };
-constexpr std::array<Question, 8> questions = {{{"version", dns::Type::txt, nullptr},
+constexpr std::array<Question, 9> questions = {{{"version", dns::Type::txt, nullptr},
                                                 {"turn", dns::Type::a, "10.1.0.0/16"},
                                                 {"shares", dns::Type::a, "10.3.0.0/16"},
                                                 {"nothing", dns::Type::a, "10.1.0.0/16"},
                                                 {"version", dns::Type::txt, "10.2.0.0/16"},
                                                 {"turn", dns::Type::a, nullptr},
                                                 {"shares", dns::Type::a, "2001:db8:1::/48"},
+                                                {"place", dns::Type::a, "2a00::/128"},
                                                 {"ns1", dns::Type::a, nullptr}}};
 
 Bytes packet_of(const Question& question, std::size_t id) {
@@ -119,8 +142,8 @@ class Load {
   void allow(Part part, int version) { newest_[part] = version; }
   /// True at once if something is wrong: then there is nothing to wait for.
   bool everybody_has(const Versions& versions) const {
-    return ended_ ||
-           (oldest_[zone] == versions[zone] && oldest_[description] == versions[description]);
+    return ended_ || std::ranges::all_of(
+                         all_parts, [&](Part part) { return oldest_[part] == versions[part]; });
   }
   /// So many more whole rounds, unless something is wrong.
   bool goes_on(int rounds) const {
@@ -169,7 +192,7 @@ void Load::run() {
       }
     }
     for (Socket& socket : sockets_) ask_and_judge(socket);
-    for (const Part part : {zone, description}) {
+    for (const Part part : all_parts) {
       int oldest = newest_[part];
       for (const Socket& socket : sockets_) oldest = std::min(oldest, socket.seen[part]);
       oldest_[part] = oldest;
@@ -205,6 +228,10 @@ std::string Load::judge(Socket& socket, const Question& question, const Reply& r
   if (name == "version") {
     return judge_version(socket, zone, std::stoi(data.substr(1)));
   }
+  if (name == "place") {
+    const int version = reply.scope().value_or(0) - scope_of_first;
+    return data == place_of(version) ? judge_version(socket, database, version) : data;
+  }
   // "turn.example.test. 1007 IN A 198.51.100.3"
   const std::string& record = reply.answer[0];
   const int version = std::stoi(record.substr(record.find(' ') + 1)) - ttl_of_first;
@@ -226,17 +253,12 @@ class Reload : public testing::Test {
   Reload() : rooms({"fra", "iad", "nrt"}, "web"), server(2) {}
 
   void SetUp() override {
-    // A small database, because it is read a hundred times. The networks go over it.
-    MmdbWriter database(6);
-    database.add(*parse_prefix("192.0.2.0/24"),
-                 {{"location.latitude", 48.86}, {"location.longitude", 2.35}});
-    server.folder().write("places.mmdb", database.bytes());
-    write(zone, 0);
-    write(description, 0);
+    for (const Part part : all_parts) write(part, 0);
     ASSERT_TRUE(server.start()) << server.output();
   }
   void write(Part part, int version) {
     if (part == zone) server.folder().write("example.test.zone", zone_text(version));
+    if (part == database) server.folder().write("places.mmdb", database_bytes(version));
     if (part == description) {
       server.folder().write("world.toml", description_text(server, rooms, version));
     }
@@ -256,8 +278,8 @@ TEST_F(Reload, AHundredUnderLoadLoseNoQueryAndGiveNoWrongAnswer) {
   Load load(server.endpoint());
 
   for (int version = 1; version <= reloads; ++version) {
-    for (const Part part : {zone, description}) {  // one of them, or both
-      if (version % 3 == static_cast<int>(part)) continue;
+    for (const Part part : all_parts) {
+      if (!changes(version, part)) continue;
       load.allow(part, version);
       write(part, version);
     }
@@ -288,4 +310,4 @@ TEST_F(Reload, AHundredUnderLoadLoseNoQueryAndGiveNoWrongAnswer) {
 }
 
 }  // namespace
-}  // namespace hither::test
+}  // namespace hither::test::reload_test

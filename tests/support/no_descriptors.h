@@ -6,7 +6,9 @@
 
 namespace hither::test {
 
-/// While it lives this process can open no descriptor more; what it has it keeps.
+/// While it lives this process can open no descriptor more; what it has it keeps. Not for builds
+/// with a sanitizer (tests/support/sanitized.h): UBSan opens a pipe to look whether memory can be
+/// read, and takes objects for bad where it cannot.
 class NoDescriptors {
  public:
   NoDescriptors() {

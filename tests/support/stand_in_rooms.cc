@@ -12,9 +12,10 @@ namespace hither::test {
 namespace {
 
 /// Not a report of its own death, which is believed: an answer that says nothing.
-io::Page report(const std::string& room, const std::string& farm, bool usable) {
+io::Page report(const std::string& room, const std::string& farm, bool usable, int load) {
   if (!usable) return {.status = 500, .content_type = "text/plain", .body = "broken"};
-  const FarmReport well{.farm = farm, .copies = 2, .usable = 2, .capacity = 200, .load = 0};
+  const FarmReport well{
+      .farm = farm, .copies = 2, .usable = 2, .capacity = StandInRooms::capacity, .load = load};
   return {.body = to_json(RoomReport{.room = room, .draining = false, .farms = {well}})};
 }
 
@@ -25,7 +26,7 @@ StandInRooms::StandInRooms(const std::vector<std::string>& rooms, const std::str
     Room& room = *rooms_.emplace_back(std::make_unique<Room>(loop_));
     room.name = name;
     room.page.add_page("/health", [&room, farm](const io::PageRequest&) {
-      return report(room.name, farm, room.usable);
+      return report(room.name, farm, room.usable, room.load);
     });
     const auto bound = room.page.listen({*parse_address("127.0.0.1"), 0});
     EXPECT_TRUE(bound) << bound.error().message;
@@ -48,5 +49,7 @@ StandInRooms::Room& StandInRooms::find(const std::string& name) const {
 Endpoint StandInRooms::admin(const std::string& room) const { return find(room).admin; }
 
 void StandInRooms::set_usable(const std::string& room, bool usable) { find(room).usable = usable; }
+
+void StandInRooms::set_load(const std::string& room, int load) { find(room).load = load; }
 
 }  // namespace hither::test

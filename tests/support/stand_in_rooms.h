@@ -26,12 +26,17 @@ class StandInRooms {
   Endpoint admin(const std::string& room) const;
   /// Whether its page reports from now on, or fails. Any thread.
   void set_usable(const std::string& room, bool usable);
+  /// What of `capacity` its page says is in use from now on. Any thread.
+  void set_load(const std::string& room, int load);
+
+  static constexpr int capacity = 200;
 
  private:
   struct Room {
     explicit Room(io::Loop& loop) : page(loop) {}
     std::string name;
     std::atomic<bool> usable{true};
+    std::atomic<int> load{0};
     io::AdminServer page;
     Endpoint admin;
   };

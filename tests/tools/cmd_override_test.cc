@@ -177,6 +177,16 @@ TEST_F(Commands, ANamedWorldIsMeantWhateverTheEnvironmentNames) {
   EXPECT_NE(said.find("no world"), std::string::npos) << said;
 }
 
+TEST_F(Commands, SayWhatToSetWhereNoWorldRunsAndNoFileIsNamed) {
+  setenv("HITHER_STATE", (folder_ + "/state").c_str(), 1);
+  unsetenv("HITHER_OVERRIDES");
+  const std::string said = refused("fra");
+  EXPECT_NE(said.find("hither up FILE"), std::string::npos) << said;
+  EXPECT_NE(said.find("set HITHER_OVERRIDES to"), std::string::npos) << said;
+  const std::string of_a_name = refusal_of([] { return cmd_overrides("live", false); });
+  EXPECT_EQ(of_a_name.find("HITHER_OVERRIDES"), std::string::npos) << of_a_name;
+}
+
 TEST_F(Commands, AtTheSameTimeAllCount) {
   unsetenv("HITHER_TOPOLOGY");
   testing::internal::CaptureStdout();

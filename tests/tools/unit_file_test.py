@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The systemd unit of a program: systemd takes it, and it gives away as little as we say.
+"""The systemd unit of a program: systemd takes it, it gives away as little as we say, and it starts
+the program where `cmake --install` and the package (CPackConfig.cmake beside the unit) put it.
 
 usage: unit_file_test.py UNIT PROGRAM
 """
@@ -40,6 +41,12 @@ def main():
                 for key, value in wanted.items() if settings.get(key) != value]
     if "@CMAKE" in text or not settings["ExecStart"].startswith("/"):
         mistakes.append(f"ExecStart={settings['ExecStart']} is no installed program")
+    packed = re.search(r'(?m)^set\(CPACK_PACKAGING_INSTALL_PREFIX "(.*)"\)$',
+                       (unit.parent / "CPackConfig.cmake").read_text(encoding="utf-8"))
+    prefix = packed[1] if packed else "/usr"  # where cpack -G DEB puts all if not told
+    path = f"{prefix}/bin/{unit.stem}"
+    if settings["ExecStart"] != path:
+        mistakes.append(f"ExecStart={settings['ExecStart']}, but the package has {path}")
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder) / unit.name
         copy.write_text(re.sub(r"(?m)^ExecStart=.*$", f"ExecStart={program}", text)

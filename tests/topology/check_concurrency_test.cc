@@ -45,6 +45,9 @@ const Case cases[] = {
     {"TimeoutForNobody", "concurrency.queue_timeout = '2s'",
      "w:14:29: nobody waits where copies are given all there is; take it out, or write most = "
      "100\n"},
+    {"QueueForNobodyBesideALargeCapacity", "capacity = 500\nconcurrency.queue = 40",
+     "w:15:21: nobody waits where copies are given all there is; take it out, or write most = "
+     "500\n"},
     {"Adaptive", "concurrency = { adaptive = 'gradient', least = 2, queue = 5 }", ""},
     {"AdaptiveWithoutResponses", "mode = 'tcp'\nconcurrency.adaptive = 'gradient'",
      "w:12:7: farm api: concurrency.adaptive follows response times, which mode tcp has none of; "

@@ -192,7 +192,7 @@ TEST(WarningsOf, ARoomThatNoNameLeadsTo) {
   const std::string world = replaced(two_rooms, "farm = \"web\"", "farm = \"web\"\npolicy = \"a\"");
   EXPECT_EQ(warnings_of(with(world, "[policy.a]\nof = ['fra']")),
             "w:11:7: warning: room 'iad' is in the policy of no name, so nobody is sent there; add "
-            "it to the of of one, or take it out\n");
+            "it to 'of' in one, or take it out\n");
   EXPECT_EQ(warnings_of(with(world, "[policy.a]\nof = ['fra', 'nearest']")), "");
 }
 
