@@ -138,9 +138,11 @@ frontend web
 backend web
   mode http
   option forwardfor
+  option splice-auto
   server s {ORIGIN}:{port} check
 listen raw
   mode tcp
+  option splice-auto
   bind {server.endpoint_of("raw")}
   server s {ORIGIN}:{port} check
 listen slow
