@@ -371,7 +371,7 @@ void Server::log_tcp_limit() const {
   io::write_log(log_warning("tcp-connections-limited")
                     .with("connections", most)
                     .with("wanted", wanted)
-                    .with("reason", "too few open files; raise the limit (ulimit -n)"));
+                    .with("cure", "raise the limit of open files (ulimit -n)"));
 }
 
 TcpTotals Server::tcp_totals() const {

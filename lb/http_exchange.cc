@@ -67,7 +67,6 @@ void HttpProxy::begin_exchange(const RequestHead& head, Instant now) {
   exchange_.minor_version = head.minor_version;
   exchange_.keep_alive = head.keep_alive;
   exchange_.head_request = head.method == "HEAD";
-  exchange_.idempotent = is_idempotent(head.method);
   exchange_.has_body = head.framing != BodyFraming::none;
   exchange_.expects = head.expects_continue;
   exchange_.trailers = takes_trailers(head);
@@ -78,7 +77,7 @@ void HttpProxy::begin_exchange(const RequestHead& head, Instant now) {
   const bool chunked = head.framing == BodyFraming::chunked;
   // L14: only what is here as a whole until the answer comes can be sent again.
   exchange_.repeatable =
-      exchange_.idempotent && !chunked && head.content_length <= request_.out.room();
+      is_idempotent(head.method) && !chunked && head.content_length <= request_.out.room();
   request_.begin(head.framing, head.content_length,
                  chunked ? HttpStream::Shape::chunked : HttpStream::Shape::bytes,
                  TrailerUse::forward);

@@ -88,7 +88,6 @@ class HttpProxy final : public Session {
     int attempt = 1;            ///< as it came (lb/http_forwarding.h)
     bool head_request = false;  ///< HEAD: the response has no body
     bool repeatable = false;  ///< may be sent twice, and stays here as a whole until it is answered
-    bool idempotent = false;
     bool has_body = false;
     bool expects = false;    ///< the client waits for a 100
     bool trailers = false;   ///< the client takes trailers
