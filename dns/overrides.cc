@@ -6,17 +6,17 @@
 namespace hither::dns {
 namespace {
 
-using Kind = topology::Override::Kind;
+using OverrideKind = topology::Override::Kind;
 
-RoomState forced_state(Kind kind) {
-  if (kind == Kind::up) return RoomState::up;
-  return kind == Kind::drain ? RoomState::draining : RoomState::down;
+RoomState forced_state(OverrideKind kind) {
+  if (kind == OverrideKind::up) return RoomState::up;
+  return kind == OverrideKind::drain ? RoomState::draining : RoomState::down;
 }
 
 void apply_overrides(const Forcing& forcing, FarmState& state) {
   if (!state.runs) return;
   state.forced = forced_state(forcing.kind);
-  if (forcing.kind == Kind::drain) {
+  if (forcing.kind == OverrideKind::drain) {
     state.drain = DrainRamp{.since = forcing.since, .over = forcing.over};
     if (state.state == RoomState::down) return;
   } else {

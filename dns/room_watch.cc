@@ -9,7 +9,7 @@
 namespace hither::dns {
 namespace {
 
-using Kind = topology::ProbeRule::Kind;
+using ProbeKind = topology::ProbeRule::Kind;
 
 constexpr std::string_view no_usable_copy = "no usable copy";
 
@@ -33,12 +33,12 @@ LogRecord describe_change(const std::string& room, const std::string& farm,
 
 }  // namespace
 
-ProbeResult read_probe(Kind kind, int status, std::string_view body, std::string_view error) {
+ProbeResult read_probe(ProbeKind kind, int status, std::string_view body, std::string_view error) {
   ProbeResult result;
   result.reason = std::string(error);
-  if (kind == Kind::tcp) {
+  if (kind == ProbeKind::tcp) {
     result.passed = error.empty();
-  } else if (status != 0 && kind == Kind::http) {
+  } else if (status != 0 && kind == ProbeKind::http) {
     result.passed = status >= 200 && status < 300;
     if (!result.passed) result.reason = fmt::format("status {}", status);
   } else if (status != 0) {
@@ -65,7 +65,8 @@ void RoomWatch::add_probes(const topology::Description& description, std::size_t
                            Instant now) {
   const topology::Room& from = description.rooms[room];
   const auto index = static_cast<std::uint16_t>(room);
-  Probe report{.kind = Kind::report, .room = index, .farms = {}, .target = {}, .path = "/health"};
+  Probe report{
+      .kind = ProbeKind::report, .room = index, .farms = {}, .target = {}, .path = "/health"};
   std::vector<Probe> own;
   for (std::size_t f = 0; f < description.farms.size(); ++f) {
     const topology::Farm* farm = from.find_farm(description.farms[f]);
@@ -74,7 +75,7 @@ void RoomWatch::add_probes(const topology::Description& description, std::size_t
     states_.at(room, f).since = now;
     states_.at(room, f).measured_since = now;
     const auto farm_index = static_cast<std::uint16_t>(f);
-    if (farm->probe.kind == Kind::report) {
+    if (farm->probe.kind == ProbeKind::report) {
       report.farms.push_back(farm_index);
       continue;
     }
@@ -110,7 +111,7 @@ bool RoomWatch::is_same(const Watched& one, const Watched& other) {
   return one.room == other.room && one.what.kind == other.what.kind &&
          one.what.target == other.what.target && one.what.path == other.what.path &&
          one.what.host == other.what.host &&
-         (one.what.kind == Kind::report || one.farms.front().name == other.farms.front().name);
+         (one.what.kind == ProbeKind::report || one.farms.front().name == other.farms.front().name);
 }
 
 /// Rule 7.
@@ -157,7 +158,7 @@ Instant RoomWatch::deadline() const {
 void RoomWatch::feed(const Watched& watched, Farm& farm, FarmState& state,
                      const ProbeResult& result, Instant now) {
   const FarmReport* report = find_farm(result, farm.name);
-  const bool reports = watched.what.kind == Kind::report;
+  const bool reports = watched.what.kind == ProbeKind::report;
   std::string reason = result.reason;
   if (result.report && result.report->room != watched.room) {
     reason = fmt::format("the balancer says it is of room '{}'", result.report->room);

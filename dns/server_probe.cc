@@ -11,7 +11,7 @@
 namespace hither::dns {
 
 using Done = std::function<void(const ProbeResult&)>;
-using Kind = topology::ProbeRule::Kind;
+using ProbeKind = topology::ProbeRule::Kind;
 
 struct SentProbe::Http {
   Http(io::Loop& loop, const Probe& what, Duration timeout, Done on_result)
@@ -29,7 +29,7 @@ struct SentProbe::Http {
     if (callback) callback(result);
   }
 
-  Kind kind;
+  ProbeKind kind;
   Done done;
   io::HttpFetch fetch;
 };
@@ -60,7 +60,7 @@ struct SentProbe::Tcp {
   }
 
   void finish(const std::string& error) {
-    ProbeResult result = read_probe(Kind::tcp, 0, {}, error);
+    ProbeResult result = read_probe(ProbeKind::tcp, 0, {}, error);
     result.ours = ours;
     result.took = io::monotonic_now() - started;
     const auto callback = std::exchange(done, {});
@@ -77,7 +77,7 @@ struct SentProbe::Tcp {
 };
 
 SentProbe::SentProbe(io::Loop& loop, const Probe& what, Duration timeout, Done on_result) {
-  if (what.kind == Kind::tcp) {
+  if (what.kind == ProbeKind::tcp) {
     tcp_ = std::make_unique<Tcp>(loop, what, timeout, std::move(on_result));
   } else {
     http_ = std::make_unique<Http>(loop, what, timeout, std::move(on_result));

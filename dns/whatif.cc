@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "base/assert.h"
@@ -141,8 +142,7 @@ WhatIf::WhatIf(const Geography& geography, const Directory& directory, const Ste
     const bool known = group.place != Geography::nowhere;
     points_.push_back(known ? on_globe(geography.location(group.place)) : GlobePoint{});
   }
-  sums_.by_room.resize(rooms_.size());
-  sums_.by_km.resize(static_cast<std::size_t>(km_most) + 1);
+  sums_ = empty_sums();
   parts_.resize(map_.rankings());
   groups_of_room_.resize(rooms_.size());
   const topology::RoomSet up = up_without({});
@@ -155,6 +155,7 @@ WhatIf::WhatIf(const Geography& geography, const Directory& directory, const Ste
       if (of_room.empty() || of_room.back() != i) of_room.push_back(i);
     }
   }
+  for (std::size_t room = 0; room < rooms_.size(); ++room) failures_.push_back(failure_of(room));
 }
 
 void WhatIf::walk(const Geography& geography, Family family, Counting counting,
@@ -327,28 +328,91 @@ void WhatIf::send(const Group& group, std::span<const Part> parts, double sign, 
   }
 }
 
+WhatIf::Sums& WhatIf::Sums::operator+=(const Sums& other) {
+  const auto add = [](std::vector<double>& to, const std::vector<double>& more) {
+    std::ranges::transform(to, more, to.begin(), std::plus());
+  };
+  add(by_room, other.by_room);
+  add(by_km, other.by_km);
+  known += other.known;
+  km += other.km;
+  return *this;
+}
+
+WhatIf::Sums WhatIf::empty_sums() const {
+  Sums sums;
+  sums.by_room.resize(rooms_.size());
+  sums.by_km.resize(static_cast<std::size_t>(km_most) + 1);
+  return sums;
+}
+
 /// Who is not sent to a room that is down goes where he went before: an order is followed to its
 /// first rooms that are up, and a choice by weight falls on members that lead to one.
+WhatIf::Failure WhatIf::failure_of(std::size_t room) const {
+  const topology::RoomSet up = up_without(topology::RoomSet().set(room));
+  Failure failure{.change = empty_sums(), .heirs = {}};
+  failure.heirs.resize(rooms_.size());
+  const PartsByRanking then = move(groups_of_room_[room], std::nullopt, up, 1, failure.change);
+  for (const std::uint32_t i : groups_of_room_[room]) {
+    for (const Part& part : then.at(groups_[i].ranking)) {
+      auto& heirs = failure.heirs[part.room];
+      if (heirs.empty() || heirs.back() != i) heirs.push_back(i);
+    }
+  }
+  return failure;
+}
+
+/// What the failures of several rooms change is the sum of what each of them changes, but for the
+/// clients that one of these rooms would send to another: they go where nothing of that is up.
+void WhatIf::correct(Sums& sums, const topology::RoomSet& down, const topology::RoomSet& up) const {
+  std::vector<std::size_t> rooms;
+  for (std::size_t room = 0; room < rooms_.size(); ++room) {
+    if (down[room]) rooms.push_back(room);
+  }
+  std::vector<std::uint32_t> wrong;
+  for (const std::size_t room : rooms) {
+    for (const std::size_t other : rooms) {
+      const auto& heirs = failures_[room].heirs[other];
+      if (room != other) wrong.insert(wrong.end(), heirs.begin(), heirs.end());
+    }
+  }
+  std::ranges::sort(wrong);
+  wrong.erase(std::unique(wrong.begin(), wrong.end()), wrong.end());
+
+  for (const std::size_t room : rooms) {
+    const topology::RoomSet left = up_without(topology::RoomSet().set(room));
+    move(wrong, room, left, -1, sums);
+  }
+  move(wrong, std::nullopt, up, 1, sums);
+}
+
+/// Moves those of the groups that have clients in the room, or all, from where they are with all
+/// rooms up to where they go with these; with sign -1 back again.
+WhatIf::PartsByRanking WhatIf::move(std::span<const std::uint32_t> groups,
+                                    std::optional<std::size_t> room, const topology::RoomSet& up,
+                                    double sign, Sums& sums) const {
+  PartsByRanking parts;
+  for (const std::uint32_t i : groups) {
+    const auto& now = parts_[groups_[i].ranking];
+    if (room && std::ranges::find(now, *room, &Part::room) == now.end()) continue;
+    auto& then = parts[groups_[i].ranking];
+    if (then.empty()) then = parts_of(groups_[i].ranking, up);
+    send(groups_[i], now, -sign, sums);
+    send(groups_[i], then, sign, sums);
+  }
+  return parts;
+}
+
 Outcome WhatIf::suppose(const topology::RoomSet& down) const {
   const topology::RoomSet up = up_without(down);
   Sums sums = sums_;
-  std::vector<std::uint32_t> moved;
   for (std::size_t room = 0; room < rooms_.size(); ++room) {
-    if (!down[room]) continue;
-    const auto& groups = groups_of_room_[room];
-    moved.insert(moved.end(), groups.begin(), groups.end());
+    if (down[room]) sums += failures_[room].change;
   }
-  std::ranges::sort(moved);
-  moved.erase(std::unique(moved.begin(), moved.end()), moved.end());
-  for (const std::uint32_t i : moved) send(groups_[i], parts_[groups_[i].ranking], -1, sums);
+  correct(sums, down, up);
   for (std::size_t room = 0; room < rooms_.size(); ++room) {
-    if (down[room]) sums.by_room[room] = 0;  // all have left it, but for what was rounded off
-  }
-  std::vector<std::vector<Part>> parts(map_.rankings());
-  for (const std::uint32_t i : moved) {
-    auto& split = parts[groups_[i].ranking];
-    if (split.empty()) split = parts_of(groups_[i].ranking, up);
-    send(groups_[i], split, 1, sums);
+    // What was rounded off where clients have left is nobody.
+    if (down[room] && sums.by_room[room] < 1e-9 * clients_) sums.by_room[room] = 0;
   }
   return outcome_of(sums, up);
 }

@@ -62,10 +62,11 @@ struct Outcome {
 };
 
 /// Says where all clients of a steered name would go if rooms failed. Built once from the whole
-/// address space: clients are added up by place and ranking, so each supposition after that takes
-/// milliseconds. Health is the only thing supposed: no spill, no drain. Pure; the directory, its
-/// name and the geography must outlive it. Choices by weight are exact shares, not samples, unless
-/// a name has several answers: then blocks are drawn.
+/// address space: clients are added up by place and ranking, and for each room what its failure
+/// changes. So a supposition after that takes less than a millisecond: of several rooms it looks
+/// only at the clients that one of them would send to another. Health is the only thing supposed:
+/// no spill, no drain. Pure; the directory, its name and the geography must outlive it. Choices by
+/// weight are exact shares, not samples, unless a name has several answers: then blocks are drawn.
 class WhatIf {
  public:
   WhatIf(const Geography& geography, const Directory& directory, const SteeredName& name,
@@ -89,6 +90,7 @@ class WhatIf {
     std::uint16_t room;
     double share;
   };
+  using PartsByRanking = std::unordered_map<std::uint32_t, std::vector<Part>>;
   struct Layer;
   /// Clients added up, by where they go.
   struct Sums {
@@ -96,6 +98,13 @@ class WhatIf {
     std::vector<double> by_km;  // whole kilometres, where both places are known
     double known = 0;
     double km = 0;  // of all known ones together
+
+    Sums& operator+=(const Sums& other);
+  };
+  /// One room down, all others up.
+  struct Failure {
+    Sums change;
+    std::vector<std::vector<std::uint32_t>> heirs;  // the groups it sends there, by room
   };
 
   void walk(const Geography& geography, Family family, Counting counting,
@@ -109,6 +118,11 @@ class WhatIf {
   bool alive(std::span<const std::uint16_t> items, const topology::RoomSet& up) const;
   std::optional<double> km(const Group& group, std::uint16_t room) const;
   topology::RoomSet up_without(const topology::RoomSet& down) const;
+  Sums empty_sums() const;
+  Failure failure_of(std::size_t room) const;
+  void correct(Sums& sums, const topology::RoomSet& down, const topology::RoomSet& up) const;
+  PartsByRanking move(std::span<const std::uint32_t> groups, std::optional<std::size_t> room,
+                      const topology::RoomSet& up, double sign, Sums& sums) const;
   void send(const Group& group, std::span<const Part> parts, double sign, Sums& sums) const;
   Outcome outcome_of(const Sums& sums, const topology::RoomSet& up) const;
 
@@ -126,9 +140,11 @@ class WhatIf {
   double unknown_ = 0;
 
   // With all rooms up.
-  std::vector<std::vector<Part>> parts_;  // by ranking
+  std::vector<std::vector<Part>> parts_;
   std::vector<std::vector<std::uint32_t>> groups_of_room_;
   Sums sums_;
+
+  std::vector<Failure> failures_;  // by room
 };
 
 }  // namespace hither::dns

@@ -25,8 +25,6 @@
 namespace hither::io {
 namespace {
 
-/// When the kernel has no memory for one more registration: how long until it is asked again.
-constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 constexpr std::uint32_t trouble = EPOLLERR | EPOLLHUP;
 
 /// For epoll_wait: never too early; -1 without an end.

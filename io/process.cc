@@ -62,15 +62,15 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   _exit(127);
 }
 
-struct Pipe {
+struct TwoEnds {
   Fd reading;
   Fd writing;
 };
 
-Result<Pipe> make_pipe() {
+Result<TwoEnds> open_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return fail(error_text(errno));
-  return Pipe{Fd(ends[0]), Fd(ends[1])};
+  return TwoEnds{Fd(ends[0]), Fd(ends[1])};
 }
 
 bool is_program(const std::string& path) {
@@ -82,8 +82,8 @@ bool is_program(const std::string& path) {
 }  // namespace
 
 Result<Child> spawn(const SpawnRequest& request) {
-  auto output = make_pipe();
-  auto report = make_pipe();
+  auto output = open_pipe();
+  auto report = open_pipe();
   if (!output || !report) return fail("no pipe for its output: too many open files");
   const auto argv = pointers(request.argv);
   const auto environment = pointers(request.environment);

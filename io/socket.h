@@ -10,10 +10,15 @@
 #include "base/bytes.h"
 #include "base/ip.h"
 #include "base/result.h"
+#include "base/time.h"
 
 struct sockaddr_storage;
 
 namespace hither::io {
+
+/// Out of descriptors, or of the kernel's memory for one more: how long nobody is accepted, and
+/// until it is asked again.
+inline constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 
 /// Owns one descriptor and closes it. Movable, empty (-1) when moved from.
 class Fd {

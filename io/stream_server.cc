@@ -13,7 +13,6 @@ namespace {
 constexpr std::size_t read_bytes_max = 16 * 1024;
 constexpr int accepts_per_turn = 16;
 constexpr int drains_per_turn = 8;
-constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 constexpr Duration linger_time = std::chrono::seconds(2);
 
 }  // namespace

@@ -24,8 +24,6 @@ using Use = HandoverMessage::Use;
 
 constexpr std::size_t read_bytes = 64 * 1024;
 constexpr std::size_t sockets_max = 65'536;
-/// Out of descriptors: how long nobody is accepted.
-constexpr Duration no_descriptor_pause = std::chrono::milliseconds(50);
 
 bool is_ours(int fd) { return io::peer_user(fd) == std::optional<unsigned>(geteuid()); }
 
@@ -238,7 +236,7 @@ void HandoverPost::accept_one() {
   if (!accepted.fd) {
     if (accepted.kind == io::IoResult::Kind::would_block) return;
     watch_->want_read(false);
-    pause_.set(io::monotonic_now() + no_descriptor_pause);
+    pause_.set(io::monotonic_now() + io::exhausted_pause);
     return;
   }
   if (!is_ours(accepted.fd.get())) return;  // Closed: it has no business here.

@@ -15,8 +15,6 @@ namespace {
 /// Few at a time: a thread that accepts all at once keeps the others idle (SO_REUSEPORT evens out
 /// only over time) and lets the connections it has wait.
 constexpr int accepts_per_turn = 4;
-/// Out of descriptors: how long nobody is accepted.
-constexpr Duration exhausted_pause = std::chrono::milliseconds(50);
 constexpr Duration complaint_interval = std::chrono::seconds(10);
 /// How often blocks that nobody needed since are given back to the heap.
 constexpr Duration trim_interval = std::chrono::seconds(1);
@@ -70,7 +68,7 @@ bool Worker::accept_some(Listener& listener) {
     if (!accepted.fd) {
       const Instant now = io::monotonic_now();
       listener.watch.want_read(false);
-      listener.pause.set(now + exhausted_pause);
+      listener.pause.set(now + io::exhausted_pause);
       if (now - complained_ >= complaint_interval) {
         complained_ = now;
         io::write_log(log_warning("accept-paused")

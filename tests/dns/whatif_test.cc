@@ -191,7 +191,8 @@ TEST(WhatIf, ARoomThatIsDownIsLikeOneThatHasNoCopies) {
     description.names[0].policy = policy;
     description.names[0].answers = answers;
     const WhatIfOf whatif(description);
-    for (const RoomSet& down : {rooms({0}), rooms({1}), rooms({2}), rooms({0, 1}), rooms({1, 2})}) {
+    for (const RoomSet& down : {rooms({0}), rooms({1}), rooms({2}), rooms({0, 1}), rooms({1, 2}),
+                                rooms({0, 2}), rooms({0, 1, 2})}) {
       topology::Description without = description;
       for (std::size_t room = 0; room < 3; ++room) {
         if (down[room]) without.rooms[room].farms[0].copies = 0;

@@ -14,15 +14,15 @@
 namespace hither::io {
 namespace {
 
-struct Pair {
+struct ClientAndServer {
   std::unique_ptr<UdpSocket> server;
   Endpoint at;
   Fd client;
 };
 
 /// A server bound to `bind_to`, and a client that is connected to it at `reach`.
-Pair make_pair(const std::string& bind_to, const std::string& reach) {
-  Pair pair;
+ClientAndServer make_pair(const std::string& bind_to, const std::string& reach) {
+  ClientAndServer pair;
   const Endpoint wanted{.address = *parse_address(bind_to), .port = 0};
   auto server = bind_udp(wanted, false);
   EXPECT_TRUE(server) << server.error().message;
@@ -38,7 +38,7 @@ Pair make_pair(const std::string& bind_to, const std::string& reach) {
   return pair;
 }
 
-void say(const Pair& pair, const std::string& text) {
+void say(const ClientAndServer& pair, const std::string& text) {
   EXPECT_EQ(write_some(pair.client.get(), as_bytes(text)).kind, IoResult::Kind::ok);
 }
 
@@ -47,7 +47,7 @@ bool wait_readable(int fd) {
   return poll(&waiting, 1, 5000) == 1;
 }
 
-std::string hear(const Pair& pair) {
+std::string hear(const ClientAndServer& pair) {
   std::array<std::byte, 512> buffer{};
   if (!wait_readable(pair.client.get())) return "nothing came";
   const IoResult result = read_some(pair.client.get(), buffer);
@@ -68,7 +68,7 @@ std::size_t echo_batch(UdpSocket& server) {
 }
 
 TEST(UdpSocket, AnswersABatchInOrder) {
-  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const ClientAndServer pair = make_pair("127.0.0.1", "127.0.0.1");
   for (const char* text : {"one", "quiet", "two"}) say(pair, text);
 
   std::size_t heard = 0;
@@ -79,7 +79,7 @@ TEST(UdpSocket, AnswersABatchInOrder) {
 }
 
 TEST(UdpSocket, RepliesFromTheAddressAskedWhenBoundToTheWildcard) {
-  const Pair pair = make_pair("0.0.0.0", "127.0.0.9");
+  const ClientAndServer pair = make_pair("0.0.0.0", "127.0.0.9");
   say(pair, "who");
 
   EXPECT_EQ(echo_batch(*pair.server), 1U);
@@ -88,7 +88,7 @@ TEST(UdpSocket, RepliesFromTheAddressAskedWhenBoundToTheWildcard) {
 }
 
 TEST(UdpSocket, KnowsWhoAsked) {
-  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const ClientAndServer pair = make_pair("127.0.0.1", "127.0.0.1");
   say(pair, "x");
   ASSERT_TRUE(wait_readable(pair.server->fd()));
 
@@ -98,7 +98,7 @@ TEST(UdpSocket, KnowsWhoAsked) {
 }
 
 TEST(UdpSocket, OfAPacketBeyondTheLimitTheFirstOctetsAreHandedOn) {
-  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const ClientAndServer pair = make_pair("127.0.0.1", "127.0.0.1");
   const std::string most(UdpSocket::packet_bytes_max, 'x');
   say(pair, most + "y");
   ASSERT_TRUE(wait_readable(pair.server->fd()));
@@ -109,14 +109,14 @@ TEST(UdpSocket, OfAPacketBeyondTheLimitTheFirstOctetsAreHandedOn) {
 }
 
 TEST(UdpSocket, NothingWaitingIsAnEmptyBatch) {
-  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const ClientAndServer pair = make_pair("127.0.0.1", "127.0.0.1");
 
   EXPECT_EQ(pair.server->receive(), 0U);
   EXPECT_EQ(pair.server->send(), 0U);
 }
 
 TEST(UdpSocket, WaitsForTheFirstPacketOfABatch) {
-  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const ClientAndServer pair = make_pair("127.0.0.1", "127.0.0.1");
   std::thread asker([&] { say(pair, "late"); });
 
   std::size_t count = 0;
@@ -128,7 +128,7 @@ TEST(UdpSocket, WaitsForTheFirstPacketOfABatch) {
 }
 
 TEST(UdpSocket, ShuttingItEndsTheWaitAndAllLaterOnes) {
-  const Pair pair = make_pair("127.0.0.1", "127.0.0.1");
+  const ClientAndServer pair = make_pair("127.0.0.1", "127.0.0.1");
   const Instant start = monotonic_now();
   std::thread other([&] { pair.server->shut(); });
 
@@ -139,7 +139,7 @@ TEST(UdpSocket, ShuttingItEndsTheWaitAndAllLaterOnes) {
 }
 
 TEST(UdpSocket, ABatchAfterAShorterOneIsReadWhole) {
-  const Pair pair = make_pair("0.0.0.0", "127.0.0.9");
+  const ClientAndServer pair = make_pair("0.0.0.0", "127.0.0.9");
   for (const std::size_t size : {3U, 1U, 3U}) {
     for (std::size_t i = 0; i < size; ++i) say(pair, std::string(1 + i, 'x'));
     std::size_t heard = 0;

@@ -9,7 +9,7 @@
 namespace hither::lb {
 namespace {
 
-using Kind = TlsHelloResult::Kind;
+using HelloKind = TlsHelloResult::Kind;
 
 std::string u16(std::size_t value) {
   return {static_cast<char>(value >> 8U), static_cast<char>(value & 0xFFU)};
@@ -51,18 +51,18 @@ TEST(TlsHello, FindsTheNameWhateverThePieces) {
   for (const std::size_t size : {std::size_t{16384}, std::size_t{1}, std::size_t{7}}) {
     const std::string bytes = records(good, size);
     for (std::size_t came = 0; came < bytes.size(); ++came) {
-      ASSERT_EQ(parse(std::string_view(bytes).substr(0, came)).kind, Kind::incomplete) << came;
+      ASSERT_EQ(parse(std::string_view(bytes).substr(0, came)).kind, HelloKind::incomplete) << came;
     }
     const TlsHelloResult result = parse(bytes);
-    ASSERT_EQ(result.kind, Kind::complete) << result.reason;
+    ASSERT_EQ(result.kind, HelloKind::complete) << result.reason;
     EXPECT_EQ(result.name, "www.example.test");
     EXPECT_EQ(parse(bytes + "early data").name, "www.example.test");
   }
 }
 
 TEST(TlsHello, AClientMayNameNobody) {
-  EXPECT_EQ(parse(records(hello(extension(10, "groups")))).kind, Kind::complete);
-  EXPECT_EQ(parse(records(hello(""))).kind, Kind::complete);
+  EXPECT_EQ(parse(records(hello(extension(10, "groups")))).kind, HelloKind::complete);
+  EXPECT_EQ(parse(records(hello(""))).kind, HelloKind::complete);
   EXPECT_EQ(parse(records(hello(""))).name, "");
 }
 
@@ -73,7 +73,7 @@ TEST(TlsHello, RefusesWhatIsNoHello) {
         std::string("\x16\x03\x01\x41\x00", 5), records(std::string("\x02\x00\x00\x00", 4)),
         records(std::string("\x01\x7f\x00\x00", 4))}) {
     const TlsHelloResult result = parse(bytes);
-    EXPECT_EQ(result.kind, Kind::bad);
+    EXPECT_EQ(result.kind, HelloKind::bad);
     EXPECT_FALSE(result.reason.empty());
   }
 }
@@ -81,9 +81,9 @@ TEST(TlsHello, RefusesWhatIsNoHello) {
 TEST(TlsHello, RefusesNamesThatAreNone) {
   for (const std::string& name : {std::string(), std::string("a b"), std::string("a\0b", 3),
                                   std::string(256, 'a'), std::string("\xc3\xa4.test")}) {
-    EXPECT_EQ(parse(records(hello(server_name(name)))).kind, Kind::bad);
+    EXPECT_EQ(parse(records(hello(server_name(name)))).kind, HelloKind::bad);
   }
-  EXPECT_EQ(parse(records(hello(extension(0, "x")))).kind, Kind::bad);
+  EXPECT_EQ(parse(records(hello(extension(0, "x")))).kind, HelloKind::bad);
 }
 
 TEST(TlsHello, RefusesLengthsThatDoNotAgree) {
@@ -93,17 +93,17 @@ TEST(TlsHello, RefusesLengthsThatDoNotAgree) {
     cut[2] = static_cast<char>(body >> 8U);
     cut[3] = static_cast<char>(body & 0xFFU);
     const TlsHelloResult result = parse(records(cut));
-    EXPECT_NE(result.kind, Kind::incomplete) << at;
+    EXPECT_NE(result.kind, HelloKind::incomplete) << at;
     // Cut where a hello of old could end, it is one without extensions; else it is broken.
-    EXPECT_TRUE(result.kind == Kind::bad || result.name.empty()) << at;
+    EXPECT_TRUE(result.kind == HelloKind::bad || result.name.empty()) << at;
   }
 }
 
 TEST(TlsHello, EndsTheWaitForOneTooLong) {
   const std::string large = records(hello(server_name("a.test"), 16200));
-  EXPECT_EQ(parse(large).kind, Kind::complete);
+  EXPECT_EQ(parse(large).kind, HelloKind::complete);
   const std::string too_large = records(hello(server_name("a.test"), 20000), 8000);
-  EXPECT_EQ(parse(std::string_view(too_large).substr(0, 100)).kind, Kind::bad);
+  EXPECT_EQ(parse(std::string_view(too_large).substr(0, 100)).kind, HelloKind::bad);
 }
 
 }  // namespace

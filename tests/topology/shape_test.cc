@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace hither::topology {
+namespace hither::topology::shape_test {
 namespace {
 
 /// A text, and what check_shape() says about it; places are left out unless they are the point.
@@ -137,4 +137,4 @@ TEST(Label, IsLowerCaseWithInnerHyphens) {
 }
 
 }  // namespace
-}  // namespace hither::topology
+}  // namespace hither::topology::shape_test
