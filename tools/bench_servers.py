@@ -6,6 +6,7 @@ a service of the system: each runs in the foreground, on a high port of an addre
 is stopped in the end.
 """
 
+import contextlib
 import glob
 import json
 import math
@@ -148,16 +149,18 @@ class Server:
         pids, at = [self.process.pid], 0
         while at < len(pids):
             for path in glob.glob(f"/proc/{pids[at]}/task/*/children"):
-                pids += map(int, pathlib.Path(path).read_text().split())
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    pids += map(int, pathlib.Path(path).read_text().split())
             at += 1
         return pids
 
     def cpu_ns(self):
-        """User and system time of all threads, as the scheduler counts it."""
+        """User and system time of all threads that it has, as the scheduler counts it."""
         total = 0
         for pid in self.processes():
             for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-                total += int(pathlib.Path(path).read_text().split()[0])
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that ended
+                    total += int(pathlib.Path(path).read_text().split()[0])
         return total
 
     def rss_mib(self):
