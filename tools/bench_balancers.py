@@ -127,6 +127,7 @@ def haproxy(folder, number, port):
     config = server.write("config", f"""global
   nbthread 1
   maxconn 9950
+  maxpipes 32
 defaults
   timeout connect 2s
   timeout client 60s
