@@ -142,7 +142,11 @@ async def ask(oracle, text, ours=None):
 
 
 def same(ours, theirs):
-    """An HTTP/1.0 request need not name a host; then hither-lb names the farm, others nothing."""
+    """An HTTP/1.0 request need not name a host; then hither-lb names the farm, others nothing. An
+    OPTIONS of a URL without a path is for the server as a whole: `*` (RFC 9112 s3.2.4), `/` to
+    others."""
+    if ours[:2] == ("OPTIONS", "*") and theirs[:2] == ("OPTIONS", "/"):
+        ours = ("OPTIONS", "/", *ours[2:])
     return ours == theirs or (not theirs[2] and ours[:2] + ours[3:] == theirs[:2] + theirs[3:])
 
 
