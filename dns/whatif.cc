@@ -363,7 +363,8 @@ WhatIf::Failure WhatIf::failure_of(std::size_t room) const {
 }
 
 /// What the failures of several rooms change is the sum of what each of them changes, but for the
-/// clients that one of these rooms would send to another: they go where nothing of that is up.
+/// clients that one of these rooms would send to another. Takes those back from where each failure
+/// alone sent them, and sends them where they go with all of these rooms down.
 void WhatIf::correct(Sums& sums, const topology::RoomSet& down, const topology::RoomSet& up) const {
   std::vector<std::size_t> rooms;
   for (std::size_t room = 0; room < rooms_.size(); ++room) {

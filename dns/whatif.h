@@ -140,7 +140,7 @@ class WhatIf {
   double unknown_ = 0;
 
   // With all rooms up.
-  std::vector<std::vector<Part>> parts_;
+  std::vector<std::vector<Part>> parts_;  // by ranking
   std::vector<std::vector<std::uint32_t>> groups_of_room_;
   Sums sums_;
 

@@ -27,7 +27,7 @@ using testing::ask;
 using testing::Reply;
 using testing::World;
 
-/// More than two million over all policies; with a sanitizer a twentieth, for the same time.
+/// More than two million over all policies; with a sanitizer one of 45, for the same time.
 constexpr int queries_each = hither::test::sanitized ? 4'000 : 180'000;
 
 /// Two different blocks one of which holds the other; "" if there are none. In their order a block
