@@ -27,9 +27,8 @@ Words words_of(Balance balance) {
       return {"of two drawn, not the dearer: load times response time", "",
               "drawn, but not cheaper", "", "not drawn"};
     case Balance::hot_cold:
-      return {"of the cold ones it would answer soonest",
-              "of the cold ones it would answer soonest", "cold, but would answer later", "hot",
-              "not drawn"};
+      return {"it would answer soonest", "it would answer soonest", "would answer later",
+              "hot, and would answer later at twice its time", "not drawn"};
     case Balance::maglev:
     case Balance::source:
       return {"owner of the hash", "next owner of the hash with room", "not an owner of the hash",
@@ -68,7 +67,7 @@ std::string Decision::why_picked() const {
     itself = itself || (copy[i].server == server && copy[i].crowded);
   }
   if (itself)
-    return balance == Balance::hot_cold ? "all that were drawn are hot: the least busy"
+    return balance == Balance::hot_cold ? "hot, but would answer soonest even at twice its time"
                                         : "none has room: the least busy";
   const Words words = words_of(balance);
   return others ? words.chosen_after_others : words.chosen;

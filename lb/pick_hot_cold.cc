@@ -7,14 +7,13 @@
 namespace hither::lb {
 namespace {
 
-/// How long the candidate would take to answer one request more: nothing if it was never heard of
-/// and is idle, for ever if it is not; so a new one gets one request, and no more until that is
-/// answered.
+/// How long the candidate would take to answer one request more, for its weight: nothing if it was
+/// never heard of and is idle, for ever if it is not; so a new one gets one request, and no more
+/// until that is answered.
 double time_of(const Candidate& candidate, Instant now) {
   constexpr double for_ever = 1e18;
   const Duration pace = candidate.feedback->pace(now);
-  const double crowd = double{1} + candidate.in_flight();
-  if (pace > Duration::zero()) return static_cast<double>(pace.count()) * crowd;
+  if (pace > Duration::zero()) return static_cast<double>(pace.count()) * candidate.busyness();
   return candidate.in_flight() == 0 ? 0 : for_ever;
 }
 
@@ -59,31 +58,19 @@ std::size_t HotCold::pick(std::span<const Candidate> candidates, const Ask& ask,
   const Drawn drawn(candidates.size(), rng);
   // One for each pick, as the paper's probes: else an instant would count as a history.
   seen_.add(candidates[drawn.all()[rng.below(drawn.all().size())]].busyness());
-  // Cold before hot; the cold by time and then busyness, the hot the other way round.
-  struct Score {
-    bool hot;
-    double first;
-    double second;
-    bool operator<(const Score& other) const {
-      if (hot != other.hot) return other.hot;
-      return first != other.first ? first < other.first : second < other.second;
-    }
-  };
   std::size_t best = drawn.all().front();
-  Score best_score{true, 1e300, 1e300};
+  double best_time = 1e300;
+  double best_busyness = 1e300;
   for (const std::size_t position : drawn.all()) {
     const Candidate& candidate = candidates[position];
     const double busyness = candidate.busyness();
-    const double time = time_of(candidate, ask.now);
     const bool hot = busyness > hot_above();
-    if (ask.looks != nullptr) {
-      ask.looks->add({.position = position, .score = hot ? busyness : time, .crowded = hot});
-    }
-    const Score score = hot ? Score{hot, busyness, time} : Score{hot, time, busyness};
-    if (score < best_score) {
-      best = position;
-      best_score = score;
-    }
+    const double time = time_of(candidate, ask.now) * (hot ? hot_counts : 1);
+    if (ask.looks != nullptr) ask.looks->add({.position = position, .score = time, .crowded = hot});
+    if (time > best_time || (time == best_time && busyness >= best_busyness)) continue;
+    best = position;
+    best_time = time;
+    best_busyness = busyness;
   }
   return best;
 }

@@ -32,14 +32,17 @@ TEST(RecentQuantile, IsAboveEverythingBeforeTheFirst) {
   EXPECT_GT(RecentQuantile(0.84).level(), 1e18);
 }
 
-/// How long one request more would take.
-double time_of(const Candidate& candidate) {
-  return static_cast<double>(candidate.feedback->pace(start).count()) * (candidate.in_flight() + 1);
+/// How long one request more would take for its weight, twice that if the candidate is hot.
+double time_of(const Candidate& candidate, const HotCold& algorithm) {
+  const double time =
+      static_cast<double>(candidate.feedback->pace(start).count()) * candidate.busyness();
+  return candidate.busyness() > algorithm.hot_above() ? 2 * time : time;
 }
 
 /// Farms of up to 16, so that all candidates are looked at, with a history of picks.
-TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
-  int chances = 0;
+TEST(HotCold, PicksTheSoonestWhereAHotOneCountsTwice) {
+  int hot_against_cold = 0;
+  int hot_picked = 0;
   for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
     Rng rng(seed);
     Servers servers = random_servers(rng, {.least = 2, .most = HotCold::drawn_max});
@@ -53,23 +56,72 @@ TEST(HotCold, NeverPicksAHotOneWhileOneIsCold) {
       const auto hot = [&](const Candidate& candidate) {
         return candidate.busyness() > algorithm.hot_above();
       };
-      const bool any_cold = !std::ranges::all_of(servers.all(), hot);
       const bool any_hot = std::ranges::any_of(servers.all(), hot);
-      chances += any_cold && any_hot ? 1 : 0;
+      const bool all_hot = std::ranges::all_of(servers.all(), hot);
+      hot_against_cold += any_hot && !all_hot ? 1 : 0;
+      hot_picked += hot(servers[picked]) && !all_hot ? 1 : 0;
       for (const Candidate& other : servers.all()) {
-        if (any_cold) {
-          ASSERT_FALSE(hot(servers[picked])) << "seed " << seed;
-          if (hot(other)) continue;
-          ASSERT_LE(time_of(servers[picked]), time_of(other)) << "seed " << seed;
-        } else {
-          ASSERT_LE(servers[picked].busyness(), other.busyness()) << "seed " << seed;
-        }
+        ASSERT_LE(time_of(servers[picked], algorithm), time_of(other, algorithm)) << seed;
       }
       servers.load(picked).raise();
       if (rng.below(2) == 0) servers.load(rng.below(servers.size())).raise();
     }
   }
-  EXPECT_GT(chances, 10'000);  // It was not all hot or all cold.
+  EXPECT_GT(hot_against_cold, 10'000);
+  EXPECT_GT(hot_picked, 1000);  // Neither is it only among the cold.
+}
+
+/// Two, of which the second is hot: it has two in flight, and hardly anybody had more than none.
+class AHotOne : public testing::Test {
+ protected:
+  AHotOne() {
+    Servers idle({0, 0});
+    for (int i = 0; i < 128; ++i) algorithm_.pick(idle.all(), {.now = start}, rng_);
+  }
+  std::size_t pick(Duration cold, Duration hot) {
+    observe(two_, 0, cold);
+    observe(two_, 1, hot);
+    return algorithm_.pick(two_.all(), {.now = start}, rng_);
+  }
+
+ private:
+  Rng rng_{1};
+  HotCold algorithm_;
+  Servers two_{{0, 2}};
+};
+
+TEST_F(AHotOne, IsLeftAloneWhereTheColdOneIsNotMuchSlower) { EXPECT_EQ(pick(50ms, 10ms), 0U); }
+
+TEST_F(AHotOne, IsTakenWhereTheColdOneIsColdBecauseItIsSlow) { EXPECT_EQ(pick(100ms, 10ms), 1U); }
+
+TEST(HotCold, WeightsAreSharesOfWhatIsInFlight) {
+  Servers servers;
+  for (const std::uint32_t weight : {100U, 50U, 10U}) servers.add({.weight = weight});
+  for (std::size_t i = 0; i < servers.size(); ++i) observe(servers, i, 10ms);
+  HotCold algorithm;
+  Rng rng(1);
+
+  for (int i = 0; i < 160; ++i) {
+    servers.load(algorithm.pick(servers.all(), {.now = start}, rng)).raise();
+  }
+
+  EXPECT_NEAR(servers[0].in_flight(), 100, 3);
+  EXPECT_NEAR(servers[1].in_flight(), 50, 3);
+  EXPECT_NEAR(servers[2].in_flight(), 10, 1);
+}
+
+/// It is the least busy of all, for it has done with each request at once.
+TEST(HotCold, OneThatFailsFastIsNoRefugeFromTheHot) {
+  Servers servers({9, 9, 0});
+  observe(servers, 0, 10ms);
+  observe(servers, 1, 10ms);
+  servers.feedback(2).observe({.took = 1ms, .cost = cost_of(503, 1ms, 0s)}, start);
+  HotCold algorithm;
+  Rng rng(1);
+
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_NE(algorithm.pick(servers.all(), {.now = start}, rng), 2U);
+  }
 }
 
 TEST(HotCold, LooksAtSixteenDifferentOnesOfMany) {

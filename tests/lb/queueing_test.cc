@@ -157,7 +157,8 @@ TEST_P(SlowCopy, HardlyShowsInTheTail) {
       EXPECT_LT(times.p99, 0.2 * run(plant, Balance::round_robin).p99) << load << ", " << seed;
       EXPECT_LT(times.p99, 0.3 * run(plant, Balance::least_request).p99) << load << ", " << seed;
       if (load < 0.5) continue;  // Below it the fast ones are idle often enough for any rule.
-      EXPECT_LT(times.p99, 0.55 * simulate(plant, *shortest_queue(4)).p99) << load << ", " << seed;
+      const double most = GetParam() == Balance::hot_cold ? 0.4 : 0.55;
+      EXPECT_LT(times.p99, most * simulate(plant, *shortest_queue(4)).p99) << load << ", " << seed;
     }
   }
 }
@@ -181,7 +182,7 @@ TEST(Queueing, TheFiguresInTheManualAreThese) {
   const Plant equal{.speeds = equal_copies(10), .load = 0.9, .requests = 300'000};
   for (const Figure& row :
        {Figure{"least-request", 3.0, 10.5, 3.1, 42}, Figure{"peak-ewma", 3.1, 10.7, 2.0, 9.2},
-        Figure{"hot-cold", 1.9, 7.9, 1.6, 10.3}}) {
+        Figure{"hot-cold", 1.9, 7.9, 1.5, 7.0}}) {
     const Balance balance = topology::balance_of(row.name).value_or(Balance::first);
 
     const Times times = run(equal, balance);
