@@ -125,6 +125,16 @@ void PrefixMap::walk(const Visit& visit) const {
   leaves.end(0);
 }
 
+void PrefixMap::walk_runs(Family family, const TakeRun& take) const {
+  if (family == Family::v4) {
+    v4_.walk([&](std::uint32_t first, std::uint32_t value) { take(v4_first + first, value); });
+    return;
+  }
+  v6_.walk([&](Bits128 first, std::uint32_t value) {
+    if (value != in_v4) take(first, value);
+  });
+}
+
 void PrefixMapBuilder::step(const Address& first, std::uint32_t value) {
   const Bits128 bits = to_bits(first);
   ASSERT(in_force_ || bits == 0);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bits128.h"
+#include "base/geo.h"
 #include "base/ip.h"
 #include "base/prefix_trie.h"
 
@@ -61,6 +62,11 @@ class PrefixMap {
   Match find(const Address& address) const;
   /// Every leaf in address order; millions take a fraction of a second.
   void walk(const Visit& visit) const;
+  using TakeRun = std::function<void(Bits128 first, std::uint32_t value)>;
+  /// One family in address order, in fewer steps: from `first` until the next call the value is
+  /// `value`. The first call is for 0.0.0.0 (v4_first) or ::. What it says of the place of IPv4
+  /// within v6 is without meaning. Neighbours may be equal.
+  void walk_runs(Family family, const TakeRun& take) const;
   /// How many leaves the trie has.
   std::size_t leaves() const { return leaves_; }
   std::size_t runs() const { return runs_; }

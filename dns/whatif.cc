@@ -94,11 +94,20 @@ struct WhatIf::Layer {
   std::vector<PrefixStep> steps;  // of the population; the value is a row, or none
   std::vector<double> density;    // clients per address, by row
   std::size_t next = 0;           // the first step that is still to come
+  struct Run {
+    Bits128 first;
+    std::uint32_t ranking;
+  };
+  std::vector<Run> runs;     // of the map
+  std::size_t next_run = 0;  // the latest that has begun
 
   static constexpr std::uint32_t none = 0xffffffff;
 
-  Layer(Family which, Counting how, std::span<const PopulationRow> population)
+  Layer(Family which, Counting how, std::span<const PopulationRow> population, const PrefixMap& map)
       : family(which), counting(how) {
+    map.walk_runs(which, [&](Bits128 first, std::uint32_t ranking) {
+      if (runs.empty() || runs.back().ranking != ranking) runs.push_back({first, ranking});
+    });
     if (how != Counting::population) return;
     std::vector<PrefixBlock> blocks;
     for (std::uint32_t i = 0; i < population.size(); ++i) {
@@ -118,6 +127,9 @@ struct WhatIf::Layer {
 
   Bits128 last_of(std::size_t step) const {
     return step + 1 < steps.size() ? to_bits(steps[step + 1].first) - 1 : ~Bits128{0};
+  }
+  Bits128 last_of_run(std::size_t run) const {
+    return run + 1 < runs.size() ? runs[run + 1].first - 1 : ~Bits128{0};
   }
 };
 
@@ -160,7 +172,7 @@ WhatIf::WhatIf(const Geography& geography, const Directory& directory, const Ste
 
 void WhatIf::walk(const Geography& geography, Family family, Counting counting,
                   std::span<const PopulationRow> population) {
-  Layer layer(family, counting, population);
+  Layer layer(family, counting, population, map_.blocks());
   Bits128 first = 0;
   std::uint32_t place = Geography::nowhere;
   bool begun = false;
@@ -184,7 +196,7 @@ void WhatIf::add(Bits128 first, Bits128 last, std::uint32_t place, Layer& layer)
   }
   if (layer.counting != Counting::population) {
     const double density = layer.counting == Counting::ipv4_addresses ? 1 : std::ldexp(1.0, -80);
-    if (place != Geography::nowhere) add_leaves(first, last, place, density);
+    if (place != Geography::nowhere) add_runs(first, last, place, density, layer);
     return;
   }
   while (layer.next < layer.steps.size() && layer.last_of(layer.next) < first) ++layer.next;
@@ -193,15 +205,17 @@ void WhatIf::add(Bits128 first, Bits128 last, std::uint32_t place, Layer& layer)
     if (begin > last) return;
     const std::uint32_t row = layer.steps[i].value;
     if (row == Layer::none || layer.density[row] <= 0) continue;
-    add_leaves(begin, std::min(last, layer.last_of(i)), place, layer.density[row]);
+    add_runs(begin, std::min(last, layer.last_of(i)), place, layer.density[row], layer);
   }
 }
 
-void WhatIf::add_leaves(Bits128 first, Bits128 last, std::uint32_t place, double density) {
-  for (Bits128 at = first;;) {
-    const ClientMap::Match match = map_.find(to_address(at));
-    const Bits128 end = std::min(last, block_last(at, match.scope_length));
-    add_weight(place, match.ranking, size_of(at, end) * density);
+/// Cuts what counts alike where the ranking changes. Calls ascend, as the runs do.
+void WhatIf::add_runs(Bits128 first, Bits128 last, std::uint32_t place, double density,
+                      Layer& layer) {
+  while (layer.last_of_run(layer.next_run) < first) ++layer.next_run;
+  for (Bits128 at = first;; ++layer.next_run) {
+    const Bits128 end = std::min(last, layer.last_of_run(layer.next_run));
+    add_weight(place, layer.runs[layer.next_run].ranking, size_of(at, end) * density);
     if (end == last) return;
     at = end + 1;
   }

@@ -110,7 +110,7 @@ class WhatIf {
   void walk(const Geography& geography, Family family, Counting counting,
             std::span<const PopulationRow> population);
   void add(Bits128 first, Bits128 last, std::uint32_t place, Layer& layer);
-  void add_leaves(Bits128 first, Bits128 last, std::uint32_t place, double density);
+  void add_runs(Bits128 first, Bits128 last, std::uint32_t place, double density, Layer& layer);
   void add_weight(std::uint32_t place, std::uint32_t ranking, double weight);
   std::vector<Part> parts_of(std::uint32_t ranking, const topology::RoomSet& up) const;
   bool split(std::span<const std::uint16_t> items, const topology::RoomSet& up, double share,

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -82,11 +83,35 @@ std::string in_words(const std::vector<PrefixBlock>& blocks) {
   return words;
 }
 
+/// Where a family has its place, the runs say what find() does at their edges.
+void expect_runs(const PrefixMap& map, Family family, const std::string& hint) {
+  const auto none_of_it = [&](Bits128 bits) {
+    return family == Family::v6 && bits >= v4_first && bits <= v4_last;
+  };
+  std::vector<std::pair<Bits128, std::uint32_t>> runs;
+  map.walk_runs(family, [&](Bits128 first, std::uint32_t value) {
+    ASSERT_TRUE(runs.empty() || first > runs.back().first) << hint;
+    runs.emplace_back(first, value);
+  });
+  ASSERT_FALSE(runs.empty()) << hint;
+  EXPECT_EQ(to_text(to_address(runs.front().first)), family == Family::v4 ? "0.0.0.0" : "::");
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const Bits128 end = family == Family::v4 ? v4_last + 1 : Bits128{0};
+    const Bits128 last = (i + 1 < runs.size() ? runs[i + 1].first : end) - 1;
+    for (const Bits128 bits : {runs[i].first, last}) {
+      if (none_of_it(bits)) continue;
+      EXPECT_EQ(map.find(to_address(bits)).value, runs[i].second) << hint;
+    }
+  }
+}
+
 /// The leaves tile the space, no two siblings are equal leaves, each leaf is what find() says of
 /// its edges.
 void expect_normal(const PrefixMap& map, const std::string& hint) {
   const std::vector<Leaf> leaves = leaves_of(map);
   EXPECT_EQ(leaves.size(), map.leaves()) << hint;
+  expect_runs(map, Family::v4, hint);
+  expect_runs(map, Family::v6, hint);
   Bits128 next = 0;
   std::map<Prefix, std::uint32_t> values;
   for (const Leaf& leaf : leaves) {
