@@ -75,10 +75,11 @@ namespace {
 class LockedSession final : public io::Session {
  public:
   LockedSession(Site& site, std::mutex& mutex, std::function<void()> after)
-      : mutex_(mutex), after_(std::move(after)), session_(site, io::monotonic_now()) {}
+      : site_(site), mutex_(mutex), after_(std::move(after)), session_(site, io::monotonic_now()) {}
 
   void on_bytes(ByteView bytes, Instant now, Bytes& out) override {
     const std::lock_guard lock(mutex_);
+    site_.date().set_clock(io::wall_offset());
     session_.on_bytes(bytes, now, out);
     after_();
   }
@@ -103,6 +104,7 @@ class LockedSession final : public io::Session {
   }
 
  private:
+  Site& site_;
   std::mutex& mutex_;
   std::function<void()> after_;
   backend::Session session_;

@@ -164,13 +164,12 @@ Metrics Site::metrics(Instant now) {
              model_.waiting(now))};
 }
 
-void Site::write(const Answer& answer, bool head_only, std::string_view connection,
-                 Bytes& out) const {
+void Site::write(const Answer& answer, bool head_only, std::string_view connection, Bytes& out) {
   const std::string_view padding = answer.padded ? std::string_view(padding_) : "";
-  const std::string head =
-      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}{}\r\n",
-                  answer.status, reason_phrase(answer.status), answer.content_type,
-                  answer.body.size() + padding.size(), connection, answer.extra_fields);
+  const std::string head = fmt::format(
+      "HTTP/1.1 {} {}\r\n{}Content-Type: {}\r\nContent-Length: {}\r\n{}{}\r\n", answer.status,
+      reason_phrase(answer.status), date_.line(answer.at), answer.content_type,
+      answer.body.size() + padding.size(), connection, answer.extra_fields);
   append(out, as_bytes(head));
   if (head_only) return;
   append(out, as_bytes(answer.body));

@@ -11,6 +11,7 @@
 #include "backend/fault.h"
 #include "backend/model.h"
 #include "backend/settings.h"
+#include "base/http_date.h"
 #include "base/http_head.h"
 #include "base/metrics.h"
 #include "base/time.h"
@@ -51,7 +52,9 @@ class Site {
   /// Decides about one request that has come in whole.
   Answer on_request(const Question& question, Instant now);
   /// The answer as HTTP, appended to `out`; `connection` is a whole Connection line or empty.
-  void write(const Answer& answer, bool head_only, std::string_view connection, Bytes& out) const;
+  void write(const Answer& answer, bool head_only, std::string_view connection, Bytes& out);
+  /// What answers are dated by; none are before.
+  HttpDate& date() { return date_; }
 
   /// Counters that only connections know.
   void on_body_bytes(std::size_t size) { body_bytes_ += size; }
@@ -102,6 +105,7 @@ class Site {
   std::uint64_t bad_requests_ = 0;
   std::uint64_t body_bytes_ = 0;
   RequestHead scratch_;
+  HttpDate date_;
 };
 
 }  // namespace hither::backend

@@ -122,6 +122,10 @@ constexpr std::size_t trailer_bytes_max = 8 * 1024;
 /// Starts anew with every call; `trailers` holds sense only once complete.
 HeadResult parse_trailers(ByteView bytes, Trailers& trailers);
 
+/// Is `name` the field `lower`, or do servers take it for that? CGI and its heirs read "-" as "_"
+/// (RFC 3875 s4.1.18), so that X_Forwarded_For and X-Forwarded-For are one variable to them.
+bool is_spelling_of(std::string_view name, std::string_view lower);
+
 /// Is it a token (RFC 9110 s5.6.2): a method, a field name?
 bool is_token(std::string_view text);
 

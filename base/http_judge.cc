@@ -115,12 +115,36 @@ bool may_not_be_nominated(std::string_view name) {
 /// reads a message acts on them before its end, so behind the body they can only deceive whoever
 /// merges them into the head (RFC 9110 s6.5.1).
 bool may_not_trail(std::string_view name) {
-  static constexpr auto names = std::to_array<std::string_view>(
-      {"connection", "keep-alive", "proxy-connection", "te", "trailer", "upgrade", "expect",
-       "max-forwards", "content-encoding", "content-type", "content-range", "set-cookie",
-       "proxy-authorization", "proxy-authenticate", "www-authenticate", "cache-control"});
-  return may_not_be_nominated(name) ||
-         std::ranges::any_of(names, [name](std::string_view one) { return is_word(name, one); });
+  static constexpr auto names = std::to_array<std::string_view>({"host",
+                                                                 "content-length",
+                                                                 "transfer-encoding",
+                                                                 "cookie",
+                                                                 "authorization",
+                                                                 "forwarded",
+                                                                 "x-real-ip",
+                                                                 "x-request-id",
+                                                                 "hither-attempt",
+                                                                 "via",
+                                                                 "connection",
+                                                                 "keep-alive",
+                                                                 "proxy-connection",
+                                                                 "te",
+                                                                 "trailer",
+                                                                 "upgrade",
+                                                                 "expect",
+                                                                 "max-forwards",
+                                                                 "content-encoding",
+                                                                 "content-type",
+                                                                 "content-range",
+                                                                 "set-cookie",
+                                                                 "proxy-authorization",
+                                                                 "proxy-authenticate",
+                                                                 "www-authenticate",
+                                                                 "cache-control"});
+  constexpr std::string_view proxys = "x-forwarded-";
+  return is_spelling_of(name.substr(0, proxys.size()), proxys) ||
+         std::ranges::any_of(names,
+                             [name](std::string_view one) { return is_spelling_of(name, one); });
 }
 
 /// Reads all Connection fields (RFC 9110 s7.6.1); a text that names the broken rule, or nothing.
@@ -308,6 +332,13 @@ HeadResult judge_trailers(const HttpFields& fields) {
     if (may_not_trail(field.name)) return HeadResult::bad(400, "a trailer belongs in the head");
   }
   return HeadResult::good();
+}
+
+bool is_spelling_of(std::string_view name, std::string_view lower) {
+  return std::ranges::equal(name, lower, {}, [](char c) {
+    if (c == '_') return '-';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
 }
 
 bool is_token(std::string_view text) {

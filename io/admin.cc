@@ -6,8 +6,10 @@
 #include <prometheus/text_serializer.h>
 
 #include "base/http_body.h"
+#include "base/http_date.h"
 #include "base/http_head.h"
 #include "base/text.h"
+#include "io/clock.h"
 
 namespace hither::io {
 namespace {
@@ -110,7 +112,8 @@ class AdminSession final : public Session {
                                   .content_type = page.content_type,
                                   .body = page.body,
                                   .keep_alive = keep_alive,
-                                  .head_only = head_only})));
+                                  .head_only = head_only,
+                                  .extra_fields = http_date_line(wall_now())})));
     if (!keep_alive) finished_ = true;
   }
 

@@ -44,6 +44,14 @@ std::chrono::sys_seconds wall_now() {
   return std::chrono::sys_seconds(std::chrono::seconds(time.tv_sec));
 }
 
+Duration wall_offset() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  const Instant now = monotonic_now();
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec) -
+         now.time_since_epoch();
+}
+
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {

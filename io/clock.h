@@ -21,6 +21,10 @@ std::string wall_clock_text(Instant when);
 /// UTC in whole seconds, for times that outlive the program (overrides).
 std::chrono::sys_seconds wall_now();
 
+/// Time since 1970 less that of monotonic_now(): what turns an Instant into a date. It changes when
+/// somebody sets the clock.
+Duration wall_offset();
+
 /// A seed from the kernel's random source, for generators that need not repeat.
 std::uint64_t random_seed();
 

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -295,6 +296,13 @@ FdWatch::~FdWatch() {
   Loop::Impl& loop = state_->loop;
   loop.forget(*state_);
   if (loop.running == state_.get()) loop.watch_grave = std::move(state_);
+}
+
+bool FdWatch::has_event() const {
+  const Loop::Impl& loop = state_->loop;
+  const auto events = std::span(loop.events).first(loop.event_count).subspan(loop.next_event);
+  return std::ranges::any_of(
+      events, [this](const epoll_event& event) { return event.data.ptr == state_.get(); });
 }
 
 bool FdWatch::settle() {

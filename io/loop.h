@@ -84,6 +84,9 @@ class FdWatch {
   void want_write(bool wanted);
   /// Costs nothing while reading or writing is wanted as well.
   void want_trouble(bool wanted);
+  /// Did the last wait bring something of this descriptor that was not called back for yet? For who
+  /// would use it out of its turn.
+  bool has_event() const;
   /// Tells the kernel at once, so that another thread may take_from(). False if it has no memory
   /// for that now.
   bool settle();

@@ -310,6 +310,8 @@ bool is_shortage(int error) {
   }
 }
 
+bool lacks_port(int error) { return error == EADDRNOTAVAIL; }
+
 bool is_silence(int error) {
   switch (error) {
     case ECONNREFUSED:

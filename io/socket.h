@@ -117,6 +117,8 @@ std::string error_text(int error);
 /// Did a connection not even begin, because this machine has no descriptor or memory left? A port
 /// may be missing towards one place only, so that is another matter.
 bool is_shortage(int error);
+/// That one: this machine has no port, or no address, from which to reach this place.
+bool lacks_port(int error);
 
 /// When this socket is closed its peer sees a reset, and what it has not got yet is lost.
 void reset_on_close(int fd);

@@ -12,7 +12,7 @@ namespace hither::lb {
 
 void Attempts::reset(const Affinity& affinity) {
   settled();
-  count_ = 0;
+  count_ = failed_ = 0;
   affinity_ = affinity;
   last_failure_.clear();
   our_failure_.clear();
@@ -41,10 +41,19 @@ Search Attempts::begin(Picker& picker, const Affinity& affinity, Instant now) {
   return hold(picker, std::move(first));
 }
 
-void Attempts::give_up(std::string_view why) {
+Search Attempts::give_up(std::string_view why) {
   our_failure_ = why;
   lease_.unused();
   lease_.release();
+  return Search::none;
+}
+
+Search Attempts::pass_on(Picker& picker, std::string_view why, Instant now) {
+  tried_[count_++] = lease_.index();
+  give_up(why);
+  if (count_ >= tries_max) return Search::none;
+  return hold(picker,
+              picker.pick(affinity_, now, std::span(tried_).first(count_), request_.text()));
 }
 
 bool Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now) {
@@ -55,12 +64,14 @@ bool Attempts::resume(Picker& picker, std::uint32_t index, const Affinity& affin
 
 Search Attempts::next(Picker& picker, std::string_view why, Instant now) {
   last_failure_ = fmt::format("{}: {}", lease_.server().name(), why);
+  our_failure_.clear();
   settled();
   lease_.connect_done(false);
   lease_.failed(now);
   tried_[count_] = lease_.index();
   ++count_;
-  if (count_ >= allowed_) {
+  ++failed_;
+  if (failed_ >= allowed_ || count_ >= tries_max) {
     if (allowed_ < tries_max) last_failure_ += "; it is somebody's retry already";
     lease_.release();
     return Search::none;

@@ -38,15 +38,17 @@ class Attempts {
   /// How many servers it may be offered to, up to tries_max: one if it is somebody's retry already.
   void allow(std::size_t tries) { allowed_ = tries; }
   /// How many did not take it.
-  std::size_t failed() const { return count_; }
+  std::size_t failed() const { return failed_; }
   /// Picks a server for the first time.
   Search begin(Picker& picker, const Affinity& affinity, Instant now);
   /// The present one did not take the connection: picks another. `none` also if the farm's retry
   /// budget is spent.
   Search next(Picker& picker, std::string_view why, Instant now);
   /// No connection to the present one could begin, for a reason of ours: it is given back, and this
-  /// counts neither against it nor as a retry.
-  void give_up(std::string_view why);
+  /// counts neither against it nor as a retry. `none`.
+  Search give_up(std::string_view why);
+  /// The same where another server may be reached: picks one.
+  Search pass_on(Picker& picker, std::string_view why, Instant now);
   /// Takes server `index` again, whatever its state, for a connection to it is still there. False
   /// if it is full.
   bool resume(Picker& picker, std::uint32_t index, const Affinity& affinity, Instant now);
@@ -82,6 +84,7 @@ class Attempts {
 
   std::array<std::uint32_t, tries_max> tried_{};
   std::size_t count_ = 0;
+  std::size_t failed_ = 0;  ///< of these: the others could not be asked
   std::size_t allowed_ = tries_max;
   Affinity affinity_;
   ShortText<64> request_;

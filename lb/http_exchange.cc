@@ -66,6 +66,7 @@ bool HttpProxy::take_request(Instant now) {
 void HttpProxy::begin_exchange(const RequestHead& head, Instant now) {
   exchange_.minor_version = head.minor_version;
   exchange_.keep_alive = head.keep_alive;
+  exchange_.client_closes = !head.keep_alive;
   exchange_.head_request = head.method == "HEAD";
   exchange_.has_body = head.framing != BodyFraming::none;
   exchange_.expects = head.expects_continue;
@@ -236,10 +237,10 @@ void HttpProxy::connect_failed(std::string_view why, Instant now) {
   try_another(why, {'S', 'C'}, now);
 }
 
-void HttpProxy::connect_impossible(std::string_view why, Instant now) {
+void HttpProxy::connect_impossible(std::string_view why, bool elsewhere, Instant now) {
   wish_ = BackendWish::leave;
-  attempts_.give_up(why);
-  go_on(Search::none, {'R', 'C'}, now);
+  go_on(elsewhere ? attempts_.pass_on(context_.picker, why, now) : attempts_.give_up(why),
+        {'R', 'C'}, now);
   advance(now);
 }
 
@@ -405,7 +406,8 @@ void HttpProxy::begin_response(const ResponseHead& head, Instant now) {
                             .connection = !exchange_.keep_alive ? "close"
                                           : old_client          ? "keep-alive"
                                                                 : "",
-                            .own_fields = attempts_.set_cookie()};
+                            .own_fields = attempts_.set_cookie(),
+                            .date = context_.date.line(now)};
   const HeadWritten written = write_response_head(head, response_.in.data(), shape, response_.out);
   if (written != HeadWritten::whole || response_.out.room() < chunk_overhead) {
     response_.out.clear();
@@ -451,7 +453,8 @@ void HttpProxy::finish_exchange(Instant now) {
   first_ = false;
   if (response_.out.empty()) end_trace(now);
   if (!exchange_.keep_alive) {
-    end_after_sending(client_has_more, now);
+    // Who said close itself sends no more; who did not may have sent the next request already.
+    end_after_sending(client_has_more || !exchange_.client_closes, now);
     return;
   }
   phase_ = Phase::idle;

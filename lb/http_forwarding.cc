@@ -98,13 +98,6 @@ MaxForwards max_forwards_of(const RequestHead& head) {
   return found;
 }
 
-bool is_spelling_of(std::string_view name, std::string_view lower) {
-  return std::ranges::equal(name, lower, {}, [](char c) {
-    if (c == '_') return '-';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-}
-
 bool is_forwarding_field(std::string_view name, const Forwarding& forwarding) {
   switch (name.size()) {
     case 9:

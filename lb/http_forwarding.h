@@ -65,9 +65,6 @@ struct MaxForwards {
 };
 MaxForwards max_forwards_of(const RequestHead& head);
 
-/// Is `name` the field `lower`, or do servers take it for that? CGI and its heirs read "-" as "_"
-/// (RFC 3875 s4.1.18), so that X_Forwarded_For and X-Forwarded-For are one variable to them.
-bool is_spelling_of(std::string_view name, std::string_view lower);
 /// Is the client's own field of that name left out? All that put_forwarding() writes but Via, which
 /// is a list that anybody may add to; and of clients that are not trusted X-Real-IP and whatever
 /// else begins with X-Forwarded-.

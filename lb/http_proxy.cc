@@ -155,6 +155,7 @@ void HttpProxy::ended(Side from, Instant now) {
   if (finished_) return;
   if (phase_ == Phase::tunnel) {
     tunnel_.ended(from);
+    if (from == Side::client) client_ended_ = true;
     deadline_ = now + farm().timeouts.tunnel;
   } else if (from == Side::backend) {
     if (link_ == Link::kept) leave_backend(BackendWish::discard);
@@ -281,6 +282,9 @@ void HttpProxy::on_late_exchange(Instant now) {
   } else if (!request_.done() && request_.pending().empty() && up_in_kernel_ == 0 &&
              !exchange_.expects) {
     fail_exchange(408, {'c', 'B'}, "the body of the request did not come in time", now);
+  } else if (!response_.out.empty()) {
+    trace_.fault({'c', stage()});  // It does not even take what came before the response.
+    client_left(now);
   } else {
     attempts_.lease().failed(now);
     fail_exchange(504, {'s', stage()},
@@ -319,17 +323,26 @@ void HttpProxy::settle(Instant now) {
   watch_rates(now);
   if (finished_ || !response_.out.empty() || wish_ != BackendWish::leave) return;
   if (phase_ == Phase::tunnel) {
-    if (tunnel_.over()) close(now);
+    // Without the client's end it is over because the server takes no more.
+    if (tunnel_.over()) client_ended_ ? close(now) : linger(now);
   } else if (phase_ == Phase::over) {
-    if (!linger_ || client_ended_) return close(now);
-    phase_ = Phase::lingering;
-    deadline_ = now + linger_max;
+    linger_ && !client_ended_ ? linger(now) : close(now);
   } else {
     // L16: all whole requests are answered, and no more will come, or be taken.
     const bool left = between_requests() && client_ended_;
     if (left && phase_ == Phase::head) trace_.fault({'C', 'R'});
     if (left || (phase_ == Phase::idle && patience_ <= Duration::zero())) close(now);
   }
+}
+
+/// Our end goes out; what the client sends until its own is thrown away.
+void HttpProxy::linger(Instant now) {
+  leave_backend(BackendWish::discard);
+  end_trace(now);
+  request_.end();
+  up_in_kernel_ = 0;
+  phase_ = Phase::lingering;
+  deadline_ = now + linger_max;
 }
 
 /// Only time in which we wait for the client counts against it.
@@ -369,11 +382,13 @@ void HttpProxy::reply(int status, std::string_view why, Instant now) {
   const bool keep = !client_at_fault && exchange_.keep_alive && exchange_.minor_version > 0 &&
                     !draining_ && request_.done();
   const std::string body = fmt::format("{}: {}\n", status, why);
+  std::string fields(context_.date.line(now));
+  if (status == 503) fields += "Retry-After: 1\r\n";
   const std::string text = to_http({.status = status,
                                     .body = body,
                                     .keep_alive = keep,
                                     .head_only = exchange_.head_request,
-                                    .extra_fields = status == 503 ? "Retry-After: 1\r\n" : ""});
+                                    .extra_fields = fields});
   leave_backend(BackendWish::discard);
   if (text.size() > response_.out.room()) {
     close(now);

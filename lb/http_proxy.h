@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/http_date.h"
 #include "base/http_head.h"
 #include "lb/access_trace.h"
 #include "lb/attempts.h"
@@ -20,14 +21,13 @@ namespace hither::lb {
 /// A body of known length goes through the kernel (Session::relayable) while so much of it is
 /// still to come: what is shorter is cheaper to copy (docs/life_of_a_connection.md).
 constexpr std::uint64_t relay_body_min = 64 * 1024;
-/// For a client to take our last words.
-constexpr Duration linger_max = std::chrono::seconds(1);
 
 /// What the sessions of one thread share. Must outlive them.
 struct HttpContext {
   Picker& picker;
   BlockPool& blocks;
   AccessSink* log = nullptr;  ///< null: no access log
+  HttpDate date{};            ///< who drives sets its clock
   RequestHead request{};      ///< scratch for parsing: too big to be cleared for each request
   ResponseHead response{};
 };
@@ -62,7 +62,7 @@ class HttpProxy final : public Session {
   void connecting(Instant now) override;
   void connected(bool reused, Instant now) override;
   void connect_failed(std::string_view why, Instant now) override;
-  void connect_impossible(std::string_view why, Instant now) override;
+  void connect_impossible(std::string_view why, bool elsewhere, Instant now) override;
   void queued(std::uint64_t owner, Instant now) override;
   void called(Instant now) override;
   void parted(Instant now) override;
@@ -89,9 +89,10 @@ class HttpProxy final : public Session {
     bool head_request = false;  ///< HEAD: the response has no body
     bool repeatable = false;  ///< may be sent twice, and stays here as a whole until it is answered
     bool has_body = false;
-    bool expects = false;    ///< the client waits for a 100
-    bool trailers = false;   ///< the client takes trailers
-    bool keep_alive = true;  ///< what the client's connection will be afterwards
+    bool expects = false;        ///< the client waits for a 100
+    bool trailers = false;       ///< the client takes trailers
+    bool keep_alive = true;      ///< what the client's connection will be afterwards
+    bool client_closes = false;  ///< it said so itself
     bool retried = false;
     bool any_sent = false;     ///< on the present connection
     bool answered = false;     ///< a byte came back
@@ -107,6 +108,7 @@ class HttpProxy final : public Session {
   void advance(Instant now);
   bool lacks_its_end() const;
   void settle(Instant now);
+  void linger(Instant now);
   void watch_rates(Instant now);
   void on_late_exchange(Instant now);
   void reply(int status, std::string_view why, Instant now);

@@ -139,7 +139,9 @@ HeadWritten write_response_head(const ResponseHead& head, ByteView bytes,
   put(out, " ");
   put(out, head.reason);
   put(out, "\r\n");
+  bool dated = false;
   put_fields(out, head.fields.all(), end_of_fields(bytes, head.size), [&](std::string_view name) {
+    dated |= name.size() == 4 && equal_ignoring_case(name, "date");
     if (shape.bodiless_status && equal_ignoring_case(name, "content-length")) return false;
     if (nominated.names(name)) return false;
     if (name.size() == 7 && equal_ignoring_case(name, "trailer")) return shape.trailers;
@@ -150,6 +152,7 @@ HeadWritten write_response_head(const ResponseHead& head, ByteView bytes,
   const std::string_view connection = shape.protocol.empty() ? shape.connection : "Upgrade";
   if (!connection.empty()) put_field(out, "Connection", connection);
   put(out, shape.own_fields);
+  if (!dated) put(out, shape.date);
   put(out, "\r\n");
   return keep(out, buffer);
 }

@@ -41,6 +41,7 @@ struct ResponseShape {
   std::string_view connection{};  ///< for the Connection field: "close", "keep-alive" or none
   std::string_view protocol{};    ///< of a 101: what the connection becomes
   std::string_view own_fields{};  ///< of ours, each with its line end
+  std::string_view date{};        ///< the same, for a response that does not say its own
 };
 
 /// Appends the head for the client. Precondition and result as above.

@@ -367,8 +367,8 @@ void Worker::connect(Flow& flow, std::uint32_t server, Instant now) {
   make_room();
   int error = 0;
   Result<io::Fd> fd = io::connect_tcp(*endpoint, &error);
-  if (!fd && io::is_shortage(error)) {
-    flow.session->connect_impossible(fd.error().message, now);
+  if (!fd && (io::is_shortage(error) || io::lacks_port(error))) {
+    flow.session->connect_impossible(fd.error().message, io::lacks_port(error), now);
     return;
   }
   flow.session->connecting(now);
@@ -469,7 +469,9 @@ void Worker::on_time() {
     drive(flow, now);
   }
   Instant next = deadlines_.next(now);
+  const Duration offset = io::wall_offset();
   for (const std::unique_ptr<Share>& share : shares_) {
+    share->http.date.set_clock(offset);
     for (const std::uint64_t id : share->idle.expired(now)) close_backend(id);
     forget_taken(*share);
     next = std::min(next, share->idle.next());

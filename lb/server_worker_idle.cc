@@ -28,14 +28,22 @@ void Worker::give_back(Flow& flow, Instant now) {
   if (surplus) close_backend(*surplus);
 }
 
-/// One of this thread's own.
+/// One of this thread's own, but none that has just closed or said something unasked: what that is
+/// would pass for the answer to this request.
 bool Worker::take_idle(Flow& flow, std::uint32_t server, Instant now) {
-  const auto id = flow.share->idle.take(server, now);
+  while (const auto id = flow.share->idle.take(server, now)) {
+    Backend& backend = *backends_.find(*id)->second;
+    if (backend.watch.has_event()) {
+      close_backend(*id);
+      continue;
+    }
+    forget_taken(*flow.share);
+    flow.backend = &backend;
+    flow.backend->flow = &flow;
+    return true;
+  }
   forget_taken(*flow.share);
-  if (!id) return false;
-  flow.backend = backends_.find(*id)->second.get();
-  flow.backend->flow = &flow;
-  return true;
+  return false;
 }
 
 /// One of another thread's. That one would have heard it close, but perhaps not yet: so it is

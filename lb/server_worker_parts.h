@@ -24,6 +24,7 @@ struct Worker::Share {
         tcp{.picker = picker, .blocks = blocks, .times = {}, .log = fresh.log},
         http{.picker = picker, .blocks = blocks, .log = fresh.log},
         idle(*fresh.idle, thread) {
+    http.date.set_clock(io::wall_offset());
     read_settings();
   }
 

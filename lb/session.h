@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,6 +21,10 @@ constexpr std::size_t relay_piece_min = 4096;
 /// In mode tcp so many bytes one way, with none the other way between them, make a connection bulk:
 /// what follows is relayed in the kernel (docs/life_of_a_connection.md).
 constexpr std::uint64_t relay_after = 128 * 1024;
+/// For a client to take our last words: so long we wait for its FIN behind ours where it may have
+/// sent what nobody reads. To close at once would reset the connection, and a reset takes from the
+/// client's kernel what it was sent and has not read yet (RFC 9112 s9.6).
+constexpr Duration linger_max = std::chrono::seconds(1);
 
 /// What a session wants done about its connection to a server.
 enum class BackendWish {
@@ -76,9 +81,9 @@ class Session {
   virtual void connecting(Instant now) = 0;
   virtual void connected(bool reused, Instant now) = 0;
   virtual void connect_failed(std::string_view why, Instant now) = 0;
-  /// Instead of connecting(): we have no descriptor or memory left. No server is to blame, and
-  /// none could be asked instead.
-  virtual void connect_impossible(std::string_view why, Instant now) = 0;
+  /// Instead of connecting(): we have no descriptor or memory left, and no server could be asked;
+  /// or, with `elsewhere`, no port left towards this one, and another could be. None is to blame.
+  virtual void connect_impossible(std::string_view why, bool elsewhere, Instant now) = 0;
   /// Answer to queue: called() will follow for `owner`, the driver's own number for this session.
   virtual void queued(std::uint64_t owner, Instant now) = 0;
   /// The farm's queue had a call for that owner. It may be of before, and mean nothing any more.

@@ -65,7 +65,8 @@ void TcpProxy::called(Instant now) {
 
 bool TcpProxy::wants(Side from) const {
   if (finished_ || !towards(other(from)).empty()) return false;
-  return from == Side::client ? !client_ended_ : connected_ && !backend_ended_;
+  if (from == Side::client) return !client_ended_ && (!mute_ || lingering_);
+  return connected_ && !backend_ended_;
 }
 
 std::span<std::byte> TcpProxy::space(Side from) { return towards(other(from)).space(); }
@@ -73,7 +74,9 @@ std::span<std::byte> TcpProxy::space(Side from) { return towards(other(from)).sp
 void TcpProxy::received(Side from, std::size_t size, Instant now) {
   Buffer& out = towards(other(from));
   out.commit(size);
+  if (lingering_) out.clear();
   out.release_if_empty();
+  if (lingering_) return;
   carried(from, size);
   if (from == Side::client) trace_.received(size);
   if (size > 0 && connected_) await_more(now);
@@ -89,7 +92,7 @@ void TcpProxy::carried(Side from, std::size_t size) {
 void TcpProxy::await_more(Instant now) { deadline_ = std::min(now + context_.times.idle, end_); }
 
 std::uint64_t TcpProxy::relayable(Side from) const {
-  const bool bulk = connected_ && streak_from_ == from && streak_ >= relay_after;
+  const bool bulk = connected_ && !lingering_ && streak_from_ == from && streak_ >= relay_after;
   return bulk && preamble_.empty() ? UINT64_MAX : 0;
 }
 
@@ -129,12 +132,10 @@ void TcpProxy::leave_early(Instant now) {
 }
 
 void TcpProxy::broken(Side from, Instant now) {
+  if (lingering_) return finish(now);
   if (from == Side::client || !connected_) return leave_early(now);
-  trace_.fault({'S', 'T'});
   // What the server sent before still goes to the client; then that connection is closed.
-  to_backend_.clear();
-  preamble_.clear();
-  client_ended_ = true;
+  server_takes_no_more();
   backend_ended_ = true;
   finish_if_over(now);
 }
@@ -162,18 +163,22 @@ void TcpProxy::unwritable(Side to, Instant now) {
     broken(to, now);
     return;
   }
+  server_takes_no_more();
+  finish_if_over(now);
+}
+
+void TcpProxy::server_takes_no_more() {
   trace_.fault({'S', 'T'});
   to_backend_.clear();
   preamble_.clear();
   up_in_kernel_ = 0;
-  client_ended_ = true;
-  finish_if_over(now);
+  mute_ = true;
 }
 
 bool TcpProxy::ends(Side to) const {
   if (finished_ || !connected_ || !towards(to).empty()) return false;
   if (to == Side::backend && !preamble_.empty()) return false;
-  return to == Side::client ? backend_ended_ : client_ended_;
+  return to == Side::client ? backend_ended_ : client_ended_ || mute_;
 }
 
 void TcpProxy::connecting(Instant) {
@@ -195,9 +200,10 @@ void TcpProxy::connect_failed(std::string_view why, Instant now) {
   try_another(why, {'S', 'C'}, now);
 }
 
-void TcpProxy::connect_impossible(std::string_view why, Instant now) {
-  attempts_.give_up(why);
-  go_on(Search::none, {'R', 'C'}, now);
+void TcpProxy::connect_impossible(std::string_view why, bool elsewhere, Instant now) {
+  wish_ = BackendWish::leave;
+  go_on(elsewhere ? attempts_.pass_on(context_.picker, why, now) : attempts_.give_up(why),
+        {'R', 'C'}, now);
 }
 
 /// The server did not take the connection. If no other can be had it ends for `reason`.
@@ -211,7 +217,9 @@ void TcpProxy::parted(Instant) { wish_ = BackendWish::leave; }
 
 void TcpProxy::on_deadline(Instant now) {
   if (finished_) return;
-  if (connected_) {
+  if (lingering_) {
+    finish(now);
+  } else if (connected_) {
     trace_.fault(idle_reason(now));
     finish(now);
   } else if (attempts_.waits()) {
@@ -241,10 +249,30 @@ EndReason TcpProxy::idle_reason(Instant now) const {
   return {server_is_slow ? 's' : 'c', 'T'};
 }
 
-/// Both said FIN and both got everything.
+/// Both said FIN and both got everything; or the server has said its last, and nobody reads what
+/// the client may still send.
 void TcpProxy::finish_if_over(Instant now) {
   const bool flushed = to_client_.empty() && to_backend_.empty() && preamble_.empty();
-  if (connected_ && client_ended_ && backend_ended_ && flushed) finish(now);
+  if (!connected_ || !backend_ended_ || !flushed) return;
+  if (client_ended_) {
+    finish(now);
+  } else if (mute_ && !lingering_) {
+    linger(now);
+  }
+}
+
+/// The server and its place are free for others meanwhile.
+void TcpProxy::linger(Instant now) {
+  lingering_ = true;
+  leave_server();
+  trace_.finish(now);
+  wish_ = BackendWish::discard;
+  deadline_ = now + linger_max;
+}
+
+void TcpProxy::leave_server() {
+  if (connected_ && attempts_.lease()) attempts_.lease().totals().results[2].add();
+  attempts_.end();
 }
 
 void TcpProxy::finish(Instant now) {
@@ -252,8 +280,7 @@ void TcpProxy::finish(Instant now) {
   finished_ = true;
   to_client_.clear();
   to_backend_.clear();
-  if (connected_ && attempts_.lease()) attempts_.lease().totals().results[2].add();
-  attempts_.end();
+  leave_server();
   trace_.finish(now);
   wish_ = BackendWish::leave;
   deadline_ = never;

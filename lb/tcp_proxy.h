@@ -29,7 +29,10 @@ struct TcpContext {
 /// TCP mode: one client connection, one server connection, both directions of bytes until both
 /// sides said FIN. A side's FIN goes to the other once everything before it did, and the way back
 /// stays open (half-close). If a server does not take the connection another copy is tried, as no
-/// byte was sent. Bulk is relayed in the kernel.
+/// byte was sent. Bulk is relayed in the kernel. A server that breaks off in the middle of what it
+/// is sent has often said why: the client gets that and a FIN, and what it goes on to send is
+/// thrown away until its own, for linger_max at most, lest a reset take from it what it has not
+/// read yet.
 class TcpProxy final : public Session {
  public:
   /// The server gets `preamble` before everything else: a PROXY header, or nothing.
@@ -53,7 +56,7 @@ class TcpProxy final : public Session {
   void connecting(Instant now) override;
   void connected(bool reused, Instant now) override;
   void connect_failed(std::string_view why, Instant now) override;
-  void connect_impossible(std::string_view why, Instant now) override;
+  void connect_impossible(std::string_view why, bool elsewhere, Instant now) override;
   void queued(std::uint64_t owner, Instant now) override;
   void called(Instant now) override;
   void parted(Instant now) override;
@@ -76,6 +79,9 @@ class TcpProxy final : public Session {
   void leave_early(Instant now);
   void finish(Instant now);
   void finish_if_over(Instant now);
+  void server_takes_no_more();
+  void linger(Instant now);
+  void leave_server();
 
   TcpContext& context_;
   AccessTrace trace_;
@@ -92,6 +98,8 @@ class TcpProxy final : public Session {
   bool connected_ = false;
   bool client_ended_ = false;
   bool backend_ended_ = false;
+  bool mute_ = false;       ///< the server takes no more bytes, so the client's have no reader
+  bool lingering_ = false;  ///< all is done but that the client may still send
   bool finished_ = false;
   bool cut_ = false;
 };

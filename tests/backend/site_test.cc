@@ -204,7 +204,7 @@ TEST(Site, ACrashIsLeftToTheDriver) {
   EXPECT_EQ(fra.fault_revision(), 1U);
 }
 
-std::string written(const Site& site, const Answer& answer, bool head_only = false,
+std::string written(Site& site, const Answer& answer, bool head_only = false,
                     std::string_view connection = "") {
   Bytes out;
   site.write(answer, head_only, connection, out);
@@ -212,7 +212,7 @@ std::string written(const Site& site, const Answer& answer, bool head_only = fal
 }
 
 TEST(Site, WritesAWholeMessage) {
-  const Site fra = site();
+  Site fra = site();
 
   EXPECT_EQ(written(fra, {.status = 500, .body = "x\n", .extra_fields = "A: b\r\n"}, false,
                     "Connection: close\r\n"),

@@ -260,6 +260,27 @@ TEST(FdWatch, IsQuietAboutWhatAnotherCallbackOfTheSameWaitDestroyed) {
   EXPECT_EQ(called, 1);
 }
 
+TEST(FdWatch, TellsOfAnEventOfTheSameWaitWhoseTurnIsStillToCome) {
+  Loop loop;
+  std::array<std::array<Fd, 2>, 2> pairs = {make_pair(), make_pair()};
+  std::array<std::optional<FdWatch>, 2> watches;
+  std::vector<bool> others;
+  for (std::size_t i = 0; i < 2; ++i) {
+    write_some(pairs[i][1].get(), as_bytes("abc"));
+    watches[i].emplace(loop, pairs[i][0].get(), [&, i] {
+      EXPECT_FALSE(watches[i]->has_event()) << "its turn has come";
+      others.push_back(watches[1 - i]->has_event());
+      watches[i]->want_read(false);
+    });
+    watches[i]->want_read(true);
+    EXPECT_FALSE(watches[i]->has_event());
+  }
+
+  loop.run();
+
+  EXPECT_EQ(others, (std::vector{true, false}));
+}
+
 TEST(FdWatch, DestroyedWhenReadableIsNotAskedToWrite) {
   Loop loop;
   auto pair = make_pair();

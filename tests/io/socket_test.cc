@@ -86,6 +86,7 @@ TEST(Socket, AShortageIsOursAndTowardsEverybody) {
   for (const int error : {EMFILE, ENFILE, ENOMEM, ENOBUFS}) EXPECT_TRUE(is_shortage(error));
   for (const int error : {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, ETIMEDOUT}) {
     EXPECT_FALSE(is_shortage(error)) << error_text(error);
+    EXPECT_EQ(lacks_port(error), error == EADDRNOTAVAIL) << error_text(error);
   }
 }
 

@@ -104,6 +104,8 @@ TEST(HttpProxy, ClosesBehindAChunkedBodyForAnOldClient) {
 
   EXPECT_EQ(story.backends_got(), forwarded("GET / HTTP/1.1\r\nHost: web\r\n", ""));
   EXPECT_EQ(story.client_got(), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc");
+  EXPECT_TRUE(story.client_got_end());
+  story.client_ends();
   EXPECT_TRUE(story.closed());
 }
 
@@ -499,6 +501,22 @@ TEST(HttpProxy, SaysThatTheConnectionClosesWhileDraining) {
 
   EXPECT_EQ(story.client_got(),
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+  EXPECT_TRUE(story.client_got_end());
+  // It may have asked again before it heard of that; to close now would reset what it was sent.
+  story.client_says(get);
+  EXPECT_EQ(story.unread_by_session(), 0U);
+  EXPECT_FALSE(story.closed());
+  story.client_ends();
+  EXPECT_TRUE(story.closed());
+  expect_at_rest(story);
+}
+
+TEST(HttpProxy, ClosesAtOnceForWhoSaidItselfThatItWould) {
+  Story story;
+
+  story.client_says("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+  story.drain().backend_says(hello);
+
   EXPECT_TRUE(story.closed());
   expect_at_rest(story);
 }
@@ -511,6 +529,8 @@ TEST(HttpProxy, L22_AClientWhoseTurnHasComeMayAskOnceMore) {
   story.time_passes(1900ms).client_says(get).backend_says(hello);
 
   EXPECT_NE(story.client_got().find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(story.client_got_end());
+  story.client_ends();
   EXPECT_TRUE(story.closed());
   expect_at_rest(story);
 }
@@ -540,7 +560,7 @@ TEST(HttpProxy, L22_AResponseThatHadBegunBeforeTheTurnIsFollowedByAnother) {
   story.client_says(get).backend_says(hello);
 
   EXPECT_NE(story.client_got().find("Connection: close"), std::string::npos);
-  EXPECT_TRUE(story.closed());
+  EXPECT_TRUE(story.client_got_end());
 }
 
 TEST(HttpProxy, ClosesAnIdleConnectionWhenDraining) {

@@ -76,6 +76,8 @@ TEST(HttpTrap08, AResetEndsTheTunnel) {
 
     client ? story.client_resets() : story.backend_resets();
 
+    EXPECT_TRUE(story.client_got_end());
+    if (!client) story.time_passes(linger_max);
     EXPECT_TRUE(story.closed());
     expect_at_rest(story);
   }
@@ -207,6 +209,8 @@ TEST(HttpTrap11, ForAnOldClientOurCloseIsTheEnd) {
     reset ? story.backend_resets() : story.backend_ends();
 
     EXPECT_EQ(story.client_got(), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc");
+    EXPECT_TRUE(story.client_got_end());
+    story.client_ends();
     EXPECT_TRUE(story.closed());
     EXPECT_EQ(story.client_got_reset(), reset) << "a part must not pass for the whole";
     expect_at_rest(story);

@@ -249,10 +249,29 @@ TEST(HttpTrap17, TrailersAreNeverMergedAndRarelyForwarded) {
 }
 
 TEST(HttpTrap17, TrailersThatPoseAsTheHeadAreRefused) {
-  for (const std::string_view field :
-       {"Content-Length: 5", "Transfer-Encoding: chunked", "Host: b", "Connection: close",
-        "Upgrade: x", "TE: x", "Trailer: x", "Cookie: a", "Authorization: b", "X-Forwarded-For: c",
-        "Content-Type: d", "Set-Cookie: e", "Keep-Alive: 5", "bad name: 1", " folded", "X: \x01"}) {
+  for (const std::string_view field : {"Content-Length: 5",
+                                       "Transfer-Encoding: chunked",
+                                       "Host: b",
+                                       "Connection: close",
+                                       "Upgrade: x",
+                                       "TE: x",
+                                       "Trailer: x",
+                                       "Cookie: a",
+                                       "Authorization: b",
+                                       "X-Forwarded-For: c",
+                                       "Content-Type: d",
+                                       "Set-Cookie: e",
+                                       "Keep-Alive: 5",
+                                       "bad name: 1",
+                                       " folded",
+                                       "X: \x01",
+                                       "X_Forwarded_For: c",
+                                       "X-Forwarded-Port: 1",
+                                       "X-Real-IP: c",
+                                       "x_request-ID: d",
+                                       "Hither-Attempt: 1",
+                                       "Via: 1.1 f",
+                                       "Content_Length: 5"}) {
     const std::string body = "3\r\nabc\r\n0\r\nX: 1\r\n" + std::string(field) + "\r\n\r\n";
     Story up;
     up.client_says(with_fields("POST /", "Transfer-Encoding: chunked\r\n") + body);

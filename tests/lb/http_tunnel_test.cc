@@ -77,6 +77,14 @@ TEST(HttpTunnel, EndsOnceAServerThatHasEndedRefusesBytes) {
   story->client_says("more");
 
   EXPECT_TRUE(story->client_got().ends_with("bye"));
+  EXPECT_TRUE(story->client_got_end());
+  EXPECT_FALSE(story->connection_open(1));
+  EXPECT_EQ(story->in_flight(), 0U);
+  // To close now, with what it says unread, would take the "bye" from it.
+  story->client_says(std::string(100'000, 'x'));
+  EXPECT_EQ(story->unread_by_session(), 0U);
+  EXPECT_FALSE(story->closed());
+  story->client_ends();
   EXPECT_TRUE(story->closed());
   expect_at_rest(*story);
   ASSERT_EQ(story->records().size(), 1U);

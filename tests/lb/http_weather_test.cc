@@ -322,5 +322,20 @@ TEST(HttpShortage, OfOurOwnBlamesNoCopyAndIsNoRetry) {
   expect_at_rest(story);
 }
 
+TEST(HttpShortage, OfPortsTowardsAllCopiesIsOursToo) {
+  Story story({.servers = 2});
+  story.connects("no port").client_says(get);
+
+  EXPECT_TRUE(story.client_got().starts_with("HTTP/1.1 503 ")) << story.client_got();
+  EXPECT_NE(story.client_got().find("could be opened: Cannot assign"), std::string::npos);
+  ASSERT_EQ(story.records().size(), 1U);
+  EXPECT_EQ(story.records()[0].reason, (EndReason{'R', 'C'}));
+  EXPECT_EQ(story.records()[0].retries, 0U);
+  for (const std::size_t server : {0U, 1U}) {
+    EXPECT_EQ(story.farm().server(server).feedback().mean(story.now()), Duration::zero());
+  }
+  expect_at_rest(story);
+}
+
 }  // namespace
 }  // namespace hither::lb::test

@@ -15,6 +15,9 @@ namespace hither::lb::test {
 
 inline constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 inline constexpr std::string_view hello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+/// The same from a server that says when: it comes through a real balancer as it is.
+inline constexpr std::string_view dated_hello =
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nhello";
 
 inline std::string got_get() { return forwarded("GET / HTTP/1.1\r\nHost: a.test\r\n"); }
 

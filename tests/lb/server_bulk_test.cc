@@ -66,9 +66,9 @@ TEST_F(LiveBalancer, CarriesWhatComesBehindUrgentData) {
   });
   EXPECT_TRUE(backend.hear(body.size()) == body);
   uploader.join();
-  backend.say(hello);
+  backend.say(dated_hello);
 
-  EXPECT_EQ(client.hear(hello.size()), hello);
+  EXPECT_EQ(client.hear(dated_hello.size()), dated_hello);
 }
 
 TEST_F(LiveBalancer, CarriesALargeStreamInTcpMode) {

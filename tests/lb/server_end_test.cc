@@ -101,11 +101,11 @@ TEST_F(LiveBalancer, AnEndBehindARequestThatIsUnreadIsNoReset) {
   client.say(get);
   client.end();
 
-  backend.say(hello);
+  backend.say(dated_hello);
   backend.hear_until("\r\n\r\n");
-  backend.say(hello);
+  backend.say(dated_hello);
 
-  EXPECT_EQ(client.hear_all(), std::string(hello) + std::string(hello));
+  EXPECT_EQ(client.hear_all(), std::string(dated_hello) + std::string(dated_hello));
 }
 
 TEST_F(LiveBalancer, HearsOfAResetWhileTheServerTakesNoMore) {
@@ -140,8 +140,8 @@ TEST_F(LiveBalancer, OneThatIsResetGivesUpItsPlaceInTheQueueWhateverItSent) {
 
     EXPECT_TRUE(eventually([&] { return waiting() == 0; })) << size;
   }
-  at_work.say(hello);
-  EXPECT_EQ(first.hear(hello.size()), hello);
+  at_work.say(dated_hello);
+  EXPECT_EQ(first.hear(dated_hello.size()), dated_hello);
 }
 
 // ---- Those that are cut when we stop

@@ -33,8 +33,8 @@ TEST(Predecessor, IsWaitedForThroughSignals) {
     ASSERT_TRUE(accepted.fd);
     event.fd = accepted.fd.get();
     ASSERT_EQ(poll(&event, 1, 20'000), 1);
-    std::array<std::byte, 1000> hello{};
-    EXPECT_GT(io::read_some(accepted.fd.get(), hello).size, 0U);
+    std::array<std::byte, 1000> dated_hello{};
+    EXPECT_GT(io::read_some(accepted.fd.get(), dated_hello).size, 0U);
     for (int i = 0; i < 50; ++i) {
       pthread_kill(waiting, SIGUSR1);
       poll(nullptr, 0, 1);  // Some of these find it waiting.

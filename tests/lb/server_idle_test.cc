@@ -93,7 +93,7 @@ class ClosingCopy {
     for (std::size_t end = one.heard.find("\r\n\r\n"); end != std::string::npos;
          end = one.heard.find("\r\n\r\n")) {
       one.heard.erase(0, end + 4);
-      io::write_some(one.fd.get(), as_bytes(hello));
+      io::write_some(one.fd.get(), as_bytes(dated_hello));
       ++one.answered;
     }
     return true;

@@ -91,8 +91,8 @@ TEST_F(NamedCopies, MoveWhileWhatIsInFlightFinishes) {
   quick.say(get);
   Peer idle = here.accept();
   idle.hear_until("\r\n\r\n");
-  idle.say(hello);
-  EXPECT_EQ(quick.hear(hello.size()), hello);
+  idle.say(dated_hello);
+  EXPECT_EQ(quick.hear(dated_hello.size()), dated_hello);
 
   names_.answer({there_.address}, 0);
 
@@ -100,14 +100,14 @@ TEST_F(NamedCopies, MoveWhileWhatIsInFlightFinishes) {
   EXPECT_EQ(idle.hear_all(), "") << "idle connections to the old address are closed";
   there.accept();  // It is probed at once, though the next probe was an hour away.
   EXPECT_EQ(server()["state"], "up") << "it is as healthy as it was";
-  in_flight.say(hello);
-  EXPECT_EQ(slow.hear(hello.size()), hello);
+  in_flight.say(dated_hello);
+  EXPECT_EQ(slow.hear(dated_hello.size()), dated_hello);
   EXPECT_EQ(in_flight.hear_all(), "") << "and not kept for the next request";
   slow.say(get);
   Peer moved = there.accept();
   moved.hear_until("\r\n\r\n");
-  moved.say(hello);
-  EXPECT_EQ(slow.hear(hello.size()), hello);
+  moved.say(dated_hello);
+  EXPECT_EQ(slow.hear(dated_hello.size()), dated_hello);
 }
 
 TEST_F(NamedCopies, KeepTheLastAnswerThroughFailures) {

@@ -34,8 +34,8 @@ TEST_F(LiveBalancer, CarriesRequestsOverOneKeptConnection) {
     if (i > 0) client.say(get);
     const std::string request = backend.hear_until("\r\n\r\n");
     EXPECT_NE(request.find("X-Forwarded-For: 127.0.0.1\r\n"), std::string::npos) << request;
-    backend.say(hello);
-    EXPECT_EQ(client.hear(hello.size()), hello);
+    backend.say(dated_hello);
+    EXPECT_EQ(client.hear(dated_hello.size()), dated_hello);
   }
 
   EXPECT_EQ(status()["farms"][0]["servers"][0]["connects"], 1);
@@ -142,9 +142,9 @@ TEST_F(LiveBalancer, WaitsNoLongerThanTheQueueAllows) {
   const std::string refused = second.hear_until("\r\n\r\n");
   EXPECT_TRUE(refused.starts_with("HTTP/1.1 503 ")) << refused;
   EXPECT_NE(refused.find("\r\nRetry-After: 1\r\n"), std::string::npos) << refused;
-  at_work.say(hello);
+  at_work.say(dated_hello);
 
-  EXPECT_EQ(first.hear(hello.size()), hello);
+  EXPECT_EQ(first.hear(dated_hello.size()), dated_hello);
   EXPECT_EQ(status()["farms"][0]["queue"]["late_total"], 1);
 }
 
@@ -155,16 +155,16 @@ TEST_F(LiveBalancer, HidesAConnectionThatDiedIdle) {
   {
     Peer backend = server().accept();
     backend.hear_until("\r\n\r\n");
-    backend.say(hello);
-    client.hear(hello.size());
+    backend.say(dated_hello);
+    client.hear(dated_hello.size());
   }
 
   client.say(get);
   Peer backend = server().accept();
   backend.hear_until("\r\n\r\n");
-  backend.say(hello);
+  backend.say(dated_hello);
 
-  EXPECT_EQ(client.hear(hello.size()), hello);
+  EXPECT_EQ(client.hear(dated_hello.size()), dated_hello);
 }
 
 TEST_F(LiveBalancer, AnswersWithAReasonWhenTheCopyIsGone) {
@@ -189,7 +189,7 @@ TEST_F(LiveBalancer, TakesAnotherCopyWhenOneRefuses) {
     client.say("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
     if (i == 0) backend.emplace(server().accept());
     backend->hear_until("\r\n\r\n");
-    backend->say(hello);
+    backend->say(dated_hello);
     EXPECT_TRUE(client.hear_all().ends_with("hello"));
   }
 }
@@ -258,10 +258,11 @@ TEST_F(LiveBalancer, FinishesWhatIsInFlightBeforeItStops) {
   kill(getpid(), SIGTERM);
   ASSERT_TRUE(eventually([this] { return drains(); }));
   EXPECT_FALSE(ended_);
-  backend.say(hello);
+  backend.say(dated_hello);
 
   EXPECT_EQ(client.hear_all(),
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+            "Connection: close\r\n\r\nhello");
   EXPECT_EQ(idle.hear_all(), "");
   thread_.join();
   EXPECT_TRUE(ended_);
@@ -274,14 +275,16 @@ TEST_F(LiveBalancer, SharesThePortBetweenThreads) {
     for (int i = 0; i < 20; ++i) {
       Peer backend = server().accept();
       backend.hear_until("\r\n\r\n");
-      backend.say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
+      backend.say(
+          "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+          "Connection: close\r\n\r\nhello");
     }
   });
 
   for (int i = 0; i < 20; ++i) {
     Peer client = connect_to(front_);
     client.say(get);
-    EXPECT_EQ(client.hear(hello.size()), hello);
+    EXPECT_EQ(client.hear(dated_hello.size()), dated_hello);
   }
   acceptor.join();
 
@@ -318,8 +321,8 @@ TEST_F(LiveBalancer, BelievesAProxyHeaderWhereItDemandsOne) {
   Peer backend = server().accept();
   const std::string request = backend.hear_until("\r\n\r\n");
   EXPECT_NE(request.find("X-Forwarded-For: 192.0.2.7\r\n"), std::string::npos) << request;
-  backend.say(hello);
-  EXPECT_EQ(client.hear(hello.size()), hello);
+  backend.say(dated_hello);
+  EXPECT_EQ(client.hear(dated_hello.size()), dated_hello);
 
   Peer forger = connect_to(front_);
   forger.say(get);
@@ -341,10 +344,11 @@ TEST_F(LiveBalancer, ServesWhoseProxyHeaderIsOnItsWayWhenItDrains) {
   Peer backend = server().accept();
   EXPECT_NE(backend.hear_until("\r\n\r\n").find("X-Forwarded-For: 192.0.2.7\r\n"),
             std::string::npos);
-  backend.say(hello);
+  backend.say(dated_hello);
 
   EXPECT_EQ(client.hear_all(),
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+            "Connection: close\r\n\r\nhello");
   thread_.join();
 }
 

@@ -240,7 +240,11 @@ void Story::obtain() {
   }
   const std::uint32_t server = session_->server();
   if (connects_ == "impossible") {
-    session_->connect_impossible("Too many open files", now_);
+    session_->connect_impossible("Too many open files", /*elsewhere=*/false, now_);
+    return;
+  }
+  if (connects_ == "no port") {
+    session_->connect_impossible("Cannot assign requested address", /*elsewhere=*/true, now_);
     return;
   }
   session_->connecting(now_);

@@ -114,8 +114,53 @@ TEST(TcpProxy, DeliversWhatAServerSaidBeforeItReset) {
   story.client_stops_reading(false);
 
   EXPECT_EQ(story.client_got(), "partial");
+  EXPECT_TRUE(story.client_got_end());
+  story.client_ends();
   EXPECT_TRUE(story.closed());
+  EXPECT_FALSE(story.client_got_reset());
   expect_at_rest(story);
+}
+
+/// Closed at once, with what the client goes on to say unread, its kernel would drop what the
+/// server said last.
+TEST(TcpProxy, AClientThatSaysMoreThanTheServerWantsIsHeardOutUntilItsEnd) {
+  Story story({.tcp = true});
+  story.client_says("a lot").backend_says("no, thanks").backend_resets();
+  EXPECT_EQ(story.client_got(), "no, thanks");
+  EXPECT_TRUE(story.client_got_end());
+  EXPECT_EQ(story.in_flight(), 0U) << "the copy is free for others meanwhile";
+
+  story.client_says("more").client_says("and more");
+
+  EXPECT_EQ(story.unread_by_session(), 0U);
+  EXPECT_EQ(story.backends_got(), "a lot");
+  EXPECT_FALSE(story.closed());
+  story.client_ends();
+  EXPECT_TRUE(story.closed());
+  EXPECT_FALSE(story.client_got_reset());
+  ASSERT_EQ(story.records().size(), 1U);
+  EXPECT_EQ(story.records()[0].reason, (EndReason{'S', 'T'}));
+  expect_at_rest(story);
+}
+
+TEST(TcpProxy, NotLongerThanTheTimeThatTakes) {
+  for (const bool resets : {false, true}) {
+    Story story({.tcp = true});
+    story.backend_says("no, thanks").backend_resets();
+
+    if (resets) {
+      story.client_resets();
+    } else {
+      story.time_passes(linger_max - 1ms).client_says("more");
+      EXPECT_FALSE(story.closed());
+      story.time_passes(1ms);
+    }
+
+    EXPECT_TRUE(story.closed()) << resets;
+    EXPECT_EQ(story.farm().sum([](const FarmTotals& t) -> const Counter& { return t.aborted; }),
+              0U);
+    expect_at_rest(story);
+  }
 }
 
 TEST(TcpProxy, EndsOnceAServerThatHasEndedRefusesBytes) {
@@ -126,6 +171,8 @@ TEST(TcpProxy, EndsOnceAServerThatHasEndedRefusesBytes) {
   story.client_says("more");
 
   EXPECT_EQ(story.client_got(), "bye");
+  EXPECT_FALSE(story.connection_open(1));
+  story.client_ends();
   EXPECT_TRUE(story.closed());
   EXPECT_FALSE(story.client_got_reset());
   expect_at_rest(story);
@@ -140,6 +187,8 @@ TEST(TcpProxy, AServerThatRefusesBytesIsHeardOutBeforeItEnds) {
   story.client_stops_reading(false);
 
   EXPECT_EQ(story.client_got(), "bye");
+  EXPECT_TRUE(story.client_got_end());
+  story.client_ends();
   EXPECT_TRUE(story.closed());
   expect_at_rest(story);
 }
@@ -218,12 +267,38 @@ TEST_F(TcpConnect, AShortageOfOursIsNoCopysFailureAndNoRetry) {
   TcpProxy proxy(context_, client_, now_);
   const Server& copy = farm_->server(proxy.server());
 
-  proxy.connect_impossible("Too many open files", now_);
+  proxy.connect_impossible("Too many open files", /*elsewhere=*/false, now_);
 
   EXPECT_TRUE(proxy.finished());
   EXPECT_EQ(copy.in_flight().level(), 0U);
   EXPECT_EQ(copy.sum([](const ServerTotals& t) -> const Counter& { return t.connect_failures; }),
             0U);
+  EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.unserved; }), 1U);
+}
+
+TEST_F(TcpConnect, WithNoPortLeftTowardsACopyAnotherIsAskedAndNoneIsBlamed) {
+  TcpProxy proxy(context_, client_, now_);
+  const std::uint32_t first = proxy.server();
+
+  proxy.connect_impossible("Cannot assign requested address", /*elsewhere=*/true, now_);
+
+  EXPECT_FALSE(proxy.finished());
+  EXPECT_EQ(proxy.backend_wish(), BackendWish::obtain);
+  EXPECT_NE(proxy.server(), first);
+  const Server& copy = farm_->server(first);
+  EXPECT_EQ(copy.in_flight().level(), 0U);
+  EXPECT_EQ(copy.feedback().mean(now_), Duration::zero());
+  for (int i = 0; i < 5 && !proxy.finished(); ++i) {
+    proxy.connect_impossible("Cannot assign requested address", /*elsewhere=*/true, now_);
+  }
+  EXPECT_TRUE(proxy.finished()) << "not for ever";
+  for (std::size_t i = 0; i < farm_->size(); ++i) {
+    const Server& one = farm_->server(i);
+    EXPECT_EQ(one.in_flight().level(), 0U);
+    EXPECT_EQ(one.sum([](const ServerTotals& t) -> const Counter& { return t.connect_failures; }),
+              0U);
+    EXPECT_EQ(one.sum([](const ServerTotals& t) -> const Counter& { return t.retries; }), 0U);
+  }
   EXPECT_EQ(farm_->sum([](const FarmTotals& t) -> const Counter& { return t.unserved; }), 1U);
 }
 
