@@ -83,8 +83,9 @@ void HttpFetch::State::start() {
     return;
   }
   fd = std::move(*socket);
-  to_send = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", request.method,
-                        request.path, request.host);
+  to_send = request.preamble;
+  to_send += fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", request.method,
+                         request.path, request.host);
   if (!request.body.empty() || request.method == "POST") {
     to_send += fmt::format("Content-Length: {}\r\n", request.body.size());
   }

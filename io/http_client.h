@@ -18,6 +18,7 @@ using HttpTarget = std::variant<Endpoint, std::string>;
 
 struct HttpRequest {
   HttpTarget target;
+  std::string preamble = {};  ///< said as it is before the request, such as a PROXY header
   std::string method = "GET";
   std::string path = "/";
   std::string host = "localhost";

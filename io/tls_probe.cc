@@ -172,6 +172,7 @@ void TlsProbe::State::on_writable() {
   connected = true;
   watch->want_write(false);
   watch->want_read(true);
+  append(unsent, as_bytes(target.preamble));
   shake();
 }
 

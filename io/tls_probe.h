@@ -59,8 +59,9 @@ struct TlsOutcome {
 
 struct TlsTarget {
   Endpoint endpoint;
-  std::string server_name;  ///< asked for (SNI, RFC 6066 s3); empty: none
-  Duration timeout{};       ///< for everything, from connect to the end of the handshake
+  std::string preamble = {};  ///< said in the clear before the handshake, such as a PROXY header
+  std::string server_name;    ///< asked for (SNI, RFC 6066 s3); empty: none
+  Duration timeout{};         ///< for everything, from connect to the end of the handshake
 };
 
 /// One connection that ends once its handshake is done. Calls back exactly once, unless it is

@@ -16,6 +16,7 @@ namespace {
 using Kind = ProxyHeaderResult::Kind;
 
 constexpr std::string_view signature_v1 = "PROXY ";
+constexpr std::string_view unknown_v1 = "PROXY UNKNOWN\r\n";
 constexpr std::string_view signature_v2{"\r\n\r\n\0\r\nQUIT\n", 12};
 constexpr std::size_t line_v1_max = 107;
 constexpr std::size_t head_v2 = 16;  // signature, version and command, family, length
@@ -105,7 +106,7 @@ ProxyHeaderResult parse_proxy_header(ByteView bytes, ProxyHeader& header) {
 
 std::string proxy_header_v1(const Endpoint& source, const Endpoint& destination) {
   const bool v4 = source.address.is_v4();
-  if (v4 != destination.address.is_v4()) return "PROXY UNKNOWN\r\n";
+  if (v4 != destination.address.is_v4()) return std::string(unknown_v1);
   return fmt::format("PROXY {} {} {} {} {}\r\n", v4 ? "TCP4" : "TCP6", to_text(source.address),
                      to_text(destination.address), source.port, destination.port);
 }
@@ -127,6 +128,18 @@ std::string proxy_header_v2(const Endpoint& source, const Endpoint& destination)
   }
   writer.u16(source.port);
   writer.u16(destination.port);
+  return std::string(as_text(writer.written()));
+}
+
+std::string proxy_header_of_probe(topology::SendProxy version) {
+  if (version == topology::SendProxy::off) return "";
+  if (version == topology::SendProxy::v1) return std::string(unknown_v1);
+  std::array<std::byte, head_v2> buffer;
+  Writer writer(buffer);
+  writer.bytes(as_bytes(signature_v2));
+  writer.u8(0x20);  // version 2, LOCAL
+  writer.u8(0);     // UNSPEC
+  writer.u16(0);
   return std::string(as_text(writer.written()));
 }
 

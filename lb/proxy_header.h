@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "topology/description.h"
 
 namespace hither::lb {
 
@@ -44,5 +45,9 @@ ProxyHeaderResult parse_proxy_header(ByteView bytes, ProxyHeader& header);
 /// IPv4 address is written as IPv4-mapped IPv6 (version 2) or the whole is UNKNOWN (version 1).
 std::string proxy_header_v1(const Endpoint& source, const Endpoint& destination);
 std::string proxy_header_v2(const Endpoint& source, const Endpoint& destination);
+
+/// The header of a connection that we make on our own behalf, as a probe is: UNKNOWN (version 1) or
+/// LOCAL without addresses (version 2). Empty where none is sent.
+std::string proxy_header_of_probe(topology::SendProxy version);
 
 }  // namespace hither::lb

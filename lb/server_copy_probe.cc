@@ -8,6 +8,7 @@
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/socket.h"
+#include "lb/proxy_header.h"
 #include "lb/settings.h"
 
 namespace hither::lb {
@@ -22,16 +23,18 @@ ProbeResult failure(int error, std::string reason) {
           .reason = std::move(reason)};
 }
 
-/// A connect that passes if it succeeds in time.
+/// A connect that passes if it succeeds in time. Says its preamble and leaves: a copy that waits
+/// for a PROXY header gets a whole one.
 class ConnectProbe {
  public:
-  ConnectProbe(io::Loop& loop, const Endpoint& endpoint, Duration timeout,
+  ConnectProbe(io::Loop& loop, const CopyQuestion& question, std::string preamble,
                CopyProbe::OnResult on_result)
-      : on_result_(std::move(on_result)),
+      : preamble_(std::move(preamble)),
+        on_result_(std::move(on_result)),
         timer_(loop, [this] { finish({.passed = false, .silent = true, .reason = "timed out"}); }) {
-    timer_.set(io::monotonic_now() + timeout);
+    timer_.set(io::monotonic_now() + question.rule.limits.timeout);
     int error = 0;
-    Result<io::Fd> fd = io::connect_tcp(endpoint, &error);
+    Result<io::Fd> fd = io::connect_tcp(question.endpoint, &error);
     if (!fd) {
       failed_ = failure(error, fd.error().message);
       timer_.set(io::monotonic_now());  // Nobody is called back from within a constructor.
@@ -46,6 +49,8 @@ class ConnectProbe {
  private:
   void on_connected(int error) {
     if (error == 0) {
+      // A connection that is new has room for it; what becomes of it changes no verdict.
+      if (!preamble_.empty()) io::write_some(fd_.get(), as_bytes(preamble_));
       finish({.passed = true, .silent = false, .reason = {}});
     } else {
       finish(failure(error, io::error_text(error)));
@@ -62,6 +67,7 @@ class ConnectProbe {
     if (callback) callback(result);
   }
 
+  std::string preamble_;
   CopyProbe::OnResult on_result_;
   std::optional<ProbeResult> failed_;
   io::Fd fd_;
@@ -89,9 +95,11 @@ CopyProbe::CopyProbe(io::Loop& loop, CopyQuestion question, TlsMemory* tls, OnRe
     : impl_(std::make_unique<Impl>()) {
   const topology::HealthRule& rule = question.rule;
   const Duration timeout = rule.limits.timeout;
+  std::string preamble = proxy_header_of_probe(question.send_proxy);
   if (rule.kind == Kind::http) {
     impl_->http.emplace(loop,
                         io::HttpRequest{.target = question.endpoint,
+                                        .preamble = std::move(preamble),
                                         .path = rule.path,
                                         .host = rule.host.empty() ? question.host : rule.host,
                                         .body = {},
@@ -109,6 +117,7 @@ CopyProbe::CopyProbe(io::Loop& loop, CopyQuestion question, TlsMemory* tls, OnRe
     ASSERT(tls != nullptr);
     impl_->tls.emplace(loop, tls->client, tls->ticket,
                        io::TlsTarget{.endpoint = question.endpoint,
+                                     .preamble = std::move(preamble),
                                      .server_name = server_name_of(question),
                                      .timeout = timeout},
                        [on_result = std::move(on_result)](const io::TlsOutcome& outcome) {
@@ -118,7 +127,7 @@ CopyProbe::CopyProbe(io::Loop& loop, CopyQuestion question, TlsMemory* tls, OnRe
                                     .reason = outcome.error});
                        });
   } else {
-    impl_->connect.emplace(loop, question.endpoint, timeout, std::move(on_result));
+    impl_->connect.emplace(loop, question, std::move(preamble), std::move(on_result));
   }
 }
 

@@ -18,6 +18,8 @@ struct CopyQuestion {
   Endpoint endpoint;
   std::string host;  ///< "web.internal:8080", for a rule that has no host of its own
   topology::HealthRule rule;
+  /// The PROXY header it begins with (proxy_header_of_probe()), for a copy that demands one.
+  topology::SendProxy send_proxy = topology::SendProxy::off;
 };
 
 /// What the TLS probes of one copy need of each other: a ticket that the next may resume. Made once
@@ -29,9 +31,10 @@ struct TlsMemory {
 };
 
 /// One probe of one copy by its farm's rule ([farm.*.health]): over HTTP, by a connect, or by a
-/// TLS handshake. Calls back once, within the rule's timeout whatever the copy does, unless it is
-/// destroyed before; after that it may be left alone or destroyed, inside the callback too. Holds
-/// one descriptor at most. Used by the balancer, and by `hither up` to ask if a copy is ready.
+/// TLS handshake; behind a PROXY header where the farm sends them. Calls back once, within the
+/// rule's timeout whatever the copy does, unless it is destroyed before; after that it may be left
+/// alone or destroyed, inside the callback too. Holds one descriptor at most. Used by the balancer,
+/// and by `hither up` to ask if a copy is ready.
 class CopyProbe {
  public:
   using OnResult = std::function<void(const ProbeResult& result)>;

@@ -103,7 +103,11 @@ void FarmProbes::probe(std::size_t server) {
   }
   asked.under_way = true;
   asked.probe = std::make_unique<CopyProbe>(
-      loop_, CopyQuestion{.endpoint = *endpoint, .host = copy.address(), .rule = rule},
+      loop_,
+      CopyQuestion{.endpoint = *endpoint,
+                   .host = copy.address(),
+                   .rule = rule,
+                   .send_proxy = farm_.settings().send_proxy},
       asked.tls.get(), [this, server](const ProbeResult& result) { finish(server, result); });
 }
 

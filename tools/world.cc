@@ -336,8 +336,10 @@ void World::ask_if_ready(std::size_t index) {
   const Process::Ready& ready = supervisor_.plan()[index].ready;
   run.ask_delay = std::min(run.ask_delay * 2, ask_most);
   run.ask_timer.set(io::monotonic_now() + run.ask_delay);
-  lb::CopyQuestion question{
-      .endpoint = ready.endpoint, .host = to_text(ready.endpoint), .rule = ready.rule};
+  lb::CopyQuestion question{.endpoint = ready.endpoint,
+                            .host = to_text(ready.endpoint),
+                            .rule = ready.rule,
+                            .send_proxy = ready.send_proxy};
   question.rule.limits.timeout = ask_most;
   if (ready.how == Process::Ready::How::tls && !run.tls) {
     if (!tls_) tls_ = std::make_unique<io::TlsClient>();

@@ -80,6 +80,7 @@ Process backend(const Description& description, const Room& room, const Farm& fa
   process.ready = {.how = how_of(farm.health.kind),
                    .endpoint = endpoint,
                    .rule = farm.health,
+                   .send_proxy = farm.send_proxy,
                    .timeout = farm.ready_timeout};
   process.listen = {{.endpoint = endpoint,
                      .udp = false,
@@ -213,6 +214,9 @@ std::string_view to_word(Process::Ready::How how) {
 /// What a copy is asked, as far as it is more than a connect.
 void add_question(Json& json, const Process::Ready& ready) {
   const HealthRule& rule = ready.rule;
+  if (ready.send_proxy != SendProxy::off) {
+    json["send_proxy"] = ready.send_proxy == SendProxy::v1 ? "v1" : "v2";
+  }
   if (ready.how != Process::Ready::How::tcp && !rule.host.empty()) json["host"] = rule.host;
   if (ready.how != Process::Ready::How::http) return;
   json["path"] = rule.path;

@@ -22,7 +22,8 @@ struct Process {
     enum class How { notify, http, tcp, tls };
     How how = How::notify;
     Endpoint endpoint;
-    HealthRule rule;  ///< of a copy; its kind is `how`
+    HealthRule rule;                        ///< of a copy; its kind is `how`
+    SendProxy send_proxy = SendProxy::off;  ///< of a copy: what it is asked begins with this header
     Duration timeout = std::chrono::seconds(10);
   };
   /// A socket it will listen on, to say before anything is started that a port is taken.

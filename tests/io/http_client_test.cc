@@ -191,6 +191,53 @@ TEST(HttpFetch, SaysThatNobodyListens) {
   EXPECT_EQ(fetch_now({.target = endpoint}).error, "Connection refused");
 }
 
+/// Keeps what it hears, and answers once that ends like a head behind so many octets.
+class Listening final : public Session {
+ public:
+  Listening(std::string& heard, std::size_t before) : heard_(heard), before_(before) {}
+  void on_bytes(ByteView bytes, Instant, Bytes& out) override {
+    heard_ += as_text(bytes);
+    finished_ = heard_.size() > before_ && heard_.ends_with("\r\n\r\n");
+    if (finished_) append(out, as_bytes("HTTP/1.1 204 No Content\r\n\r\n"));
+  }
+  void on_end(Instant, Bytes&) override { finished_ = true; }
+  void on_time(Instant, Bytes&) override {}
+  Instant deadline() const override { return never; }
+  bool finished() const override { return finished_; }
+
+ private:
+  std::string& heard_;
+  std::size_t before_;
+  bool finished_ = false;
+};
+
+TEST(HttpFetch, SaysItsPreambleFirstAndInPiecesIfItMust) {
+  for (const std::string& preamble :
+       {std::string("PROXY UNKNOWN\r\n"), std::string(8 * 1024 * 1024, 'p')}) {
+    Loop loop;
+    std::string heard;
+    StreamServer server(
+        loop, [&](const Endpoint&) { return std::make_unique<Listening>(heard, preamble.size()); });
+    Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});
+    const Endpoint endpoint = *local_endpoint(listener.get());
+    server.add_listener(std::move(listener));
+    HttpReply reply;
+
+    const HttpFetch fetch(loop, {.target = endpoint, .preamble = preamble, .timeout = 10s},
+                          [&](HttpReply got) {
+                            reply = std::move(got);
+                            loop.stop();
+                          });
+    loop.run();
+
+    EXPECT_EQ(reply.status, 204) << reply.error;
+    ASSERT_GT(heard.size(), preamble.size());
+    EXPECT_TRUE(heard.starts_with(preamble)) << preamble.size();
+    EXPECT_EQ(heard.substr(preamble.size()),
+              "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  }
+}
+
 TEST(HttpFetch, DestroyedBeforeItsAnswerNeverCallsBack) {
   Loop loop;
   Fd listener = *listen_tcp({Address::v4(0x7f000001), 0});

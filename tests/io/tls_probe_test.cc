@@ -38,15 +38,16 @@ void run_until(Loop& loop, const std::function<bool()>& question) {
 /// So many probes of a server, one after the other, each with the ticket of the one before.
 struct Probes {
   std::optional<TlsOutcome> probe_once(const Endpoint& endpoint, const std::string& name = "",
-                                       Duration timeout = 5s) {
+                                       Duration timeout = 5s, const std::string& preamble = "") {
     std::optional<TlsOutcome> outcome;
     Loop loop;
-    TlsProbe probe(loop, client, ticket,
-                   {.endpoint = endpoint, .server_name = name, .timeout = timeout},
-                   [&](TlsOutcome got) {
-                     outcome = std::move(got);
-                     // It may still wait for a ticket; then the loop ends by itself.
-                   });
+    TlsProbe probe(
+        loop, client, ticket,
+        {.endpoint = endpoint, .preamble = preamble, .server_name = name, .timeout = timeout},
+        [&](TlsOutcome got) {
+          outcome = std::move(got);
+          // It may still wait for a ticket; then the loop ends by itself.
+        });
     loop.run();
     return outcome;
   }
@@ -79,6 +80,29 @@ TEST(TlsProbe, ForgetsATicketWhenItIsTold) {
   probes.ticket.forget();
 
   EXPECT_FALSE(probes.probe_once(server.endpoint())->resumed);
+}
+
+TEST(TlsProbe, SaysItsPreambleInTheClearFirst) {
+  TlsServer server(TlsServer::Newest::tls13, "PROXY UNKNOWN\r\n");
+  Probes probes;
+
+  const auto with = probes.probe_once(server.endpoint(), "", 5s, "PROXY UNKNOWN\r\n");
+  const auto without = probes.probe_once(server.endpoint());
+
+  ASSERT_TRUE(with && without);
+  EXPECT_EQ(with->error, "");
+  EXPECT_NE(without->error, "");
+}
+
+TEST(TlsProbe, SaysAPreambleInPiecesWhereTheKernelTakesNoMore) {
+  const std::string preamble(8 * 1024 * 1024, 'p');
+  TlsServer server(TlsServer::Newest::tls13, preamble);
+  Probes probes;
+
+  const auto outcome = probes.probe_once(server.endpoint(), "", 10s, preamble);
+
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error, "");
 }
 
 TEST(TlsProbe, SaysGoodbye) {

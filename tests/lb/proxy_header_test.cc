@@ -67,6 +67,17 @@ TEST(ProxyHeader, Version2MayBeLocalOrHaveMoreThanAddresses) {
   expect_header(text + std::string("\x04\x00\x04NOOP", 7), v4);
 }
 
+TEST(ProxyHeader, AProbeSpeaksForItself) {
+  const std::string v1 = proxy_header_of_probe(topology::SendProxy::v1);
+  const std::string v2 = proxy_header_of_probe(topology::SendProxy::v2);
+
+  EXPECT_EQ(v1, "PROXY UNKNOWN\r\n");
+  EXPECT_EQ(v2, std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16));
+  EXPECT_EQ(proxy_header_of_probe(topology::SendProxy::off), "");
+  expect_header(v1, {});
+  expect_header(v2, {});
+}
+
 TEST(ProxyHeader, FamiliesWithoutAnIpAddressAreSkipped) {
   std::string unix_socket = proxy_header_v2(v4.source, v4.destination).substr(0, 16);
   unix_socket[13] = 0x31;

@@ -20,6 +20,7 @@
 #include "io/admin.h"
 #include "io/clock.h"
 #include "io/stream_server.h"
+#include "lb/proxy_header.h"
 #include "tests/lb/live_peer.h"
 #include "tests/support/name_server.h"
 #include "tests/support/no_descriptors.h"
@@ -35,6 +36,10 @@ using hither::test::NoDescriptors;
 using hither::test::TlsServer;
 using Belief = Prober::Belief;
 using Kind = topology::HealthRule::Kind;
+using topology::SendProxy;
+
+const std::string unknown_v1 = "PROXY UNKNOWN\r\n";
+const std::string local_v2("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
 
 std::size_t open_files() {
   std::size_t count = 0;
@@ -77,6 +82,45 @@ class Slow final : public io::Session {
   Instant next_ = never;
   std::size_t at_ = 0;
   bool ended_ = false;
+};
+
+/// Takes nothing but a PROXY header, which it keeps, and then requests, which it answers. What it
+/// heard is told once the connection is over.
+class Demanding final : public io::Session {
+ public:
+  struct Heard {
+    std::string header;
+    std::string request;  ///< the first line of it
+  };
+  explicit Demanding(std::vector<Heard>& heard) : all_(heard) {}
+  void on_bytes(ByteView bytes, Instant, Bytes& out) override {
+    text_ += as_text(bytes);
+    ProxyHeader header;
+    const ProxyHeaderResult result = parse_proxy_header(as_bytes(text_), header);
+    if (result.kind == ProxyHeaderResult::Kind::bad) finish();
+    if (result.kind != ProxyHeaderResult::Kind::complete) return;
+    heard_.header = text_.substr(0, result.size);
+    const std::string rest = text_.substr(result.size);
+    if (!rest.ends_with("\r\n\r\n")) return;
+    heard_.request = rest.substr(0, rest.find("\r\n"));
+    append(out, as_bytes("HTTP/1.1 204 No Content\r\n\r\n"));
+    finish();
+  }
+  void on_end(Instant, Bytes&) override { finish(); }
+  void on_time(Instant, Bytes&) override {}
+  Instant deadline() const override { return never; }
+  bool finished() const override { return finished_; }
+
+ private:
+  void finish() {
+    if (!finished_) all_.push_back(heard_);
+    finished_ = true;
+  }
+
+  std::vector<Heard>& all_;
+  std::string text_;
+  Heard heard_;
+  bool finished_ = false;
 };
 
 class LiveProbes : public testing::Test {
@@ -125,9 +169,15 @@ class LiveProbes : public testing::Test {
   }
   /// One that takes connections and is slow.
   Endpoint serve_slowly(bool drips) {
+    return serve_streams([drips](const Endpoint&) { return std::make_unique<Slow>(drips); });
+  }
+  /// One that demands a PROXY header.
+  Endpoint serve_demanding() {
+    return serve_streams([this](const Endpoint&) { return std::make_unique<Demanding>(heard_); });
+  }
+  Endpoint serve_streams(const io::StreamServer::Factory& factory) {
     return on_loop([&] {
-      slow_.push_back(std::make_unique<io::StreamServer>(
-          loop_, [drips](const Endpoint&) { return std::make_unique<Slow>(drips); }));
+      slow_.push_back(std::make_unique<io::StreamServer>(loop_, factory));
       io::Fd listener = *io::listen_tcp({.address = Address::v4(0x7f000001), .port = 0});
       const Endpoint endpoint = *io::local_endpoint(listener.get());
       slow_.back()->add_listener(std::move(listener));
@@ -162,6 +212,15 @@ class LiveProbes : public testing::Test {
   std::string failure() {
     return on_loop([this] { return probes_->prober().last_failure(0); });
   }
+  /// Nobody probes, and nobody is there who could have heard something.
+  void begin_anew() {
+    on_loop([this] {
+      probes_.reset();
+      slow_.clear();
+      heard_.clear();
+      return 0;
+    });
+  }
   /// Waits until there is a result, and says if the first server is up.
   bool passes() {
     EXPECT_TRUE(eventually([this] { return known(); }));
@@ -171,6 +230,7 @@ class LiveProbes : public testing::Test {
   io::Loop loop_;
   io::Resolver resolver_{loop_};
   std::unique_ptr<io::Resolver> other_resolver_;
+  std::vector<Demanding::Heard> heard_;  ///< on the loop's thread
   std::vector<std::unique_ptr<io::AdminServer>> pages_;
   std::vector<std::unique_ptr<io::StreamServer>> slow_;
   std::unique_ptr<Farm> farm_;
@@ -252,6 +312,73 @@ TEST_F(LiveProbes, ShakesHandsOverTlsAndResumes) {
     probes_.reset();  // before its server
     return 0;
   });
+}
+
+struct Version {
+  SendProxy version;
+  std::string header;
+};
+const Version versions[] = {{SendProxy::v1, unknown_v1}, {SendProxy::v2, local_v2}};
+
+TEST_F(LiveProbes, ACopyThatDemandsAProxyHeaderIsAskedBehindOne) {
+  for (const Version& one : versions) {
+    const Endpoint server = serve_demanding();
+    topology::Farm farm = farm_of(Kind::http);
+    farm.mode = topology::Mode::tcp;
+    farm.send_proxy = one.version;
+
+    watch(farm, {server});
+
+    ASSERT_TRUE(passes()) << failure();
+    const Demanding::Heard heard = on_loop([this] { return heard_.back(); });
+    EXPECT_EQ(heard.header, one.header);
+    EXPECT_EQ(heard.request, "GET /health HTTP/1.1");
+    begin_anew();
+  }
+}
+
+TEST_F(LiveProbes, ACopyThatDemandsAProxyHeaderShakesHandsBehindIt) {
+  for (const Version& one : versions) {
+    const TlsServer server(TlsServer::Newest::tls13, one.header);
+    topology::Farm farm = farm_of(Kind::tls);
+    farm.send_proxy = one.version;
+
+    watch(farm, {server.endpoint()});
+
+    EXPECT_TRUE(passes()) << failure();
+    begin_anew();
+  }
+}
+
+TEST_F(LiveProbes, AConnectBringsAWholeProxyHeader) {
+  for (const Version& one : versions) {
+    const Endpoint server = serve_demanding();
+    topology::Farm farm = farm_of(Kind::tcp);
+    farm.send_proxy = one.version;
+
+    watch(farm, {server});
+
+    EXPECT_TRUE(passes()) << failure();
+    ASSERT_TRUE(eventually([this] { return !heard_.empty(); }));
+    const Demanding::Heard heard = on_loop([this] { return heard_.back(); });
+    EXPECT_EQ(heard.header, one.header);
+    EXPECT_EQ(heard.request, "");
+    begin_anew();
+  }
+}
+
+TEST_F(LiveProbes, WithoutSendProxyACopyThatDemandsTheHeaderIsDown) {
+  const TlsServer tls(TlsServer::Newest::tls13, unknown_v1);
+  for (const Kind kind : {Kind::http, Kind::tls}) {
+    topology::Farm farm = farm_of(kind);
+    farm.mode = topology::Mode::tcp;
+
+    watch(farm, {kind == Kind::tls ? tls.endpoint() : serve_demanding()});
+
+    EXPECT_FALSE(passes());
+    EXPECT_FALSE(failure().empty());
+  }
+  begin_anew();
 }
 
 TEST_F(LiveProbes, PlainHttpIsNoTls) {

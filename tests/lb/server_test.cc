@@ -330,6 +330,24 @@ TEST_F(LiveBalancer, BelievesAProxyHeaderWhereItDemandsOne) {
   EXPECT_EQ(status()["farms"][0]["rejected_total"], 1);
 }
 
+TEST_F(LiveBalancer, TakesABalancersOwnProbeForItsOwn) {
+  topology::Farm farm = farm_of("web", topology::Mode::http);
+  farm.accept_proxy = true;
+  start({farm});
+
+  for (const auto version : {topology::SendProxy::v1, topology::SendProxy::v2}) {
+    Peer client = connect_to(front_);
+    client.say(proxy_header_of_probe(version));
+    client.say(get);
+    Peer backend = server().accept();
+    const std::string request = backend.hear_until("\r\n\r\n");
+    EXPECT_NE(request.find("X-Forwarded-For: 127.0.0.1\r\n"), std::string::npos) << request;
+    backend.say(hello);
+    EXPECT_EQ(client.hear(hello.size()), hello);
+  }
+  EXPECT_EQ(status()["farms"][0]["rejected_total"], 0);
+}
+
 TEST_F(LiveBalancer, ServesWhoseProxyHeaderIsOnItsWayWhenItDrains) {
   topology::Farm farm = farm_of("web", topology::Mode::http);
   farm.accept_proxy = true;

@@ -117,6 +117,33 @@ health = { path = "/", status = ["200", "404"], body = "Directory listing" })");
   EXPECT_NE(page.output.find("Directory listing"), std::string::npos) << page.output;
 }
 
+TEST_F(Lifecycle, AProgramThatDemandsAProxyHeaderIsReadyAndUp) {
+  std::string description = world.three_rooms(1);
+  description.replace(description.find("[\"hither-backend\"]"), 18,
+                      R"(["/usr/bin/python3", "-c", '''
+import os, socket
+server = socket.create_server((os.environ["HOST"], int(os.environ["PORT"])))
+while True:
+    client, _ = server.accept()
+    with client, client.makefile("rb") as heard:
+        if heard.readline().startswith(b"PROXY "):
+            while heard.readline().strip():
+                pass
+            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+''']
+mode = "tcp"
+send_proxy = "v1"
+ready_timeout = "2s"
+health = { kind = "http" })");
+  ASSERT_TRUE(world.start_and_wait(description)) << world.output();
+
+  EXPECT_EQ(world.output().find("not-ready"), std::string::npos) << world.output();
+  EXPECT_TRUE(eventually(20s, [&] { return world.dig("133.11.0.0/16") == "127.12.0.1\n"; }))
+      << world.output();
+  const auto page = world.curl(fmt::format("http://127.12.0.1:{}/", world.ports().web));
+  EXPECT_NE(page.output.find("hello"), std::string::npos) << page.output;
+}
+
 TEST_F(Lifecycle, ACopyIsAskedIfItIsReadyAsItsFarmIsProbed) {
   std::string description = world.three_rooms(1);
   description.replace(

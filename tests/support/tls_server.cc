@@ -42,7 +42,8 @@ struct TlsServer::Tls {
   std::unique_ptr<SSL_CTX, Free> context;
 };
 
-TlsServer::TlsServer(Newest newest) : tls_(std::make_unique<Tls>()) {
+TlsServer::TlsServer(Newest newest, std::string preamble)
+    : tls_(std::make_unique<Tls>()), preamble_(std::move(preamble)) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to who may be gone.
   tls_->context.reset(SSL_CTX_new(TLS_server_method()));
   use_own_certificate(tls_->context.get());
@@ -77,8 +78,19 @@ void TlsServer::serve() {
     const timeval patience{.tv_sec = 5, .tv_usec = 0};
     setsockopt(accepted.fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     fcntl(accepted.fd.get(), F_SETFL, 0);  // It may block: it has a thread of its own.
-    shake_hands(accepted.fd.get());
+    if (hear_preamble(accepted.fd.get())) shake_hands(accepted.fd.get());
   }
+}
+
+bool TlsServer::hear_preamble(int fd) const {
+  std::string heard(preamble_.size(), '\0');
+  std::size_t size = 0;
+  while (size < heard.size()) {
+    const auto got = recv(fd, heard.data() + size, heard.size() - size, 0);
+    if (got <= 0) return false;
+    size += static_cast<std::size_t>(got);
+  }
+  return heard == preamble_;
 }
 
 void TlsServer::shake_hands(int fd) {

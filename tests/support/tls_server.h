@@ -14,11 +14,11 @@ namespace hither::test {
 
 /// A TLS server on a free port of 127.0.0.1, on a thread of its own, one connection after the
 /// other: it shakes hands and waits until the client goes. Its certificate is its own and made
-/// anew for each.
+/// anew for each. Of a client that does not say `preamble` first, in the clear, it wants nothing.
 class TlsServer {
  public:
   enum class Newest { tls12, tls13 };
-  explicit TlsServer(Newest newest = Newest::tls13);
+  explicit TlsServer(Newest newest = Newest::tls13, std::string preamble = "");
   ~TlsServer();
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
@@ -35,9 +35,11 @@ class TlsServer {
  private:
   struct Tls;
   void serve();
+  bool hear_preamble(int fd) const;
   void shake_hands(int fd);
 
   std::unique_ptr<Tls> tls_;
+  std::string preamble_;
   io::Fd fd_;
   Endpoint endpoint_;
   std::atomic<int> whole_{0};

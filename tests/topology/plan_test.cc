@@ -91,6 +91,7 @@ TEST(Plan, CopiesAreAskedWhatTheirHealthRuleAsks) {
     port = 9000
     mode = "tcp"
     ready_timeout = "3s"
+    send_proxy = "v2"
     [farm.safe]
     port = 9443
     mode = "tcp"
@@ -106,6 +107,7 @@ TEST(Plan, CopiesAreAskedWhatTheirHealthRuleAsks) {
   const Process& raw = named(plan, "fra/raw-1");
   EXPECT_EQ(raw.ready.how, Process::Ready::How::tcp);
   EXPECT_EQ(raw.ready.timeout, 3s);
+  EXPECT_EQ(raw.ready.send_proxy, SendProxy::v2);
   const auto json = nlohmann::json::parse(to_json(plan));
   const auto ready_of = [&json](std::string_view name) {
     for (const auto& process : json) {
@@ -115,6 +117,8 @@ TEST(Plan, CopiesAreAskedWhatTheirHealthRuleAsks) {
   };
   EXPECT_EQ(ready_of("fra/web-1")["status"], (std::vector<std::string>{"200-299", "401"}));
   EXPECT_EQ(ready_of("fra/web-1")["body"], "ready");
+  EXPECT_FALSE(ready_of("fra/web-1").contains("send_proxy"));
+  EXPECT_EQ(ready_of("fra/raw-1")["send_proxy"], "v2");
   EXPECT_EQ(ready_of("fra/safe-1")["how"], "tls");
   EXPECT_EQ(ready_of("fra/safe-1")["host"], "a.example");
 }
