@@ -64,13 +64,13 @@ class WebLoad {
   }
 
   void run() {
-    began_ = io::monotonic_now();
-    now_ = began_;
-    const Instant end = began_ + Duration(static_cast<std::int64_t>(options_.seconds * 1e9));
+    began_ = now_ = io::monotonic_now();
     const bool closed_loop = options_.rate == 0;
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
       if (!options_.fresh || closed_loop) open(i);
     }
+    if (!closed_loop) await_connections();
+    const Instant end = began_ + Duration(static_cast<std::int64_t>(options_.seconds * 1e9));
     asking_ = true;
     while (now_ < end) turn(std::min(end, next_due()));
     ended_ = now_;
@@ -140,6 +140,14 @@ class WebLoad {
     source.sin_family = AF_INET;
     source.sin_addr.s_addr = htonl(0x7F640001U + static_cast<std::uint32_t>(rng_.below(0xFFF0)));
     return bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) == 0;
+  }
+
+  /// Requests are due from then on. Else the first of them would wait for all connections to be
+  /// opened, and of a short run that is what the slowest of a hundred waited for.
+  void await_connections() {
+    const Instant until = now_ + settle;
+    while (now_ < until && count(Slot::State::connecting) > 0) turn(until);
+    began_ = now_ = io::monotonic_now();
   }
 
   void fail(std::uint32_t index) {
