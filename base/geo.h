@@ -34,6 +34,11 @@ using CountryPlace = std::function<std::optional<GeoPlace>(CountryCode country)>
 
 /// The two parts of the address space that never share a block; v6 is all but the place of IPv4.
 enum class Family : std::uint8_t { v4, v6 };
+/// Some of them.
+enum class Families : std::uint8_t { both, v4, v6 };
+constexpr bool holds(Families some, Family one) {
+  return some == Families::both || (some == Families::v4) == (one == Family::v4);
+}
 
 /// From `first` on the place is `place`, a number of its source or GeoSource::nowhere.
 struct GeoStep {

@@ -24,14 +24,14 @@ namespace {
 constexpr int large_bytes = 256 * 1024;
 
 /// Each in a thread of its own: most of the time goes into decoding records.
-Geography::Sources open_databases(const std::vector<std::string>& geo,
+Geography::Sources open_databases(const std::vector<std::string>& geo, Families families,
                                   std::vector<Error>& mistakes) {
   using Source = std::unique_ptr<GeoSource>;
   std::vector<std::future<Result<Source>>> opening;
   opening.reserve(geo.size());
   for (const std::string& one : geo) {
-    opening.push_back(std::async(std::launch::async, [&one]() -> Result<Source> {
-      if (one != "builtin") return io::open_geo_db(one, builtin_country);
+    opening.push_back(std::async(std::launch::async, [&one, families]() -> Result<Source> {
+      if (one != "builtin") return io::open_geo_db(one, builtin_country, families);
       return builtin_source();
     }));
   }
@@ -106,12 +106,12 @@ Lasting make_lasting() {
 }
 
 std::optional<Loaded> load(const Settings& settings, const Lasting& lasting,
-                           std::vector<Error>& mistakes, Walks walks) {
+                           std::vector<Error>& mistakes, const LoadWish& wish) {
   // Large pieces go back to the system as soon as they are freed: loading needs many, once.
   mallopt(M_MMAP_THRESHOLD, large_bytes);
   const std::size_t before = mistakes.size();
   const topology::Description& description = settings.description;
-  auto sources = open_databases(description.dns.geo, mistakes);
+  auto sources = open_databases(description.dns.geo, wish.families, mistakes);
   const auto texts = read_zone_files(description.zones, mistakes);
   const topology::DnsProtocol& rules = description.dns.protocol;
   auto secrets = read_secrets(rules.cookie_secrets, lasting.cookie_secret, mistakes);
@@ -119,7 +119,7 @@ std::optional<Loaded> load(const Settings& settings, const Lasting& lasting,
   auto geography = std::make_unique<Geography>(std::move(sources), description.networks);
   auto maps = ClientMaps::build(*geography, description, mistakes, in_two_threads());
   if (mistakes.size() > before) return std::nullopt;
-  if (walks == Walks::done) geography->let_go();
+  if (!wish.walk) geography->let_go();
   auto directory = build_directory(description, texts, std::move(maps), mistakes);
   malloc_trim(0);  // what loading needed besides is not needed again
   if (directory == nullptr) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/geo.h"
 #include "base/result.h"
 #include "dns/geography.h"
 #include "dns/protocol.h"
@@ -33,9 +34,14 @@ struct Loaded {
 /// Opens and reads all of it. Every mistake is added to `mistakes` as one line with its cure; then
 /// nothing is loaded. Part of the driver: it opens files.
 ///
-/// With Walks::done the geography can only find; walks need tens of MiB of a city database more.
-enum class Walks { done, wanted };
+/// Unless it shall `walk`, the geography can only find; walks need tens of MiB of a city database
+/// more. Of databases the map knows only the `families`: whatif counts one, and a city takes a
+/// second or more to read.
+struct LoadWish {
+  bool walk = false;
+  Families families = Families::both;
+};
 std::optional<Loaded> load(const Settings& settings, const Lasting& lasting,
-                           std::vector<Error>& mistakes, Walks walks = Walks::done);
+                           std::vector<Error>& mistakes, const LoadWish& wish = {});
 
 }  // namespace hither::dns

@@ -221,14 +221,32 @@ class Decoder {
   bool damaged_ = false;
 };
 
+/// Of a family that is not wanted.
+class StepsNowhere : public GeoSteps {
+ public:
+  explicit StepsNowhere(Family family) : first_(family == Family::v4 ? v4_first : 0) {}
+  std::size_t read(std::span<GeoStep> out) override {
+    if (std::exchange(done_, true)) return 0;
+    out[0] = {first_, GeoSource::nowhere};
+    return 1;
+  }
+
+ private:
+  Bits128 first_;
+  bool done_ = false;
+};
+
 /// An open or closed file as a source: open until it is let go, opened anew by locate().
 class FileSource : public GeoSource {
  public:
   static Result<std::unique_ptr<GeoSource>> open(const std::string& path,
-                                                 const CountryPlace& country_place) {
+                                                 const CountryPlace& country_place,
+                                                 Families families) {
     auto database = Database::open(path);
     if (!database) return tl::unexpected(database.error());
     std::unique_ptr<FileSource> source(new FileSource(path, country_place, std::move(*database)));
+    source->families_ = families;
+    if (!source->wanted()) return source;
     if (!source->read()) {
       return fail(fmt::format(
           "{}: damaged: its search tree or data make no sense; download it again", path));
@@ -246,6 +264,7 @@ class FileSource : public GeoSource {
   std::span<const GeoPlace> places() const override { return places_; }
   std::unique_ptr<GeoSteps> steps(Family family) const override {
     ASSERT(database_.has_value());
+    if (!wanted() || !holds(families_, family)) return std::make_unique<StepsNowhere>(family);
     return tree_.steps(family, records_);
   }
 
@@ -273,11 +292,16 @@ class FileSource : public GeoSource {
         country_place_(country_place),
         identity_(database.identity()),
         database_(std::move(database)),
-        tree_(database_->tree()),
-        records_((**database_).data_section_size) {}
+        tree_(database_->tree()) {}
+
+  bool wanted() const {
+    return (holds(families_, Family::v4) && tree_.has(Family::v4)) ||
+           (holds(families_, Family::v6) && tree_.has(Family::v6));
+  }
 
   /// Every record once, in the order of the file. Hardly two are of one place: all are kept.
   bool read() {
+    records_ = RecordNumbers((**database_).data_section_size);
     if (!tree_.scan(records_)) return false;
     places_.reserve(records_.count());
     Decoder decoder(**database_, country_place_);
@@ -295,15 +319,17 @@ class FileSource : public GeoSource {
   Database::Identity identity_;
   std::optional<Database> database_;
   GeoTree tree_;
-  RecordNumbers records_;
+  Families families_ = Families::both;
+  RecordNumbers records_{0};
   std::vector<GeoPlace> places_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<GeoSource>> open_geo_db(const std::string& path,
-                                               const CountryPlace& country_place) {
-  return FileSource::open(path, country_place);
+                                               const CountryPlace& country_place,
+                                               Families families) {
+  return FileSource::open(path, country_place, families);
 }
 
 Result<GeoTable> read_geo_db(const std::string& path, const CountryPlace& country_place) {

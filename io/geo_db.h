@@ -24,8 +24,13 @@ namespace hither::io {
 ///
 /// The error names the file and the cure: missing, unreadable, truncated, not of this format,
 /// damaged, or without any place in it.
+///
+/// Who walks only one of the `families` need not wait for the other: a file that has nothing else
+/// is not read and knows no place, and in steps of the other family nobody is anywhere. locate()
+/// tells of both all the same.
 [[nodiscard]] Result<std::unique_ptr<GeoSource>> open_geo_db(const std::string& path,
-                                                             const CountryPlace& country_place);
+                                                             const CountryPlace& country_place,
+                                                             Families families = Families::both);
 
 /// The same as a table in memory, for tools that need all of it; the file is closed.
 [[nodiscard]] Result<GeoTable> read_geo_db(const std::string& path,

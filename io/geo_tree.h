@@ -91,6 +91,10 @@ class GeoTree {
   /// Precondition: the record size is 24, 28 or 32, and the bytes are there.
   explicit GeoTree(const Layout& layout);
 
+  /// Is anything there of that family?
+  bool has(Family family) const {
+    return family == Family::v4 ? v4_.kind != Kind::empty : !layout_.v4_only;
+  }
   /// Adds every data record that a node names. False if the tree makes no sense: a link that leads
   /// nowhere, or subtrees so tangled that walking them would not end soon.
   bool scan(RecordNumbers& records) const;

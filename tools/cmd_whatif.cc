@@ -244,6 +244,18 @@ int print(const WhatIfOptions& options, const Supposed& supposed, const dns::Ste
   return 0;
 }
 
+Families families_of(dns::Counting counting) {
+  switch (counting) {
+    case dns::Counting::ipv4_addresses:
+      return Families::v4;
+    case dns::Counting::ipv6_blocks:
+      return Families::v6;
+    case dns::Counting::population:
+      break;
+  }
+  return Families::both;
+}
+
 }  // namespace
 
 int cmd_whatif(const WhatIfOptions& options) {
@@ -252,16 +264,17 @@ int cmd_whatif(const WhatIfOptions& options) {
   }
   const auto population = read_population(options.population);
   if (!population) return bad_input;
-  const auto supposed = suppose_world(options.file);
+  const dns::Counting counting = !population->empty() ? dns::Counting::population
+                                 : options.ipv6       ? dns::Counting::ipv6_blocks
+                                                      : dns::Counting::ipv4_addresses;
+  const auto supposed =
+      suppose_world(options.file, {.walk = true, .families = families_of(counting)});
   if (!supposed) return bad_input;
   const dns::Directory& directory = *supposed->loaded.directory;
   const auto name = find_name(directory, options.name);
   if (!name) return complain(name.error());
   const auto downs = cases_of(options, supposed->description);
   if (!downs) return complain(downs.error());
-  const dns::Counting counting = !population->empty() ? dns::Counting::population
-                                 : options.ipv6       ? dns::Counting::ipv6_blocks
-                                                      : dns::Counting::ipv4_addresses;
   const dns::WhatIf whatif(*supposed->loaded.geography, directory, **name, counting, *population);
   if (whatif.clients() <= 0) {
     return complain(Error{"nobody is counted: no place is known of any address; see dns.geo"});

@@ -12,14 +12,14 @@
 
 namespace hither::tools {
 
-std::optional<Supposed> suppose_world(const std::string& file) {
+std::optional<Supposed> suppose_world(const std::string& file, const dns::LoadWish& wish) {
   auto description = load_description(file);
   if (!description) return std::nullopt;
   std::vector<Error> mistakes;
   const dns::Settings settings{.description = *description,
                                .listen = description->dns.listen,
                                .admin = description->dns_admin()};
-  auto loaded = dns::load(settings, dns::make_lasting(), mistakes, dns::Walks::wanted);
+  auto loaded = dns::load(settings, dns::make_lasting(), mistakes, wish);
   for (const Error& mistake : mistakes) fmt::print(stderr, "{}\n", mistake.message);
   if (!loaded) return std::nullopt;
   return Supposed{.description = std::move(*description), .loaded = std::move(*loaded)};

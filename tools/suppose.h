@@ -20,7 +20,7 @@ struct Supposed {
 };
 /// Reads the description and all that it names. Prints every mistake on stderr; then there is
 /// nothing.
-std::optional<Supposed> suppose_world(const std::string& file);
+std::optional<Supposed> suppose_world(const std::string& file, const dns::LoadWish& wish = {});
 
 /// The rooms of these names. The error names the first that does not exist, and its cure.
 [[nodiscard]] Result<topology::RoomSet> rooms_called(const topology::Description& description,

@@ -292,6 +292,44 @@ TEST_F(GeoDb, FindsSingleAddressesAfterItWasLetGo) {
   EXPECT_FALSE((*source)->locate(address("133.12.0.1")));
 }
 
+TEST_F(GeoDb, InStepsOfAFamilyThatIsNotWantedNobodyIsAnywhere) {
+  MmdbWriter writer(6);
+  writer.add(prefix("133.11.0.0/16"), {{"country_code", "JP"}});
+  writer.add(prefix("2001:200::/23"), {{"country_code", "JP"}});
+  const std::string path = file(writer.bytes());
+  for (const Families wanted : {Families::both, Families::v4, Families::v6}) {
+    const auto source = open_geo_db(path, country_place, wanted);
+    ASSERT_TRUE(source) << source.error().message;
+
+    for (const Family family : {Family::v4, Family::v6}) {
+      std::array<GeoStep, 16> steps;
+      const auto reader = (*source)->steps(family);
+      const std::size_t count = reader->read(steps);
+      EXPECT_EQ(count, holds(wanted, family) ? 3U : 1U);
+      EXPECT_EQ(steps[0].first, family == Family::v4 ? v4_first : Bits128{0});
+      EXPECT_EQ(steps[0].place, GeoSource::nowhere);
+      EXPECT_EQ(reader->read(steps), 0U);
+    }
+    EXPECT_TRUE((*source)->locate(address("133.11.0.1")));
+    EXPECT_TRUE((*source)->locate(address("2001:200::1")));
+  }
+}
+
+TEST_F(GeoDb, AFileWithoutTheFamilyThatIsWantedIsNotRead) {
+  MmdbWriter writer(4);
+  writer.add(prefix("10.0.0.0/8"), {{"country_code", "JP"}});
+
+  const auto source = open_geo_db(file(writer.bytes()), country_place, Families::v6);
+
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_TRUE((*source)->places().empty());
+  for (const Family family : {Family::v4, Family::v6}) {
+    std::array<GeoStep, 16> steps;
+    EXPECT_EQ((*source)->steps(family)->read(steps), 1U);
+    EXPECT_EQ(steps[0].place, GeoSource::nowhere);
+  }
+}
+
 TEST_F(GeoDb, SaysWhereItAsksAnotherVersionThanWasRead) {
   MmdbWriter writer(4);
   writer.add(prefix("10.0.0.0/8"), {{"country_code", "JP"}});
