@@ -310,7 +310,8 @@ PAGE = Page("performance.md", """# Performance of hither-dns
 
 Written by `tools/bench dns --write`; do not edit. To repeat it: `tools/bench dns` (about ten
 minutes; it installs the peers where they are missing), `tools/bench dns --quick` for three short
-runs.
+runs. How long a start takes, how much memory the client map has and how fast it is searched is in
+[geography.md](geography.md#how-fast-how-small).
 
 - Machine: {cpu}, {cores} cores, Linux {kernel}; load average {load_average:.1f} when it
   began{busy}.
