@@ -100,16 +100,18 @@ void StreamServer::wake_all() {
   }
 }
 
-/// The next connection, if there may be one more.
+/// The next connection, if there may be one more, or another can go for it.
 Accepted StreamServer::accept_allowed(Listener& listener) {
-  if (connections_.size() < limits_.connections_max) return accept_one(listener.fd.get());
-  if (!limits_.shed_idle || by_activity_.empty()) return {};
-  Accepted accepted = accept_one(listener.fd.get());
-  while (accepted.fd && !by_activity_.empty() && connections_.size() >= limits_.connections_max) {
+  const bool may_shed = limits_.shed_idle && !by_activity_.empty();
+  if (connections_.size() >= limits_.connections_max && !may_shed) return {};
+  return accept_one(listener.fd.get());
+}
+
+void StreamServer::make_room() {
+  while (!by_activity_.empty() && connections_.size() >= limits_.connections_max) {
     remove(by_activity_.front());
     counts_.shed.add();
   }
-  return accepted;
 }
 
 void StreamServer::accept_all(Listener& listener) {
@@ -130,6 +132,7 @@ void StreamServer::accept_all(Listener& listener) {
         continue;
       }
     }
+    make_room();  // Only for who stays.
     counts_.accepted.add();
     const std::uint64_t id = next_id_++;
     auto connection =

@@ -67,7 +67,8 @@ class StreamServer {
     std::size_t output_bytes_max = 256 * 1024;
     Duration stall_time = std::chrono::seconds(10);
     std::size_t stall_bytes = 64 * 1024;
-    /// With connections_max open, a new one takes the place of that which has been idle longest.
+    /// With connections_max open, a new one takes the place of that which has been idle longest;
+    /// one that is over its client's quota does not.
     bool shed_idle = false;
     ClientQuota* quota = nullptr;  ///< limits each client; must outlive the server
   };
@@ -107,6 +108,7 @@ class StreamServer {
   void on_readable(Connection& connection);
   void on_timer(Connection& connection);
   Accepted accept_allowed(Listener& listener);
+  void make_room();
   void flush(Connection& connection);
   void watch_progress(Connection& connection, std::size_t sent);
   void go_on(Connection& connection);

@@ -296,6 +296,19 @@ TEST(StreamServer, AClientWithItsShareIsClosedAtOnceAndOthersAreNot) {
   Limited::talk(limited.connect());  // Its place is free again.
 }
 
+TEST(StreamServer, WhoIsOverItsQuotaTakesNobodysPlace) {
+  ClientQuota quota(1, 7);
+  Limited limited({.connections_max = 1, .shed_idle = true, .quota = &quota});
+  const Fd first = limited.connect();
+  Limited::talk(first);
+
+  EXPECT_TRUE(Limited::is_closed(limited.connect()));
+
+  Limited::talk(first);
+  EXPECT_EQ(limited.counts().over_quota.total(), 1U);
+  EXPECT_EQ(limited.counts().shed.total(), 0U);
+}
+
 /// Answers the first word with many megabytes, made 64 KiB at a time.
 class Well final : public Session {
  public:
