@@ -105,26 +105,36 @@ bool equal_words(std::string_view one, std::string_view other) {
   return one.size() == other.size() && strncasecmp(one.data(), other.data(), one.size()) == 0;
 }
 
-/// A record's line from its type on: behind the owner, TTL and class, which may be left out.
-std::string_view from_type(std::string_view line) {
+/// A record's line behind its owner, TTL and class, which may be left out.
+struct Head {
+  std::string_view from_type;
+  bool states_ttl = false;
+};
+
+Head head_of(std::string_view line) {
+  Head head;
   if (!line.starts_with(' ') && !line.starts_with('\t')) take_word(line);
   while (true) {
     std::string_view rest = line;
     const std::string_view word = take_word(rest);
     const bool ttl = !word.empty() && std::isdigit(static_cast<unsigned char>(word[0])) != 0;
+    head.states_ttl = head.states_ttl || ttl;
     const auto names_word = [&](const char* name) { return equal_words(word, name); };
     constexpr std::array<const char*, 5> classes = {"IN", "CH", "HS", "NONE", "ANY"};
     const bool of_class = std::ranges::any_of(classes, names_word) ||
                           (word.size() > 5 && equal_words(word.substr(0, 5), "CLASS"));
-    if (word.empty() || (!ttl && !of_class)) return line;
+    if (word.empty() || (!ttl && !of_class)) {
+      head.from_type = line;
+      return head;
+    }
     line = rest;
   }
 }
 
 /// What ldns must not be given, though it would refuse it too: it forgets to free a part of what it
 /// has read of it.
-std::optional<std::string> find_forgotten(std::string_view line) {
-  std::string_view rest = from_type(line);
+std::optional<std::string> find_forgotten(std::string_view from_type) {
+  std::string_view rest = from_type;
   const std::string_view type = take_word(rest);
   if (!equal_words(type, "CERT") && !equal_words(type, "TYPE37")) return std::nullopt;
   const std::string kind(take_word(rest));
@@ -217,7 +227,10 @@ class ZoneReader {
   Name origin_;
   LdnsName base_;  // the same
   LdnsName previous_;
+  /// Of a record that states none: that of $TTL (RFC 2308 s4), and before any that of the last
+  /// record which states one (RFC 1035 s5.1).
   std::uint32_t ttl_ = default_ttl;
+  bool has_ttl_directive_ = false;
   int first_line_ = 1;
   std::vector<char> buffer_;
 };
@@ -252,6 +265,7 @@ void ZoneReader::set_ttl(std::string_view text) {
     return;
   }
   ttl_ = ttl;
+  has_ttl_directive_ = true;
 }
 
 void ZoneReader::read_directive(std::string_view line) {
@@ -269,7 +283,8 @@ void ZoneReader::read_directive(std::string_view line) {
 }
 
 void ZoneReader::read_record(const char* line) {
-  if (const auto problem = find_forgotten(line)) {
+  const Head head = head_of(line);
+  if (const auto problem = find_forgotten(head.from_type)) {
     report(*problem);
     return;
   }
@@ -281,9 +296,10 @@ void ZoneReader::read_record(const char* line) {
     return;
   }
   const std::unique_ptr<ldns_rr, Closer> guard(raw);
-  if (ttl == ttl_zero && ldns_rr_ttl(raw) == ttl_zero) ldns_rr_set_ttl(raw, 0);
+  if (!head.states_ttl && ttl == ttl_zero) ldns_rr_set_ttl(raw, 0);
   auto record = to_record(*raw, first_line_);
   if (record) {
+    if (head.states_ttl && !has_ttl_directive_) ttl_ = record->ttl;
     records_.push_back(std::move(*record));
   } else {
     report(record.error().message);

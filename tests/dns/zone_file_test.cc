@@ -109,6 +109,36 @@ TEST(ZoneFile, ARelativeOriginIsBelowTheOneBefore) {  // RFC 1035 s5.1
   EXPECT_EQ(to_text(result.records[4].owner), "e.dot\\..other.test.");
 }
 
+/// The TTLs of all records, in their order.
+std::vector<std::uint32_t> ttls_of(std::string_view text) {
+  const Read result = read(text);
+  EXPECT_TRUE(result.mistakes.empty()) << result.mistakes[0].message;
+  std::vector<std::uint32_t> ttls;
+  for (const Record& record : result.records) ttls.push_back(record.ttl);
+  return ttls;
+}
+
+TEST(ZoneFile, ATtlThatIsLeftOutIsTheLastThatWasStated) {  // RFC 1035 s5.1
+  const std::string text =
+      "a IN A 192.0.2.1\nb 60 IN A 192.0.2.2\nc IN A 192.0.2.3\nd A 192.0.2.4\n"
+      " 5m A 192.0.2.5\n IN A 192.0.2.6\ne 0 A 192.0.2.7\n99 IN A 192.0.2.8\n";
+  EXPECT_EQ(ttls_of(text), (std::vector<std::uint32_t>{3600, 60, 60, 60, 300, 300, 0, 0}));
+}
+
+TEST(ZoneFile, OnceThereIsADefaultNoStatedTtlReplacesIt) {  // RFC 2308 s4
+  const std::string text =
+      "a 60 A 192.0.2.1\n$TTL 120\nb A 192.0.2.2\nc 30 A 192.0.2.3\nd A 192.0.2.4\n"
+      "$TTL 0\ne A 192.0.2.5\nf 9 A 192.0.2.6\ng A 192.0.2.7\n$TTL 7\nh A 192.0.2.8\n";
+  EXPECT_EQ(ttls_of(text), (std::vector<std::uint32_t>{60, 120, 30, 120, 0, 9, 0, 7}));
+}
+
+TEST(ZoneFile, ATtlThatIsRefusedIsNotTheLastThatWasStated) {
+  const Read result = read("a 60 A 192.0.2.1\nb 4294967295 A 192.0.2.2\nc A 192.0.2.3\n");
+  EXPECT_EQ(result.mistakes.size(), 1U);
+  ASSERT_EQ(result.records.size(), 2U);
+  EXPECT_EQ(result.records[1].ttl, 60U);
+}
+
 TEST(ZoneFile, ADirectiveThatSaysNothingIsAMistake) {
   for (const std::string text :
        {"$TTL\n", "$TTL soon\n", "$TTL 1h later.\n$TTL 5x\n", "$ORIGIN a..b\n", "$ORIGIN\n"}) {
