@@ -48,7 +48,9 @@ class Walker {
 
  private:
   bool step(const Zone& zone);
+  bool alias(const RrSet& set);
   bool rename(const Zone::Match& match);
+  bool holds(const RrSet& set) const;
   void add_steered(const Zone& zone, std::uint32_t index);
   void add_negative(const Zone& zone, Rcode rcode);
   void add_referral(const Zone::Match& match);
@@ -127,12 +129,27 @@ void Walker::add_steered(const Zone& zone, std::uint32_t index) {
   answer_.edns.scope = std::max<std::uint8_t>(subnet->scope_of(use.depth(view.depth)), 1);
 }
 
+bool Walker::holds(const RrSet& set) const {
+  return std::ranges::find(answer_.answer.all(), &set, &Item::set) != answer_.answer.all().end();
+}
+
+/// Who comes to a CNAME again is where it was before, and would go round for ever.
+bool Walker::alias(const RrSet& set) {
+  if (holds(set)) return false;
+  add(set);
+  return true;
+}
+
 /// The DNAME above the name, and the CNAME it makes for it (RFC 6672 s3.1), in the name's own case.
+/// Who comes to the same name by the same DNAME again goes round; one that makes ever longer names
+/// does not come to the same.
 bool Walker::rename(const Zone::Match& match) {
   const RrSet& rename = *match.set;
+  const auto target = Name::join(octets_.first(match.owner_start), rename.first());
+  const auto known = answer_.synthesized.all();
+  if (target && holds(rename) && std::ranges::find(known, *target) != known.end()) return false;
   answer_.answer.push_back(
       {.owner = from(owner_, match.owner_start), .set = &rename, .ttl = rename.ttl});
-  const auto target = Name::join(octets_.first(match.owner_start), rename.first());
   if (!target) {
     answer_.rcode = Rcode::yxdomain;
     return false;
@@ -155,8 +172,7 @@ bool Walker::step(const Zone& zone) {
       add(minimal_any());
       return false;
     case Zone::Kind::alias:
-      add(*match.set);
-      return true;
+      return alias(*match.set);
     case Zone::Kind::renamed:
       return rename(match);
     case Zone::Kind::steered:

@@ -81,10 +81,10 @@ struct Answer {
 ///  3. Zone data as RFC 1034 s4.3.2 says, negative answers with the SOA (RFC 2308). ANY gets one
 ///     HINFO, or the CNAME that is there (RFC 8482 s4.2). No additional data but glue (RFC 9471),
 ///     which is never steered.
-///  4. CNAMEs are followed inside their zone, at most cname_chain_max of them, and never on to a
-///     steered name: the address behind it would tie the whole chain to the client (RFC 7871
-///     s7.2.1). A name below a DNAME gets it and the CNAME it makes, which is followed like any
-///     other (RFC 6672 s3.1); YXDOMAIN where that would be too long a name.
+///  4. CNAMEs are followed inside their zone, at most cname_chain_max of them and none twice, and
+///     never on to a steered name: the address behind it would tie the whole chain to the client
+///     (RFC 7871 s7.2.1). A name below a DNAME gets it and the CNAME it makes, which is followed
+///     like any other (RFC 6672 s3.1); YXDOMAIN where that would be too long a name.
 ///  5. A or AAAA of a steered name: the addresses of the view's rooms. Before the first round of
 ///     probes is over: SERVFAIL, with the extended error Not Ready. All else about it, and every
 ///     negative answer, is the same for everybody: scope 0 (RFC 7871 s7.4).

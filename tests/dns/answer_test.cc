@@ -171,7 +171,47 @@ TEST(Answer, ACnameToNothingIsNxdomain) {  // RFC 2308 s2.1
 TEST(Answer, ACnameLoopEnds) {
   const Reply reply = world().respond(ask("loop1.example.test"));
   EXPECT_EQ(reply.rcode, noerror);
-  EXPECT_EQ(reply.answer.size(), static_cast<std::size_t>(cname_chain_max) + 1);
+  EXPECT_EQ(reply.answer, (Lines{"loop1.example.test. 300 IN CNAME loop2.example.test.",
+                                 "loop2.example.test. 300 IN CNAME loop1.example.test."}))
+      << "each once";
+  EXPECT_TRUE(reply.authority.empty());
+}
+
+TEST(Answer, ACnameToItselfAndOneBehindAWildcardEndToo) {
+  const World with_loops(testing::make_description(),
+                         testing::example_zone() + "self IN CNAME self\n*.w IN CNAME b.w\n");
+  EXPECT_EQ(with_loops.respond(ask("self.example.test")).answer,
+            Lines{"self.example.test. 300 IN CNAME self.example.test."});
+  EXPECT_EQ(with_loops.respond(ask("a.w.example.test")).answer,
+            Lines{"a.w.example.test. 300 IN CNAME b.w.example.test."});
+}
+
+TEST(Answer, ALoopThroughDnamesIsGoneRoundOnce) {
+  const World with_loops(testing::make_description(),
+                         testing::example_zone() +
+                             "d1 IN DNAME d2\nd2 IN DNAME d1\nto IN CNAME x.d3\n"
+                             "d3 IN DNAME d4\nx.d4 IN CNAME to\n");
+  EXPECT_EQ(with_loops.respond(ask("X.d1.example.test").with_edns()).answer,
+            (Lines{"d1.example.test. 300 IN DNAME d2.example.test.",
+                   "X.d1.example.test. 300 IN CNAME X.d2.example.test.",
+                   "d2.example.test. 300 IN DNAME d1.example.test.",
+                   "X.d2.example.test. 300 IN CNAME X.d1.example.test."}));
+  EXPECT_EQ(with_loops.respond(ask("to.example.test").with_edns()).answer,
+            (Lines{"to.example.test. 300 IN CNAME x.d3.example.test.",
+                   "d3.example.test. 300 IN DNAME d4.example.test.",
+                   "x.d3.example.test. 300 IN CNAME x.d4.example.test.",
+                   "x.d4.example.test. 300 IN CNAME to.example.test."}));
+}
+
+TEST(Answer, ALongChainIsFollowedAsFarAsThePromise) {
+  std::string zone = testing::example_zone();
+  for (int i = 0; i < 12; ++i) {
+    zone += "c" + std::to_string(i) + " IN CNAME c" + std::to_string(i + 1) + "\n";
+  }
+  const Reply reply =
+      World(testing::make_description(), zone).respond(ask("c0.example.test").with_edns());
+  EXPECT_EQ(reply.answer.size(), static_cast<std::size_t>(cname_chain_max) + 1)
+      << "cname_chain_max followed, and the first";
 }
 
 TEST(Answer, ACnameToASteeredNameStandsAlone) {  // RFC 7871 s7.2.1, trap 14
