@@ -79,17 +79,18 @@ void RoomWatch::add_probes(const topology::Description& description, std::size_t
       report.farms.push_back(farm_index);
       continue;
     }
-    const Address& address = from.address.front();
+    const Endpoint target = {from.address.front(),
+                             farm->probe.port != 0 ? farm->probe.port : farm->port};
     own.push_back({.kind = farm->probe.kind,
                    .room = index,
                    .farms = {farm_index},
-                   .target = {address, farm->probe.port != 0 ? farm->probe.port : farm->port},
+                   .target = target,
                    .path = farm->probe.path,
-                   .host = farm->probe.host.empty() ? to_text(address) : farm->probe.host});
+                   .host = farm->probe.host.empty() ? to_text(target) : farm->probe.host});
   }
   if (!report.farms.empty()) {
     report.target = description.admin_of(from);
-    report.host = to_text(report.target.address);
+    report.host = to_text(report.target);
     add(std::move(report), description, now);
   }
   for (Probe& probe : own) add(std::move(probe), description, now);

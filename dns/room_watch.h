@@ -24,7 +24,7 @@ struct Probe {
   std::vector<std::uint16_t> farms;  ///< in Description::farms: whom the answer is about
   Endpoint target;
   std::string path;  ///< not of kind tcp
-  std::string host;
+  std::string host;  ///< of the request: as the description has it, or the target (RFC 9110 s7.2)
 
   friend bool operator==(const Probe&, const Probe&) = default;
 };

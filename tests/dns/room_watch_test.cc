@@ -239,6 +239,18 @@ TEST(RoomWatch, AsksForOneReportARoomAndEachOtherFarmByItself) {
   EXPECT_EQ(watch.probe(2).room, iad);
 }
 
+TEST(RoomWatch, TheHostOfAProbeIsItsTargetUnlessOneIsGiven) {  // RFC 9110 s7.2
+  topology::Description description = with_api({.kind = http, .port = 9100});
+  const RoomWatch ipv4(description, Instant{});
+  EXPECT_EQ(ipv4.probe(0).host, "127.10.0.1:7070");
+  EXPECT_EQ(ipv4.probe(1).host, "127.10.0.1:9100");
+
+  description.rooms[fra].address = {*parse_address("2001:db8::1")};
+  const RoomWatch ipv6(description, Instant{});
+  EXPECT_EQ(ipv6.probe(0).host, "[2001:db8::1]:7070");
+  EXPECT_EQ(ipv6.probe(1).host, "[2001:db8::1]:9100");
+}
+
 TEST(RoomWatch, AnOwnProbeMayHaveItsOwnPort) {
   const RoomWatch watch(with_api({.kind = tcp, .port = 9100}), Instant{});
   EXPECT_EQ(watch.probe(1).kind, tcp);

@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/room.h"
+#include "io/admin.h"
 #include "io/clock.h"
 #include "io/http_client.h"
 #include "io/notify.h"
@@ -104,6 +106,10 @@ class StepByStep {
  public:
   /// What it starts with is read here.
   explicit StepByStep(const std::string& lines = "", const std::string& end = "") {
+    describe(lines, end);
+  }
+  /// It starts with this instead.
+  void describe(const std::string& lines, const std::string& end) {
     folder_.describe(lines, end);
     start_ = folder_.start();
     start_.flags.overrides = folder_.file("overrides.toml");
@@ -282,6 +288,29 @@ class SilentRoom {
  private:
   io::Fd socket_;
 };
+
+// Pages are strict: a Host that is no host and port is answered 400.
+TEST(Server, ARoomWhoseReportIsAtAnIpv6AddressIsUp) {
+  ::testing::internal::CaptureStdout();
+  StepByStep world("", "admin = \"127.0.0.1:1\"\n");
+  io::AdminServer room(world.loop());
+  room.add_page("/health", [](const io::PageRequest&) {
+    const FarmReport web = {.farm = "web", .copies = 2, .usable = 2, .capacity = 100};
+    return io::Page{.body = to_json(RoomReport{.room = "fra", .farms = {web}})};
+  });
+  const auto listening = room.listen(*parse_endpoint("[::1]:0"));
+  if (!listening) {
+    ::testing::internal::GetCapturedStdout();
+    GTEST_SKIP() << "this machine has no IPv6 loopback: " << listening.error().message;
+  }
+  world.describe("", "admin = \"" + to_text(*listening) + "\"\n");
+  const bool started = world.start();
+
+  const std::string status = started ? world.run_until(R"("state":"up")") : "";
+
+  ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(status.find(R"("state":"up")"), std::string::npos) << status;
+}
 
 TEST(Server, AReloadWithoutTheRoomThatIsWaitedForMakesItReady) {
   ::testing::internal::CaptureStdout();
