@@ -50,7 +50,8 @@ Result<Endpoint> settle_endpoint(const Endpoint& endpoint) {
 /// too: so clients can never make rooms look dead.
 std::size_t connections_max(const Settings& settings, std::size_t probes) {
   const auto threads = static_cast<std::size_t>(settings.threads);
-  const std::size_t reserved = 64 + probes + threads * (2 * settings.listen.size() + 3);
+  const std::size_t pages = io::AdminServer::Limits{}.connections_max;
+  const std::size_t reserved = 32 + pages + probes + threads * (2 * settings.listen.size() + 3);
   const std::size_t files = io::open_files_max();
   const auto wanted = static_cast<std::size_t>(settings.description.dns.protocol.tcp.connections);
   return std::min(wanted, files - std::min(files, reserved));

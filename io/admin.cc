@@ -15,7 +15,6 @@ namespace hither::io {
 namespace {
 
 constexpr std::size_t body_bytes_max = 64 * 1024;
-constexpr Duration idle_max = std::chrono::seconds(10);
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -46,19 +45,19 @@ std::optional<PageRequest> parse_target(std::string_view target) {
 /// One client of the status pages.
 class AdminSession final : public Session {
  public:
-  explicit AdminSession(const AdminServer& server) : server_(server) {}
+  AdminSession(const AdminServer& server, Instant now)
+      : server_(server), deadline_(now + server.limits().idle_max) {}
 
   void on_bytes(ByteView bytes, Instant now, Bytes& out) override {
-    deadline_ = now + idle_max;
     append(buffer_, bytes);
+    const std::size_t before = out.size();
     while (!finished_ && answer_one(out)) {
     }
+    // Only what is answered counts: octets alone would let who drips them stay for ever.
+    if (out.size() > before) deadline_ = now + server_.limits().idle_max;
   }
   void on_end(Instant, Bytes&) override { finished_ = true; }
-  void on_time(Instant now, Bytes&) override {
-    if (deadline_ == never) deadline_ = now + idle_max;
-    if (now >= deadline_) finished_ = true;
-  }
+  void on_time(Instant now, Bytes&) override { finished_ = finished_ || now >= deadline_; }
   Instant deadline() const override { return deadline_; }
   bool finished() const override { return finished_; }
 
@@ -120,7 +119,7 @@ class AdminSession final : public Session {
   const AdminServer& server_;
   Bytes buffer_;
   HeadScan scan_;
-  Instant deadline_ = never;
+  Instant deadline_;  // of the next whole request
   bool finished_ = false;
 };
 
@@ -157,10 +156,16 @@ std::string encode_url(std::string_view text) {
   return result;
 }
 
-AdminServer::AdminServer(Loop& loop)
-    : server_(loop, [this](const Endpoint&) { return std::make_unique<AdminSession>(*this); }) {}
+AdminServer::AdminServer(Loop& loop, Limits limits)
+    : limits_(limits),
+      server_(loop, [this](const Endpoint&) { return make_session(monotonic_now()); },
+              {.connections_max = limits.connections_max, .shed_idle = true}) {}
 
 AdminServer::~AdminServer() = default;
+
+std::unique_ptr<Session> AdminServer::make_session(Instant now) const {
+  return std::make_unique<AdminSession>(*this, now);
+}
 
 void AdminServer::add_page(const std::string& path, Handler handler) {
   pages_[path] = std::move(handler);

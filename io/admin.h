@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/metrics.h"
+#include "base/time.h"
 #include "io/stream_server.h"
 
 namespace hither::io {
@@ -29,13 +30,21 @@ struct Page {
 
 /// The status pages every program has: /health, /status (JSON), /metrics (Prometheus text) and what
 /// else it adds. HTTP/1.1 with keep-alive over StreamServer; GET and HEAD everywhere, POST where
-/// asked for. Unknown paths are answered 404 with the list of known ones. Belongs to one loop's
-/// thread.
+/// asked for. Unknown paths are answered 404 with the list of known ones. A client without a whole
+/// request for `idle_max`, from its coming on, is closed, whatever octets it sends. Belongs to one
+/// loop's thread.
 class AdminServer {
  public:
   using Handler = std::function<Page(const PageRequest&)>;
 
-  explicit AdminServer(Loop& loop);
+  struct Limits {
+    Duration idle_max = std::chrono::seconds(10);
+    /// With so many clients, a new one takes the place of that which has been idle longest.
+    std::size_t connections_max = 32;
+  };
+
+  AdminServer(Loop& loop, Limits limits);
+  explicit AdminServer(Loop& loop) : AdminServer(loop, Limits{}) {}
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -60,11 +69,15 @@ class AdminServer {
 
   /// The answer to one request, without a socket.
   Page answer(const PageRequest& request) const;
+  /// What is spoken with a client that comes now, likewise.
+  std::unique_ptr<Session> make_session(Instant now) const;
+  const Limits& limits() const { return limits_; }
 
  private:
   std::map<std::string, Handler> pages_;
   std::map<std::string, Handler> actions_;
   bool retired_ = false;
+  Limits limits_;
   StreamServer server_;
 };
 
