@@ -181,6 +181,9 @@ Metrics to_metrics(const Threads& threads, const std::vector<std::string>& rooms
                            [](const Counters& c) -> const Counter& { return c.ignored; }));
   metrics.push_back(single(threads, "hither_dns_truncated_total", "Answers with the TC bit.",
                            [](const Counters& c) -> const Counter& { return c.truncated; }));
+  metrics.push_back(single(threads, "hither_dns_send_failed_total",
+                           "Answers over UDP that the kernel did not take.",
+                           [](const Counters& c) -> const Counter& { return c.send_failed; }));
   metrics.push_back(single(threads, "hither_dns_transfers_broken_total",
                            "Transfers that were not taken to the end.",
                            [](const Counters& c) -> const Counter& { return c.transfers_broken; }));

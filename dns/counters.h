@@ -29,8 +29,9 @@ struct Counters {
   std::array<Counter, 2> by_transport;  ///< queries that were answered: UDP, TCP
   std::array<Counter, types.size() + 1> by_type;
   std::array<Counter, rcodes> by_rcode;
-  Counter ignored;    ///< packets that got silence
-  Counter truncated;  ///< answers with TC
+  Counter ignored;      ///< packets that got silence
+  Counter truncated;    ///< answers with TC
+  Counter send_failed;  ///< answers over UDP that the kernel did not take
   Counter with_subnet;
   std::array<Counter, subnet_faults.size()> by_subnet_fault;  ///< queries with a malformed one
   /// Those by the scope of their answer, for IPv4 (0 to 32) and IPv6 (0 to 128).

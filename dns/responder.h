@@ -56,6 +56,8 @@ class Responder {
   std::unique_ptr<Transfer> take_transfer() { return std::move(transfer_); }
   /// The client did not take all of one.
   void count_broken_transfer() { counters_.transfers_broken.add(); }
+  /// So many answers were made and not sent.
+  void count_failed_sends(std::size_t answers) { counters_.send_failed.add(answers); }
 
   /// From the next query on. The caller's thread rule: between two calls of respond().
   /// Rate limits count on. The only call that may allocate.

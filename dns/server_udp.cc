@@ -60,7 +60,7 @@ void UdpThread::answer(std::size_t count) {
     const Arrival arrival{.client = peer.address, .at = now, .unix_seconds = unix_seconds};
     socket_.reply(i, responder_.respond(socket_.packet(i), arrival, socket_.buffer(i)));
   }
-  socket_.send();
+  responder_.count_failed_sends(socket_.send());
 }
 
 }  // namespace hither::dns

@@ -52,7 +52,7 @@ class UdpSocket {
   /// Sends the first `size` bytes of buffer(index) with the batch; 0: no reply. At most once each.
   void reply(std::size_t index, std::size_t size);
   /// Sends all replies. Never waits: what the kernel does not take is lost, as packets are. Returns
-  /// how many.
+  /// how many are lost.
   std::size_t send();
 
  private:

@@ -5,6 +5,7 @@
 #include "dns/server_udp.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "dns/protocol.h"
+#include "io/fd_passing.h"
 #include "tests/dns/support.h"
 #include "tests/support/allocations.h"
 
@@ -30,11 +32,14 @@ class Driven {
   explicit Driven(const World& world) {
     io::Fd socket = *io::bind_udp(*parse_endpoint("127.0.0.1:0"), false);
     server_ = *io::local_endpoint(socket.get());
+    second_ = io::duplicate(socket.get());
     thread_ = std::make_unique<UdpThread>(std::move(socket), server_, world.snapshot());
     client_ = *io::bind_udp(*parse_endpoint("127.0.0.1:0"), false);
   }
 
   UdpThread& thread() { return *thread_; }
+  /// From now on the kernel takes no answer.
+  void refuse_answers() { shutdown(second_.get(), SHUT_WR); }
   const Counters& counters() const { return thread_->counters(); }
   void send(const Bytes& packet) {
     EXPECT_EQ(io::send_to(client_.get(), server_, packet).kind, io::IoResult::Kind::ok);
@@ -82,6 +87,7 @@ class Driven {
   }
 
   Endpoint server_;
+  io::Fd second_;  ///< the server's socket, too
   std::unique_ptr<UdpThread> thread_;
   io::Fd client_;
   std::uint64_t sent_ = 0;
@@ -155,6 +161,23 @@ TEST(UdpThread, ANewSnapshotHoldsFromTheNextBatchOn) {
   world.down = {"nrt"};
   driven.thread().publish(world.snapshot());
   EXPECT_EQ(answer(), "127.10.0.1");
+}
+
+TEST(UdpThread, AnAnswerThatTheKernelDoesNotTakeIsCounted) {
+  Driven driven{World()};
+  driven.send(ask("www.example.test").packet());
+  driven.allocations_of_turns();
+  EXPECT_EQ(driven.counters().send_failed.total(), 0U);
+  EXPECT_EQ(driven.replies().size(), 1U);
+
+  driven.refuse_answers();
+  driven.send(ask("www.example.test").packet());
+  driven.send(Bytes(3));  // Silence is no failure.
+  driven.send(ask("mail.example.test").packet());
+  driven.allocations_of_turns();
+
+  EXPECT_EQ(driven.counters().send_failed.total(), 2U);
+  EXPECT_TRUE(driven.replies().empty());
 }
 
 TEST(UdpThread, APacketOfMoreThanItReadsIsMalformed) {
