@@ -9,6 +9,22 @@ namespace {
 
 using Threads = std::vector<const Counters*>;
 
+/// The place in Counters::types of each type, by its number; behind it for all that are not there.
+constexpr auto places = [] {
+  std::array<std::uint8_t, 258> all{};
+  all.fill(static_cast<std::uint8_t>(Counters::types.size()));
+  for (std::size_t i = 0; i < Counters::types.size(); ++i) {
+    all[static_cast<std::size_t>(Counters::types[i])] = static_cast<std::uint8_t>(i);
+  }
+  return all;
+}();
+
+/// One load, whatever the type.
+std::size_t place_of(Type type) {
+  const auto number = static_cast<std::size_t>(type);
+  return number < places.size() ? places[number] : Counters::types.size();
+}
+
 double sum(const Threads& threads, const std::function<const Counter&(const Counters&)>& which) {
   std::uint64_t total = 0;
   for (const Counters* counters : threads) total += which(*counters).total();
@@ -144,10 +160,7 @@ void Counters::count(const Query& query, const Answer& answer, Transport transpo
                      const Snapshot& snapshot) {
   by_transport[static_cast<std::size_t>(transport)].add();
   by_rcode[std::min(static_cast<std::size_t>(answer.rcode), rcodes - 1)].add();
-  if (query.has_question) {
-    const auto place = std::ranges::find(types, query.type) - types.begin();
-    by_type[static_cast<std::size_t>(place)].add();
-  }
+  if (query.has_question) by_type[place_of(query.type)].add();
   if (query.edns && query.edns->subnet) {
     with_subnet.add();
     const bool ipv4 = query.edns->subnet->family == ClientSubnet::Family::ipv4;

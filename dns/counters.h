@@ -21,9 +21,9 @@ namespace hither::dns {
 /// What one data thread has answered. Its thread writes, the status pages read and add up.
 struct Counters {
   /// Types that are counted by name; all others share the last place.
-  static constexpr std::array<Type, 9> types = {Type::a,   Type::aaaa,  Type::ns,
-                                                Type::soa, Type::cname, Type::mx,
-                                                Type::txt, Type::ptr,   Type::any};
+  static constexpr std::array<Type, 14> types = {
+      Type::a,  Type::aaaa, Type::https, Type::svcb, Type::ns,  Type::soa, Type::cname,
+      Type::mx, Type::txt,  Type::ptr,   Type::srv,  Type::caa, Type::ds,  Type::any};
   static constexpr std::size_t rcodes = 24;  ///< NOERROR to BADCOOKIE
 
   std::array<Counter, 2> by_transport;  ///< queries that were answered: UDP, TCP

@@ -25,12 +25,18 @@ std::string to_text(Type type) {
       return "TXT";
     case Type::aaaa:
       return "AAAA";
+    case Type::srv:
+      return "SRV";
     case Type::dname:
       return "DNAME";
     case Type::opt:
       return "OPT";
     case Type::ds:
       return "DS";
+    case Type::svcb:
+      return "SVCB";
+    case Type::https:
+      return "HTTPS";
     case Type::nxname:
       return "NXNAME";
     case Type::tkey:
@@ -41,6 +47,8 @@ std::string to_text(Type type) {
       return "AXFR";
     case Type::any:
       return "ANY";
+    case Type::caa:
+      return "CAA";
   }
   return fmt::format("TYPE{}", static_cast<unsigned>(type));
 }

@@ -21,14 +21,18 @@ enum class Type : std::uint16_t {
   mx = 15,
   txt = 16,
   aaaa = 28,
+  srv = 33,
   dname = 39,
   opt = 41,
   ds = 43,
+  svcb = 64,
+  https = 65,
   nxname = 128,
   tkey = 249,
   ixfr = 251,
   axfr = 252,
   any = 255,
+  caa = 257,
 };
 
 enum class Class : std::uint16_t { in = 1, ch = 3, any = 255 };

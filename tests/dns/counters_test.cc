@@ -59,6 +59,32 @@ TEST(Counters, SumOverThreadsWhatWasAnswered) {
   }
 }
 
+TEST(Counters, EveryTypeThatIsCountedByNameHasItsOwnPlace) {
+  const testing::World world;
+  Responder responder(world.snapshot());
+  std::vector<std::byte> out(message_size_max);
+  const Arrival arrival{.client = *parse_address("192.0.2.1")};
+  const auto ask_times = [&](unsigned type, std::size_t times) {
+    for (std::size_t i = 0; i < times; ++i) {
+      responder.respond(ask("www.example.test", static_cast<Type>(type)).packet(), arrival, out);
+    }
+  };
+  for (std::size_t i = 0; i < Counters::types.size(); ++i) {
+    ask_times(static_cast<unsigned>(Counters::types[i]), i + 1);
+  }
+  for (const unsigned other : {13U, 39U, 66U, 256U, 258U, 65280U, 65535U}) ask_times(other, 1);
+
+  const Metrics metrics = to_metrics({&responder.counters()}, {"fra", "iad", "nrt"});
+  const std::string name = "hither_dns_queries_total";
+  for (std::size_t i = 0; i < Counters::types.size(); ++i) {
+    EXPECT_EQ(value_of(metrics, name, to_text(Counters::types[i])), static_cast<double>(i + 1));
+  }
+  for (const std::string type : {"HTTPS", "SVCB", "SRV", "CAA", "DS"}) {
+    EXPECT_GT(value_of(metrics, name, type), 0) << type;
+  }
+  EXPECT_EQ(value_of(metrics, name, "other"), 7);
+}
+
 TEST(Counters, TellMalformedClientSubnetsApart) {
   using testing::subnet_data;
   const testing::World world;
