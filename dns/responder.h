@@ -29,6 +29,10 @@ struct Arrival {
   Duration keepalive{};            ///< over TCP: how long the connection may go without a query
 };
 
+/// False: whoever sent this cannot hear an answer. Nobody listens at port 0, so it is forged, to
+/// make us talk to somebody else.
+constexpr bool can_hear(const Endpoint& peer) { return peer.port != 0; }
+
 /// packet -> query -> view -> answer -> packet: the whole pipeline, without a socket. Runs under
 /// UDP, TCP, the simulation and the fuzzer. One per thread; nothing is shared but the immutable
 /// snapshot and the counters of rate limits. respond() does not allocate, lock or log; only a

@@ -56,7 +56,7 @@ void UdpThread::answer(std::size_t count) {
   const std::uint32_t unix_seconds = io::unix_seconds();
   for (std::size_t i = 0; i < count; ++i) {
     const Endpoint peer = socket_.peer(i);
-    if (peer.port == 0) continue;  // Nobody can hear at port 0: forged.
+    if (!can_hear(peer)) continue;
     const Arrival arrival{.client = peer.address, .at = now, .unix_seconds = unix_seconds};
     socket_.reply(i, responder_.respond(socket_.packet(i), arrival, socket_.buffer(i)));
   }

@@ -30,6 +30,15 @@ const World& world() {
 
 Ask www() { return ask("www.example.test"); }
 
+TEST(Arrival, NobodyCanHearAtPort0) {
+  static_assert(!can_hear({}));
+  EXPECT_FALSE(can_hear({.address = *parse_address("192.0.2.1"), .port = 0}));
+  EXPECT_FALSE(can_hear({.address = *parse_address("2001:db8::1"), .port = 0}));
+  EXPECT_TRUE(can_hear(*parse_endpoint("192.0.2.1:1")));
+  EXPECT_TRUE(can_hear(*parse_endpoint("[2001:db8::1]:53"))) << "a server may ask from its port";
+  EXPECT_TRUE(can_hear(*parse_endpoint("192.0.2.1:65535")));
+}
+
 TEST(Responder, AnswersIpv6Subnets) {
   const Reply reply = world().respond(www().subnet("2001:db8:3:400::/56"));
   EXPECT_EQ(reply.only_data(), "127.12.0.1");
