@@ -156,9 +156,11 @@ topology::Origin from_network(const std::string& prefix) {
 }
 
 /// The world of the other tests with a name for every policy, latencies, and a farm that spills.
+/// All rooms but one have IPv6 addresses as well.
 topology::Description every_policy() {
   topology::Description description = testing::make_description();
   description.farms.emplace_back("big");
+  description.rooms[1].address.resize(1);
   for (topology::Room& room : description.rooms) {
     room.farms.push_back({.name = "big", .port = 81, .spill = topology::Spill{}});
     room.weight = room.name == "fra" ? 70 : 100;
@@ -237,18 +239,18 @@ TEST_P(BehindAResolver, EveryClientGetsTheDirectAnswer) {
                       {.secrets = {SipKey{}}});
   }
   Rng rng(20261123);
-  ResolverCache cache;
+  std::array<ResolverCache, 2> caches;  // of A and of AAAA: an answer is kept for its type
+  std::array<int, 2> hits{};
   std::vector<std::unique_ptr<Responder>> epochs;
   epochs.push_back(std::make_unique<Responder>(world.snapshot()));
   std::vector<std::byte> out(message_size_max);
-  const auto answer = [&](const Asker& client, int epoch) {
-    const Bytes packet = ask(name).subnet(to_text(client.subnet)).packet();
+  const auto answer = [&](Type type, const Asker& client, int epoch) {
+    const Bytes packet = ask(name, type).subnet(to_text(client.subnet)).packet();
     const Arrival arrival{.client = *parse_address("198.51.100.53")};
     const std::size_t size = epochs[static_cast<std::size_t>(epoch)]->respond(packet, arrival, out);
     return testing::parse_reply(ByteView(out).first(size));
   };
 
-  int hits = 0;
   for (int i = 0; i < queries_each; ++i) {
     if (rng.below(queries_per_epoch) == 0) {  // a room fails or returns
       const std::string& room = world.description().rooms[rng.below(3)].name;
@@ -257,24 +259,28 @@ TEST_P(BehindAResolver, EveryClientGetsTheDirectAnswer) {
       world.shares = draw_shares(rng, world.description());
       epochs.push_back(std::make_unique<Responder>(world.snapshot()));
     }
+    const Type type = rng.below(4) == 0 ? Type::aaaa : Type::a;
+    ResolverCache& cache = caches[family_of(type)];
     if (rng.below(2 * queries_per_epoch) == 0) cache.forget(rng, 3);
     ASSERT_EQ(i % (10 * queries_per_epoch) == 0 ? cache.overlap() : "", "") << "query " << i;
     const Asker client = draw_client(rng, world.description());
     const auto* known = cache.find(client);
     const int epoch = known != nullptr ? known->epoch : static_cast<int>(epochs.size()) - 1;
-    const Reply direct = answer(client, epoch);
+    const Reply direct = answer(type, client, epoch);
     if (known != nullptr) {
-      ++hits;
-      ASSERT_EQ(known->data, all_data(direct)) << to_text(client.subnet) << " query " << i;
+      ++hits[family_of(type)];
+      ASSERT_EQ(known->data, all_data(direct))
+          << to_text(type) << " for " << to_text(client.subnet) << " query " << i;
       continue;
     }
     ASSERT_TRUE(direct.scope()) << to_text(client.subnet);
     cache.keep(client, *direct.scope(), {.data = all_data(direct), .epoch = epoch});
   }
 
-  EXPECT_GT(hits, queries_each / 10) << "the cache was of use";
+  EXPECT_GT(hits[0] + hits[1], queries_each / 10) << "the cache was of use";
+  EXPECT_GT(hits[1], queries_each / 100) << "for AAAA as well";
   EXPECT_GT(epochs.size(), 10U);
-  EXPECT_EQ(cache.overlap(), "");
+  EXPECT_EQ(caches[0].overlap() + caches[1].overlap(), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, BehindAResolver,
