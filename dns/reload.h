@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "dns/settings.h"
+#include "dns/snapshot.h"
 
 namespace hither::dns {
 
@@ -25,6 +26,13 @@ std::vector<Error> find_fixed_changes(const Settings& now, const Settings& fresh
 /// which may be nullptr, had the same ones, wherever they stood.
 std::vector<LogRecord> describe_warnings(const topology::Description& description,
                                          const topology::Description* before);
+
+/// What goes round the steering: HTTPS and SVCB records that hold addresses (ipv4hint, ipv6hint) of
+/// a service at a steered name. Clients may go by those and never ask for the name's own (RFC 9460
+/// s7.3). A line for each zone that has any: `hints-beside-steering zone=example.test. sets=1
+/// first="example.test. HTTPS"`. Nothing if the directory `before`, which may be nullptr, had the
+/// same ones.
+std::vector<LogRecord> warn_of_hints(const Directory& directory, const Directory* before);
 
 /// Places in the counters of rooms. A room keeps its place for as long as the program runs, so that
 /// its counts go on when a new description moves it in the list or takes it away for a while.

@@ -145,6 +145,7 @@ void Server::start() {
   for (const LogRecord& record : describe_warnings(settings_.description, nullptr)) {
     io::write_log(record);
   }
+  for (const LogRecord& record : warn_of_hints(*loaded_.directory, nullptr)) io::write_log(record);
   log_tcp_limit();
   say_ready_once();
   probe_due();
@@ -327,6 +328,9 @@ void Server::take(Setup fresh) {
   }
   for (const LogRecord& record :
        describe_warnings(fresh.settings.description, &settings_.description)) {
+    io::write_log(record);
+  }
+  for (const LogRecord& record : warn_of_hints(*fresh.loaded.directory, loaded_.directory.get())) {
     io::write_log(record);
   }
   settings_ = std::move(fresh.settings);

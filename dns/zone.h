@@ -97,6 +97,9 @@ class Zone {
   /// The set at `place`, which moves on to the next.
   OwnedSet next(Place& place) const;
 
+  /// All HTTPS and SVCB sets.
+  std::span<const OwnedSet> services() const { return services_; }
+
   /// The only set of its type at the top.
   const RrSet& soa() const;
   std::uint32_t serial() const { return soa_serial(soa().first()); }
@@ -126,6 +129,7 @@ class Zone {
   std::uint64_t digest_ = 0;
   std::vector<Node> nodes_;  ///< the top of the zone is node 0
   NameIndex index_;
+  std::vector<OwnedSet> services_;
 };
 
 }  // namespace hither::dns

@@ -279,6 +279,8 @@ void ZoneBuilder::finish() {
   Zone::Place place;
   for (auto owned = zone_.next(place); owned.set != nullptr; owned = zone_.next(place)) {
     zone_.digest_ += digest_of(owned);  // A sum does not know the order.
+    const Type type = owned.set->type;
+    if (type == Type::https || type == Type::svcb) zone_.services_.push_back(owned);
   }
 }
 

@@ -75,6 +75,57 @@ TEST(Reload, WarningsAreSaidWhenThereAreOthersThanBefore) {
   EXPECT_EQ(describe_warnings(plain, &fine).size(), describe_warnings(plain, nullptr).size());
 }
 
+/// The directory of a zone whose top is steered, as www is, with these records.
+std::shared_ptr<const Directory> directory_with(const std::string& records) {
+  topology::Description description = testing::make_description();
+  description.names.push_back({.name = "example.test", .farm = "web", .policy = "nearest"});
+  const std::string top = "$TTL 60\n@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\n";
+  return testing::World(description, top + records).snapshot()->directory;
+}
+
+/// The lines for a zone with these records, each of which has a number for a type.
+std::vector<std::string> hints_in(const std::string& records) {
+  std::vector<std::string> lines;
+  for (const LogRecord& record : warn_of_hints(*directory_with(records), nullptr)) {
+    EXPECT_EQ(record.level, LogLevel::warning);
+    lines.push_back(to_text(record));
+  }
+  return lines;
+}
+
+// Priority 1, the service at the owner, ALPN h2, 192.0.2.1.
+constexpr const char* hint_at_top = "@ TYPE65 \\# 18 000100 0001 0003 026832 0004 0004 c0000201\n";
+
+TEST(Hints, OfAServiceAtASteeredNameAreWarnedOf) {  // RFC 9460 s7.3
+  EXPECT_EQ(hints_in(hint_at_top),
+            std::vector<std::string>{
+                "hints-beside-steering zone=example.test. sets=1 first=\"example.test. HTTPS\" "
+                "cure=\"take ipv4hint and ipv6hint out\""});
+  const std::string www = "03777777 076578616d706c65 0474657374 00";
+  const auto lines =
+      hints_in("a TYPE64 \\# 40 0001 " + www + " 0006 0010 20010db8" + std::string(24, '0') +
+               "\nb TYPE64 \\# 28 0001 " + www + " 0004 0004 c0000201\n");
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("sets=2 first=\"a.example.test. SVCB\""), std::string::npos) << lines[0];
+}
+
+TEST(Hints, ElsewhereOrOfNoAddressAreNot) {
+  const std::vector<std::string> none;
+  EXPECT_EQ(hints_in("a TYPE65 \\# 11 000100 0004 0004 c0000201\n"), none) << "not steered";
+  EXPECT_EQ(hints_in("@ TYPE65 \\# 10 000100 0001 0003 026832\n"), none) << "no address";
+  EXPECT_EQ(hints_in("@ TYPE65 \\# 11 000000 0004 0004 c0000201\n"), none) << "an alias";
+  EXPECT_EQ(hints_in("@ TYPE65280 \\# 11 000100 0004 0004 c0000201\n"), none) << "no service";
+  EXPECT_EQ(hints_in("@ TYPE65 \\# 9 000100 0004 0004 c000\n"), none) << "cut short";
+}
+
+TEST(Hints, AreNamedAgainOnlyWhenTheyHaveChanged) {
+  const auto with = directory_with(hint_at_top);
+  const auto without = directory_with("");
+  EXPECT_TRUE(warn_of_hints(*with, with.get()).empty());
+  EXPECT_EQ(warn_of_hints(*with, without.get()).size(), 1U);
+  EXPECT_TRUE(warn_of_hints(*without, with.get()).empty());
+}
+
 TEST(RoomSlots, ARoomKeepsItsPlaceWhateverComesAndGoes) {
   RoomSlots slots;
   EXPECT_EQ(slots.assign({"fra", "iad"}), (Slots{0, 1}));
