@@ -9,6 +9,9 @@
 namespace hither::dns {
 namespace {
 
+/// Of a connection that says nothing of a client (PROXY protocol, version 1, s2.1).
+constexpr const char* proxy_unknown = "PROXY UNKNOWN\r\n";
+
 using ProbeKind = topology::ProbeRule::Kind;
 
 constexpr std::string_view no_usable_copy = "no usable copy";
@@ -86,7 +89,8 @@ void RoomWatch::add_probes(const topology::Description& description, std::size_t
                    .farms = {farm_index},
                    .target = target,
                    .path = farm->probe.path,
-                   .host = farm->probe.host.empty() ? to_text(target) : farm->probe.host});
+                   .host = farm->probe.host.empty() ? to_text(target) : farm->probe.host,
+                   .preamble = farm->accept_proxy && farm->probe.port == 0 ? proxy_unknown : ""});
   }
   if (!report.farms.empty()) {
     report.target = description.admin_of(from);

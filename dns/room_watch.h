@@ -25,6 +25,7 @@ struct Probe {
   Endpoint target;
   std::string path;  ///< not of kind tcp
   std::string host;  ///< of the request: as the description has it, or the target (RFC 9110 s7.2)
+  std::string preamble = {};  ///< before the request: a PROXY header, where the farm demands one
 
   friend bool operator==(const Probe&, const Probe&) = default;
 };

@@ -18,7 +18,11 @@ struct SentProbe::Http {
       : kind(what.kind),
         done(std::move(on_result)),
         fetch(loop,
-              {.target = what.target, .path = what.path, .host = what.host, .timeout = timeout},
+              {.target = what.target,
+               .preamble = what.preamble,
+               .path = what.path,
+               .host = what.host,
+               .timeout = timeout},
               [this](const io::HttpReply& reply) { finish(reply); }) {}
 
   void finish(const io::HttpReply& reply) {

@@ -251,6 +251,18 @@ TEST(RoomWatch, TheHostOfAProbeIsItsTargetUnlessOneIsGiven) {  // RFC 9110 s7.2
   EXPECT_EQ(ipv6.probe(1).host, "[2001:db8::1]:9100");
 }
 
+TEST(RoomWatch, WhereAFarmDemandsAProxyHeaderItsProbeHasOne) {
+  topology::Description description = with_api({.kind = http});
+  EXPECT_EQ(RoomWatch(description, Instant{}).probe(1).preamble, "");
+
+  description.rooms[fra].farms.back().accept_proxy = true;
+  EXPECT_EQ(RoomWatch(description, Instant{}).probe(1).preamble, "PROXY UNKNOWN\r\n");
+  EXPECT_EQ(RoomWatch(description, Instant{}).probe(0).preamble, "") << "the status page does not";
+
+  description.rooms[fra].farms.back().probe.port = 9100;
+  EXPECT_EQ(RoomWatch(description, Instant{}).probe(1).preamble, "") << "nor another program";
+}
+
 TEST(RoomWatch, AnOwnProbeMayHaveItsOwnPort) {
   const RoomWatch watch(with_api({.kind = tcp, .port = 9100}), Instant{});
   EXPECT_EQ(watch.probe(1).kind, tcp);

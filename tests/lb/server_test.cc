@@ -342,8 +342,8 @@ TEST_F(LiveBalancer, TakesABalancersOwnProbeForItsOwn) {
     Peer backend = server().accept();
     const std::string request = backend.hear_until("\r\n\r\n");
     EXPECT_NE(request.find("X-Forwarded-For: 127.0.0.1\r\n"), std::string::npos) << request;
-    backend.say(hello);
-    EXPECT_EQ(client.hear(hello.size()), hello);
+    backend.say(dated_hello);
+    EXPECT_EQ(client.hear(dated_hello.size()), dated_hello);
   }
   EXPECT_EQ(status()["farms"][0]["rejected_total"], 0);
 }
