@@ -119,6 +119,7 @@ std::vector<LogRecord> warn_of_hints(const Directory& directory, const Directory
   const std::vector<Hinted> all = find_all_hinted(directory);
   if (before != nullptr && find_all_hinted(*before) == all) return {};
   std::vector<LogRecord> records;
+  records.reserve(all.size());
   for (const Hinted& hinted : all) {
     records.push_back(log_warning("hints-beside-steering")
                           .with("zone", hinted.zone)
