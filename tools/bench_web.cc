@@ -77,7 +77,8 @@ class WebLoad {
     in_time_ = tally_.answered;
     bytes_in_time_ = bytes_;
     asking_ = false;
-    while (now_ < ended_ + settle && asked() > 0) turn(ended_ + settle);
+    // What was due and found no connection free is late, but not lost.
+    while (now_ < ended_ + settle && (asked() > 0 || !backlog_.empty())) turn(ended_ + settle);
     tally_.lost = asked() + backlog_.size();
   }
 
@@ -173,8 +174,8 @@ class WebLoad {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       on_event(event.data.u32, event.events);
     }
-    if (!asking_ || options_.rate == 0) return;
-    for (; next_due() <= now_; ++due_) backlog_.push_back(next_due());
+    if (options_.rate == 0) return;
+    for (; asking_ && next_due() <= now_; ++due_) backlog_.push_back(next_due());
     while (!backlog_.empty() && give_out(backlog_.front())) backlog_.pop_front();
   }
 
@@ -251,8 +252,7 @@ class WebLoad {
     epoll_event event{.events = EPOLLIN, .data = {.u32 = index}};
     epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, slot.fd.get(), &event);
     slot.state = Slot::State::free;
-    if (!asking_) return;
-    if (options_.rate == 0) ask(index, now_);
+    if (options_.rate == 0 && asking_) ask(index, now_);
     if (options_.rate > 0 && options_.fresh) ask(index, slot.at);
   }
 
