@@ -22,13 +22,19 @@ std::string http_date_line(std::chrono::sys_seconds time) {
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
+void HttpDate::set_clock(Duration epoch) {
+  constexpr Duration noise = std::chrono::milliseconds(10);
+  if (epoch - epoch_ < noise && epoch_ - epoch < noise) return;
+  epoch_ = epoch;
+  until_ = Instant{};
+}
+
 std::string_view HttpDate::line(Instant now) {
   if (epoch_ == Duration::zero()) return {};
-  if (now < until_ && epoch_ == written_) return line_;
+  if (now < until_) return line_;
   using std::chrono::seconds;
   const auto whole = std::chrono::floor<seconds>(epoch_ + now.time_since_epoch());
   line_ = http_date_line(std::chrono::sys_seconds(whole));
-  written_ = epoch_;
   until_ = Instant(whole + seconds(1) - epoch_);
   return line_;
 }

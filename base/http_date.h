@@ -17,14 +17,14 @@ std::string http_date_line(std::chrono::sys_seconds time);
 /// comparison.
 class HttpDate {
  public:
-  /// Time since 1970 at Instant zero.
-  void set_clock(Duration epoch) { epoch_ = epoch; }
+  /// Time since 1970 at Instant zero. Two readings of one clock differ a little: by how long they
+  /// took. Only what is more than that sets it anew.
+  void set_clock(Duration epoch);
   std::string_view line(Instant now);
 
  private:
   Duration epoch_{};  ///< zero: not set
   Instant until_{};   ///< when the line is over
-  Duration written_{};
   std::string line_;
 };
 

@@ -32,6 +32,18 @@ TEST(HttpDate, GoesWithTheInstants) {
   EXPECT_EQ(date.line(start + 1h), "Date: Sun, 06 Nov 1994 09:49:37 GMT\r\n");
 }
 
+TEST(HttpDate, ReadingsOfOneClockWriteNothingAnew) {
+  HttpDate date;
+  const Instant start(1h);
+  date.set_clock(784'111'777s - 1h);
+  const std::string_view line = date.line(start);
+
+  date.set_clock(784'111'777s - 1h - 50us);
+
+  EXPECT_EQ(date.line(start).data(), line.data());
+  EXPECT_EQ(date.line(start), "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+}
+
 TEST(HttpDate, FollowsAClockThatIsSetAnew) {
   HttpDate date;
   const Instant start(1h);

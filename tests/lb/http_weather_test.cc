@@ -322,6 +322,20 @@ TEST(HttpShortage, OfOurOwnBlamesNoCopyAndIsNoRetry) {
   expect_at_rest(story);
 }
 
+TEST(HttpSlowness, WhoDoesNotTakeWhatComesBeforeTheResponseIsSlowHimself) {
+  Story story;
+  story.client_stops_reading().client_says(get);
+  story.backend_says("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+
+  story.time_passes(story.farm().settings().timeouts.response + std::chrono::seconds(30));
+
+  EXPECT_TRUE(story.closed());
+  ASSERT_EQ(story.records().size(), 1U);
+  EXPECT_EQ(story.records()[0].reason.who, 'c');
+  EXPECT_EQ(story.farm().server(0).feedback().mean(story.now()), Duration::zero());
+  expect_at_rest(story);
+}
+
 TEST(HttpShortage, OfPortsTowardsAllCopiesIsOursToo) {
   Story story({.servers = 2});
   story.connects("no port").client_says(get);
